@@ -1,0 +1,39 @@
+"""Every error the package raises on purpose.
+
+::
+
+    StairwayError
+    ├── ConfigError        the operator must fix a file or a command
+    ├── DataError          the world sent something we will not trade on
+    │   ├── DamagedLogError    the record is not what was written
+    │   └── ConflictError      somebody else appended first
+    └── InvariantError     we are wrong about ourselves: stop, do not retry
+
+A refusal is not an error. Gates return :class:`stairway.base.verdict.Refuse`.
+"""
+
+from __future__ import annotations
+
+
+class StairwayError(Exception):
+    """Base class: catch this to catch everything raised on purpose."""
+
+
+class ConfigError(StairwayError):
+    """The configuration cannot be used as written."""
+
+
+class DataError(StairwayError):
+    """Observed data is missing, late, or impossible."""
+
+
+class DamagedLogError(DataError):
+    """The record is not what was written."""
+
+
+class ConflictError(DataError):
+    """The stream is not where the writer thought it was."""
+
+
+class InvariantError(StairwayError):
+    """A promise the code makes to itself was broken."""
