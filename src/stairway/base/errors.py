@@ -7,6 +7,8 @@
     ├── DataError          the world sent something we will not trade on
     │   ├── DamagedLogError    the record is not what was written
     │   └── ConflictError      somebody else appended first
+    ├── RecordError        what happens can no longer be written down: stop trading
+    │   └── DiskFullError      no room; what was accepted is kept, and writing resumes
     └── InvariantError     we are wrong about ourselves: stop, do not retry
 
 A refusal is not an error. Gates return :class:`stairway.base.verdict.Refuse`.
@@ -33,6 +35,14 @@ class DamagedLogError(DataError):
 
 class ConflictError(DataError):
     """The stream is not where the writer thought it was."""
+
+
+class RecordError(StairwayError):
+    """The record cannot be written: nothing may be done that must be recorded first."""
+
+
+class DiskFullError(RecordError):
+    """The disk is full: what was accepted is kept and written as soon as there is room."""
 
 
 class InvariantError(StairwayError):

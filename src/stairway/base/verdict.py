@@ -37,6 +37,14 @@ class Finding(msgspec.Struct, frozen=True):
     bound: float | None = None
     n: int | None = None
 
+    def __post_init__(self) -> None:
+        # A count given as a value is written down as the float that it is read back as,
+        # so that a finding keeps its hash when it is recorded, read and recorded again.
+        for name in ("value", "bound"):
+            given = getattr(self, name)
+            if given is not None:
+                msgspec.structs.force_setattr(self, name, float(given))
+
 
 class _Answer(msgspec.Struct, frozen=True):
     findings: tuple[Finding, ...] = ()
@@ -100,7 +108,7 @@ def inconclusive(
     Examples
     --------
     >>> inconclusive("gate.too_few", "41 of 200 events", 41, 200).findings[0].bound
-    200
+    200.0
     """
     return Inconclusive((Finding(code, detail, value, bound, n),))
 
