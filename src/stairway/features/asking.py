@@ -1,0 +1,116 @@
+"""Asking a function that we did not write, and comparing what it answers.
+
+Whatever such a function does, the answer is a value: its columns, or a finding that says
+what was wrong with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+
+from stairway.base.arrays import FloatArray
+from stairway.base.verdict import Finding
+from stairway.market.bars import PairBars
+
+T = TypeVar("T")
+Columns: TypeAlias = Mapping[str, FloatArray]
+Pipeline: TypeAlias = Callable[[PairBars], Columns]
+
+
+def ask(pipeline: Pipeline, bars: PairBars, why: str) -> dict[str, FloatArray] | Finding:
+    """Return the pipeline's columns, (n,) float64 each, or what is wrong with them.
+
+    The pipeline gets arrays of its own, so changing them in place harms nobody.
+
+    Parameters
+    ----------
+    why
+        What was done to the bars, for the finding.
+    """
+    answer = guarded(lambda: pipeline(_own(bars)), f"on {len(bars)} bars ({why})")
+    if isinstance(answer, Finding):
+        return answer
+    return guarded(lambda: _named(answer), "answering with columns of numbers") or Finding(
+        "causality.no_columns", "the pipeline gave no column at all; nothing can be proved"
+    )
+
+
+def guarded(call: Callable[[], T], doing: str) -> T | Finding:
+    """Call, and turn whatever is raised into a finding."""
+    try:
+        return call()
+    except Exception as error:  # noqa: BLE001 - somebody else's code: what it raises is a refusal
+        return Finding(
+            "causality.raised",
+            f"the pipeline raised {type(error).__name__} {doing}: {error}; it must answer "
+            "for any beginning of the bars, with NaN where it knows nothing",
+        )
+
+
+def misfit(answer: Columns, base: Columns, rows: int, why: str) -> Finding | None:
+    """Say what is wrong with the columns or lengths of an answer about ``rows`` bars."""
+    if list(answer) != list(base):
+        odd = sorted(set(answer) ^ set(base)) or list(answer)
+        return Finding(
+            "causality.columns",
+            f"with bars {why} the columns are others: {', '.join(odd[:3])}; names and order "
+            "must not depend on the bars",
+        )
+    for name, column in answer.items():
+        if column.shape != (rows,):
+            return Finding(
+                "causality.length",
+                f"column {name} has shape {column.shape} for {rows} bars ({why}); it needs "
+                "one value for each bar",
+                float(column.size),
+                float(rows),
+            )
+    return None
+
+
+def moved(before: FloatArray, after: FloatArray, tolerance: float) -> tuple[int, float] | None:
+    """First place where two columns differ, and their largest relative difference.
+
+    Differences are relative to the largest finite size in ``before``. NaN equals NaN and
+    an infinity itself; a value that appears, disappears or becomes infinite differs
+    infinitely. None where all lies within the tolerance.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> moved(np.array([1.0, 2.0]), np.array([1.0, 2.2]), 1e-9)
+    (1, 0.1)
+    >>> moved(np.array([np.nan, 2.0]), np.array([np.nan, 2.0]), 1e-9) is None
+    True
+    """
+    if before.tobytes() == after.tobytes():
+        return None
+    finite = np.isfinite(before) & np.isfinite(after)
+    same = (before == after) | (np.isnan(before) & np.isnan(after))
+    size = float(np.abs(before[np.isfinite(before)]).max(initial=0.0)) or 1.0
+    difference = np.where(same, 0.0, np.inf)
+    difference[finite] = np.abs(after[finite] - before[finite]) / size
+    far = np.flatnonzero(~(difference <= tolerance))
+    return (int(far[0]), round(float(difference.max()), 12)) if far.size else None
+
+
+def _named(answer: Any) -> dict[str, FloatArray]:
+    return {str(name): np.array(column, np.float64) for name, column in answer.items()}
+
+
+def _own(bars: PairBars) -> PairBars:
+    return replace(
+        bars,
+        time_ns=bars.time_ns.copy(),
+        session=bars.session.copy(),
+        last_of_session=bars.last_of_session.copy(),
+        open=bars.open.copy(),
+        high=bars.high.copy(),
+        low=bars.low.copy(),
+        close=bars.close.copy(),
+        volume=bars.volume.copy(),
+    )

@@ -1,0 +1,1 @@
+"""Sums over trailing windows that do not drift."""

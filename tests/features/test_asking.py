@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stairway.base.errors import DataError
+from stairway.base.verdict import Finding
+from stairway.features.asking import ask, guarded, misfit, moved
+from stairway.market.bars import PairBars
+from stairway.testing.bars import random_walk
+
+BARS = random_walk(20, seed=1)
+VALUE = st.floats(allow_nan=True, allow_infinity=True)
+
+
+def code(answer: object) -> str:
+    assert isinstance(answer, Finding)
+    return answer.code
+
+
+class OwnError(Exception):
+    """An exception of a library that nobody here knows."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("x"), KeyError("x"), ZeroDivisionError("x"), DataError("x"), OwnError("x")],
+)
+def test_whatever_a_pipeline_raises_becomes_a_finding(error: Exception) -> None:
+    def raising(_: PairBars) -> dict[str, np.ndarray]:
+        raise error
+
+    answer = ask(raising, BARS, "truncated")
+    assert code(answer) == "causality.raised"
+    assert type(error).__name__ in answer.detail
+    assert "20 bars (truncated)" in answer.detail
+
+
+def test_an_interrupt_is_not_swallowed() -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        guarded(interrupted, "waiting")
+
+
+def test_what_is_not_a_mapping_becomes_a_finding() -> None:
+    assert code(ask(lambda bars: bars.close, BARS, "as they are")) == "causality.raised"
+
+
+def test_columns_that_are_not_numbers_become_a_finding() -> None:
+    answer = ask(lambda bars: {"x": ["many"] * len(bars)}, BARS, "as they are")
+    assert code(answer) == "causality.raised"
+
+
+def test_no_column_at_all_becomes_a_finding() -> None:
+    assert code(ask(lambda _: {}, BARS, "as they are")) == "causality.no_columns"
+
+
+def test_whole_numbers_and_lists_are_taken_as_columns() -> None:
+    answer = ask(lambda bars: {"n": list(range(len(bars)))}, BARS, "as they are")
+    assert isinstance(answer, dict)
+    assert answer["n"].dtype == np.float64
+
+
+def test_a_pipeline_that_changes_its_bars_changes_its_own_copy() -> None:
+    before = BARS.fingerprint
+
+    def greedy(bars: PairBars) -> dict[str, np.ndarray]:
+        for name in ("open", "high", "low", "close", "volume", "time_ns", "session"):
+            getattr(bars, name)[:] = 0
+        bars.last_of_session[:] = True
+        return {"x": bars.close[:, 0]}
+
+    assert isinstance(ask(greedy, BARS, "as they are"), dict)
+    assert BARS.fingerprint == before
+
+
+def test_an_answer_is_not_changed_by_what_the_pipeline_does_later() -> None:
+    kept = np.zeros(20)
+    first = ask(lambda _: {"x": kept}, BARS, "as they are")
+    kept[:] = 7.0
+    assert isinstance(first, dict)
+    assert first["x"].sum() == 0.0
+
+
+def test_other_columns_are_named() -> None:
+    base = {"a": np.zeros(5), "b": np.zeros(5)}
+    found = misfit({"a": np.zeros(5), "c": np.zeros(5)}, base, 5, "truncated")
+    assert found is not None
+    assert found.code == "causality.columns"
+    assert "b, c" in found.detail
+
+
+def test_another_order_of_columns_is_another_answer() -> None:
+    base = {"a": np.zeros(5), "b": np.zeros(5)}
+    found = misfit(dict(reversed(base.items())), base, 5, "truncated")
+    assert found is not None
+    assert found.code == "causality.columns"
+
+
+@pytest.mark.parametrize("shape", [(4,), (6,), (5, 1), ()])
+def test_another_length_is_named_with_its_column(shape: tuple[int, ...]) -> None:
+    found = misfit({"a": np.zeros(shape)}, {"a": np.zeros(5)}, 5, "truncated")
+    assert found is not None
+    assert found.code == "causality.length"
+    assert "column a" in found.detail
+
+
+def test_an_answer_that_fits_is_no_misfit() -> None:
+    base = {"a": np.zeros(5)}
+    assert misfit({"a": np.ones(5)}, base, 5, "truncated") is None
+
+
+@given(st.lists(VALUE, min_size=1, max_size=20))
+def test_a_column_has_not_moved_against_itself(values: list[float]) -> None:
+    column = np.array(values)
+    assert moved(column, column.copy(), 0.0) is None
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=20), st.data())
+def test_a_change_is_found_where_it_is(values: list[float], data: st.DataObject) -> None:
+    column = np.array(values)
+    row = data.draw(st.integers(0, len(values) - 1))
+    size = np.abs(column).max() or 1.0
+    other = column.copy()
+    other[row] += 0.5 * size
+    found = moved(column, other, 1e-9)
+    assert found is not None
+    assert found[0] == row
+    assert found[1] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(1.0, math.nan), (math.nan, 1.0), (1.0, math.inf), (math.inf, -math.inf), (math.inf, 0.0)],
+)
+def test_what_appears_or_disappears_differs_infinitely(before: float, after: float) -> None:
+    found = moved(np.array([0.0, before]), np.array([0.0, after]), 1e-6)
+    assert found == (1, math.inf)
+
+
+def test_rounding_is_not_a_change() -> None:
+    column = np.array([100.0, 1e-3])
+    assert moved(column, column + 1e-12, 1e-9) is None
+
+
+def test_a_change_is_measured_against_the_size_of_its_column() -> None:
+    tiny = np.array([1e-12, 2e-12])
+    assert moved(tiny, tiny * 1.1, 1e-9) is not None
+
+
+def test_columns_of_zeros_are_compared_as_they_are() -> None:
+    zeros = np.zeros(3)
+    assert moved(zeros, zeros - 0.0, 1e-9) is None
+    assert moved(zeros, np.array([0.0, 0.0, 1e-3]), 1e-9) == (2, 1e-3)
+    assert moved(zeros, np.array([0.0, -0.0, 0.0]), 1e-9) is None
