@@ -1,0 +1,1 @@
+"""Where sealed models are kept."""

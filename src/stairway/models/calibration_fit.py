@@ -1,0 +1,309 @@
+"""Make the calibration tables from out-of-fold margins and their outcomes.
+
+1. A logistic map is fitted to all samples together (Platt: two numbers, smoothed
+   targets, so that it exists even where the classes do not overlap).
+2. Each regime gets a logistic map of its own, drawn towards the pooled one by
+   ``shrink_samples / (n + shrink_samples)``: few samples, little freedom.
+3. A regime with enough samples gets an isotonic map instead. Its blocks are drawn
+   towards the base rate by ``prior_samples``, since bare isotonic ends in 0 and 1.
+
+A slope below zero is not believed: a model that is wrong more often than right has no
+say (slope 0, the base rate), rather than being traded upside down on the same noise.
+Samples count as independent ones where weights say how much their labels overlap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, NamedTuple, cast
+
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from stairway.base.arrays import BoolArray, FloatArray, IntArray
+from stairway.base.config import Config
+from stairway.base.errors import DataError
+from stairway.models.calibration import (
+    MAX_KNOTS,
+    REGIMES,
+    Calibration,
+    CalibrationForm,
+    RegimeMap,
+)
+
+KNOTS = 129
+"""Rows of a logistic table; the straight lines stay within 5e-5 over eight logits."""
+
+MAX_NEWTON_STEPS = 100
+GRADIENT_TOLERANCE = 1e-10
+RIDGE = 1e-12
+MAX_HALVINGS = 40
+
+
+class CalibrationRules(Config, frozen=True, kw_only=True):
+    """How probabilities are made from margins.
+
+    Attributes
+    ----------
+    min_samples
+        Independent samples below which nothing is fitted at all.
+    shrink_samples
+        Independent samples at which a regime's own map and the pooled one weigh alike.
+    isotonic_min_samples
+        Independent samples from which a regime's map is isotonic.
+    prior_samples
+        Samples of the base rate added to each block of an isotonic map.
+    probability_floor
+        Nothing below this, nor above one minus this, is ever said.
+    """
+
+    min_samples: Annotated[int, Meta(ge=2)]
+    shrink_samples: Annotated[float, Meta(gt=0)]
+    isotonic_min_samples: Annotated[int, Meta(ge=2)]
+    prior_samples: Annotated[float, Meta(gt=0)]
+    probability_floor: Annotated[float, Meta(gt=0, lt=0.5)]
+
+
+class Logistic(NamedTuple):
+    """Probability = 1 / (1 + exp(-(slope x margin + intercept)))."""
+
+    slope: float
+    intercept: float
+
+
+class _Sample(NamedTuple):
+    margins: FloatArray
+    outcomes: FloatArray
+    weights: FloatArray  # sums to the number of independent samples
+
+    @property
+    def n_effective(self) -> float:
+        return float(self.weights.sum())
+
+    def where(self, rows: BoolArray) -> _Sample:
+        return _Sample(self.margins[rows], self.outcomes[rows], self.weights[rows])
+
+
+def fit(
+    margins: FloatArray,
+    outcomes: IntArray,
+    regimes: Sequence[str] | NDArray[Any],
+    weights: FloatArray | None,
+    rules: CalibrationRules,
+) -> Calibration:
+    """Fit one table per regime.
+
+    Parameters
+    ----------
+    margins : (n,) float64
+        Out-of-fold margins; finite.
+    outcomes : (n,) int64
+        1 where the upper barrier came first, else 0. Unlabelled rows must be left out.
+    regimes : (n,) str
+        Regime in which each answer was given.
+    weights : (n,) float64
+        Uniqueness of each label, in (0, 1], so that their sum is the number of
+        independent samples; ``None`` counts each sample fully.
+
+    Raises
+    ------
+    DataError
+        If the columns do not fit together, or hold too little to fit anything.
+
+    Examples
+    --------
+    >>> rules = CalibrationRules(
+    ...     min_samples=4, shrink_samples=10.0, isotonic_min_samples=1000,
+    ...     prior_samples=1.0, probability_floor=0.01,
+    ... )
+    >>> margins = np.array([-2.0, -1.0, 1.0, 2.0] * 5)
+    >>> outcomes = np.array([0, 1, 0, 1] * 5)
+    >>> table = fit(margins, outcomes, ["trend"] * 20, None, rules).maps["trend"]
+    >>> table.form, table.n, round(table.y[0], 2), round(table.y[-1], 2)
+    (<CalibrationForm.SHRUNK_PLATT: 'shrunk_platt'>, 20, 0.33, 0.67)
+    """
+    labels = np.asarray(regimes, dtype=np.str_)
+    sample = _checked(margins, outcomes, labels, weights, rules)
+    pooled = platt(*sample)
+    span = _span(sample.margins)
+    maps = {
+        regime: _regime_map(sample.where(labels == regime), pooled, span, rules)
+        for regime in REGIMES
+    }
+    return Calibration(maps)
+
+
+def platt(margins: FloatArray, outcomes: FloatArray, weights: FloatArray) -> Logistic:
+    """Weighted logistic map of one variable, by damped Newton steps.
+
+    Examples
+    --------
+    >>> ones = np.ones(4)
+    >>> fitted = platt(np.array([-1.0, -1.0, 1.0, 1.0]), np.array([0.0, 0, 1, 1]), ones)
+    >>> round(fitted.slope, 3), round(abs(fitted.intercept), 3)
+    (1.099, 0.0)
+    """
+    ups = float(weights @ outcomes)
+    downs = float(weights.sum()) - ups
+    targets = np.where(outcomes == 1.0, (ups + 1.0) / (ups + 2.0), 1.0 / (downs + 2.0))
+    centre, spread = float(margins.mean()), float(margins.std())
+    if spread > np.finfo(np.float64).tiny:
+        slope, level = _newton((margins - centre) / spread, targets, weights)
+        if slope > 0.0:
+            return Logistic(slope / spread, level - slope * centre / spread)
+    rate = float(weights @ targets / weights.sum())
+    return Logistic(0.0, float(np.log(rate / (1.0 - rate))))
+
+
+def pool_adjacent(values: FloatArray, weights: FloatArray) -> FloatArray:
+    """Nearest non-decreasing sequence in weighted least squares (pool adjacent violators).
+
+    Examples
+    --------
+    >>> pool_adjacent(np.array([1.0, 3.0, 2.0, 4.0]), np.ones(4)).tolist()
+    [1.0, 2.5, 2.5, 4.0]
+    """
+    blocks: list[tuple[float, float, int]] = []  # mean, weight, count
+    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
+        mean, total, count = value, weight, 1
+        while blocks and blocks[-1][0] >= mean:
+            before, mass, size = blocks.pop()
+            mean = (before * mass + mean * total) / (mass + total)
+            total, count = total + mass, count + size
+        blocks.append((mean, total, count))
+    return np.repeat([mean for mean, _, _ in blocks], [count for _, _, count in blocks])
+
+
+def _checked(
+    margins: FloatArray,
+    outcomes: IntArray,
+    labels: NDArray[np.str_],
+    weights: FloatArray | None,
+    rules: CalibrationRules,
+) -> _Sample:
+    n = margins.size
+    raw = np.ones(n) if weights is None else weights
+    if not all(column.shape == (n,) for column in (margins, outcomes, labels, raw)):
+        msg = f"margins, outcomes, regimes and weights must be {n} values each"
+        raise DataError(msg)
+    if not (np.all(np.isfinite(margins)) and np.all((outcomes == 0) | (outcomes == 1))):
+        msg = "margins must be finite and outcomes 0 or 1; leave unlabelled rows out"
+        raise DataError(msg)
+    if not (np.all(np.isfinite(raw)) and np.all(raw > 0.0)):
+        msg = "weights must be finite and positive; leave rows without weight out"
+        raise DataError(msg)
+    if unknown := set(labels.tolist()) - set(REGIMES):
+        msg = f"regimes {sorted(unknown)} are unknown; allowed are {', '.join(REGIMES)}"
+        raise DataError(msg)
+    n_effective = min(float(raw.sum()), float(n))
+    if not (n_effective >= rules.min_samples and 0 < outcomes.sum() < n):
+        msg = (
+            f"calibration needs {rules.min_samples} independent samples with both outcomes; "
+            f"given are {n_effective:.0f}, of which {int(outcomes.sum())} ended up"
+        )
+        raise DataError(msg)
+    return _Sample(margins, outcomes.astype(np.float64), raw * (n_effective / raw.sum()))
+
+
+def _regime_map(
+    own: _Sample, pooled: Logistic, span: tuple[float, float], rules: CalibrationRules
+) -> RegimeMap:
+    n, n_effective = own.margins.size, min(own.n_effective, float(own.margins.size))
+    if n == 0:
+        form, (x, y) = CalibrationForm.PLATT, _logistic_table(pooled, span)
+    elif n_effective >= rules.isotonic_min_samples and 0.0 < own.outcomes.mean() < 1.0:
+        form, (x, y) = CalibrationForm.ISOTONIC, _isotonic_table(own, rules.prior_samples)
+    else:
+        shrunk = _shrunk(
+            platt(*own), pooled, n_effective / (n_effective + rules.shrink_samples)
+        )
+        form, (x, y) = CalibrationForm.SHRUNK_PLATT, _logistic_table(shrunk, span)
+    inside = np.clip(y, rules.probability_floor, 1.0 - rules.probability_floor)
+    return RegimeMap(form, n, n_effective, tuple(x.tolist()), tuple(inside.tolist()))
+
+
+def _shrunk(own: Logistic, pooled: Logistic, trust: float) -> Logistic:
+    return Logistic(
+        trust * own.slope + (1.0 - trust) * pooled.slope,
+        trust * own.intercept + (1.0 - trust) * pooled.intercept,
+    )
+
+
+def _logistic_table(map_: Logistic, span: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
+    x = np.linspace(*span, KNOTS)
+    return x, _sigmoid(map_.slope * x + map_.intercept)
+
+
+def _isotonic_table(own: _Sample, prior_samples: float) -> tuple[FloatArray, FloatArray]:
+    """Knots at the centre of each block, so that a step does not become one value."""
+    x, place = np.unique(own.margins, return_inverse=True)
+    weight = _sums(place, own.weights)
+    rate = _sums(place, own.weights * own.outcomes) / weight
+    base = float(own.weights @ own.outcomes / own.weights.sum())
+    level = pool_adjacent(rate, weight)
+    mass = _block_sums(level, weight)
+    level = pool_adjacent(
+        (level * mass + base * prior_samples) / (mass + prior_samples), weight
+    )
+    centre = _block_sums(level, weight * x) / _block_sums(level, weight)
+    knots = np.unique(centre, return_index=True)[1]
+    if knots.size == 1:
+        return np.array(_span(own.margins)), np.repeat(level[:1], 2)
+    knots = knots[np.linspace(0, knots.size - 1, min(knots.size, MAX_KNOTS)).astype(np.int64)]
+    return centre[knots], level[knots]
+
+
+def _block_sums(level: FloatArray, values: FloatArray) -> FloatArray:
+    """Sum of ``values`` over each run of equal ``level``, repeated along the run."""
+    run = np.cumsum(np.concatenate([[0], np.diff(level) != 0.0]).astype(np.int64))
+    return _sums(run, values)[run]
+
+
+def _sums(place: NDArray[np.int64], values: FloatArray) -> FloatArray:
+    return np.bincount(place, values).astype(np.float64)
+
+
+def _span(margins: FloatArray) -> tuple[float, float]:
+    low, high = float(margins.min()), float(margins.max())
+    enough = 1e-9 * max(1.0, abs(low), abs(high))
+    return (low, high) if high - low > enough else (low - 1.0, high + 1.0)
+
+
+def _newton(x: FloatArray, targets: FloatArray, weights: FloatArray) -> tuple[float, float]:
+    design = np.column_stack([x, np.ones_like(x)])
+    at = np.zeros(2)
+    for _ in range(MAX_NEWTON_STEPS):
+        p = _sigmoid(design @ at)
+        gradient = design.T @ (weights * (p - targets))
+        if np.abs(gradient).max() <= GRADIENT_TOLERANCE * weights.sum():
+            break
+        curvature = design.T @ (design * (weights * p * (1.0 - p))[:, None])
+        ridge = RIDGE * weights.sum() * np.eye(2)
+        step = cast("FloatArray", np.linalg.solve(curvature + ridge, gradient))
+        at = _damped(design, targets, weights, at, step)
+    return float(at[0]), float(at[1])
+
+
+def _damped(
+    design: FloatArray,
+    targets: FloatArray,
+    weights: FloatArray,
+    at: FloatArray,
+    step: FloatArray,
+) -> FloatArray:
+    """Go the longest of step, step/2, step/4 ... that does not raise the loss."""
+    here = _loss(design @ at, targets, weights)
+    for halving in range(MAX_HALVINGS):
+        there = at - step * 0.5**halving
+        if _loss(design @ there, targets, weights) <= here:
+            return there
+    return at
+
+
+def _loss(logit: FloatArray, targets: FloatArray, weights: FloatArray) -> float:
+    return float(weights @ (np.logaddexp(0.0, logit) - targets * logit))
+
+
+def _sigmoid(logit: FloatArray) -> FloatArray:
+    return np.exp(-np.logaddexp(0.0, -logit))
