@@ -1,0 +1,272 @@
+"""The gates on a candidate's out-of-sample record: what it is refused for, and by how much.
+
+Everything is measured and kept as a verdict of its own; the policy says which of them
+*bind*. The order of an answer is always the same:
+
+1. Too few independent samples: ``Inconclusive``, whatever the number says.
+2. The interval lies wholly on the good side of the bound: ``Pass``.
+3. Otherwise ``Refuse``: with enough samples, "cannot be told from nothing" is an answer.
+
+No check passes because a value is missing or NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, TypeAlias
+
+import numpy as np
+from msgspec import Meta
+
+from stairway.base.arrays import BoolArray, FloatArray
+from stairway.base.config import Config
+from stairway.base.verdict import Verdict, all_of, inconclusive, passed, refuse
+from stairway.evaluation.sharpe import Undefined, sharpe
+from stairway.evaluation.skill import Forecasts, Skill, Unscored, brier_skill
+from stairway.models.calibration import REGIMES
+
+Level: TypeAlias = Annotated[float, Meta(ge=0.5, lt=1.0)]
+Samples: TypeAlias = Annotated[int, Meta(ge=1)]
+
+
+class Check(StrEnum):
+    """What can be asked of calibrated forecasts.
+
+    ``SKILL_EACH``: skill over climatology is above 0 with confidence in every regime.
+    ``SKILL_POOLED``: it is over all bars, and with confidence below 0 in no regime.
+    ``BRIER``: the Brier score stays under a fixed bound in every regime, as first specified.
+    ``TOO_GOOD``: skill is not, with confidence, so high that a leak is likelier than an edge.
+    """
+
+    SKILL_EACH = "skill_each"
+    SKILL_POOLED = "skill_pooled"
+    BRIER = "brier"
+    TOO_GOOD = "too_good"
+
+
+class EvidenceRules(Config, frozen=True, kw_only=True):
+    """Bounds of the gates on recorded evidence (``[evidence]``).
+
+    Attributes
+    ----------
+    binding
+        Checks that decide; the others are reported. With none, nobody passes.
+    level
+        Confidence of all two-sided intervals.
+    min_independent
+        Independent samples needed over all bars before anything is concluded.
+    min_independent_regime
+        The same within one regime.
+    climatology_prior_n
+        Imagined outcomes that climatology starts from. Outcomes overlap, so ten of them
+        may be worth one: a small number makes a nervous rival, and gives skill away.
+    brier_bound
+        Brier score that ``BRIER`` must stay under.
+    too_good_skill
+        Skill that ``TOO_GOOD`` does not believe, once the whole interval lies above it.
+    sharpe_floor
+        Annual after-cost Sharpe that the lower end of the interval must exceed.
+    min_sharpe_bars
+        Returns needed before a Sharpe ratio is judged.
+    reliability_bins
+        Bins of the reliability diagram and of the calibration error.
+    """
+
+    binding: tuple[Check, ...]
+    level: Level
+    min_independent: Samples
+    min_independent_regime: Samples
+    climatology_prior_n: Annotated[float, Meta(gt=0.0)]
+    brier_bound: Annotated[float, Meta(gt=0.0, le=1.0)]
+    too_good_skill: Annotated[float, Meta(gt=0.0, le=1.0)]
+    sharpe_floor: float
+    min_sharpe_bars: Annotated[int, Meta(ge=3)]
+    reliability_bins: Annotated[int, Meta(ge=2)]
+
+
+def calibration_skill(forecasts: Forecasts, rules: EvidenceRules) -> Verdict:
+    """Judge calibrated forecasts by the checks that bind.
+
+    Parameters
+    ----------
+    forecasts
+        Each made by a model and a calibration that had seen nothing of its label.
+
+    Examples
+    --------
+    >>> rules = EvidenceRules(
+    ...     binding=(Check.SKILL_POOLED,), level=0.95, min_independent=100,
+    ...     min_independent_regime=50, climatology_prior_n=20.0, brier_bound=0.2,
+    ...     too_good_skill=0.15, sharpe_floor=0.0, min_sharpe_bars=250, reliability_bins=10,
+    ... )
+    >>> bar = np.repeat(np.arange(4)[:, None], 2, axis=1)
+    >>> few = Forecasts(np.full((4, 2), 0.6), bar % 2, bar + 1, bar + 2, np.full(4, "trend"))
+    >>> calibration_skill(few, rules).findings[0].detail
+    'over all bars: 4 of 100 independent samples'
+    """
+    return decide(measures(forecasts, rules), rules)
+
+
+def decide(measured: Mapping[str, Verdict], rules: EvidenceRules) -> Verdict:
+    """Combine what was measured, by the checks that bind.
+
+    Examples
+    --------
+    Nothing measured is not the same as nothing wrong.
+
+    >>> rules = EvidenceRules(
+    ...     binding=(Check.SKILL_EACH,), level=0.95, min_independent=100,
+    ...     min_independent_regime=50, climatology_prior_n=20.0, brier_bound=0.2,
+    ...     too_good_skill=0.15, sharpe_floor=0.0, min_sharpe_bars=250, reliability_bins=10,
+    ... )
+    >>> decide({"skill.trend": passed("x", "y")}, rules)
+    Pass(findings=(Finding(code='x', detail='y', value=None, bound=None, n=None),))
+    >>> decide({"skill.all": passed("x", "y")}, rules).findings[0].code
+    'gate.empty'
+    """
+    return all_of(
+        verdict
+        for name, verdict in measured.items()
+        if any(_binds(check, name) for check in rules.binding)
+    )
+
+
+def measures(forecasts: Forecasts, rules: EvidenceRules) -> dict[str, Verdict]:
+    """Measure everything there is to say about forecasts, one verdict and one finding each.
+
+    Returns
+    -------
+    dict
+        ``skill.all``, and ``skill.R``, ``harm.R`` and ``brier.R`` for each regime R, and
+        ``too_good.all``. ``harm`` is there only where a regime has samples enough.
+    """
+    every = brier_skill(
+        forecasts,
+        np.ones(forecasts.regime.size, np.bool_),
+        rules.climatology_prior_n,
+        rules.level,
+    )
+    found = {
+        "skill.all": _skilled("over all bars", every, rules.min_independent),
+        "too_good.all": _too_good(every, rules),
+    }
+    for regime in REGIMES:
+        rows: BoolArray = forecasts.regime == regime
+        skill = brier_skill(forecasts, rows, rules.climatology_prior_n, rules.level)
+        where, needed = f"in {regime}", rules.min_independent_regime
+        found[f"skill.{regime}"] = _skilled(where, skill, needed)
+        found[f"brier.{regime}"] = _brier(where, skill, rules)
+        if isinstance(skill, Skill) and skill.n_independent >= needed:
+            found[f"harm.{regime}"] = _harmless(where, skill)
+    return found
+
+
+def after_cost_sharpe(
+    returns: FloatArray, periods_per_year: float, rules: EvidenceRules
+) -> Verdict:
+    """Judge the returns of an account that traded a candidate's forecasts, costs paid.
+
+    Parameters
+    ----------
+    returns : (n_bars,) float64
+        One for each bar of the evidence, those without a position included.
+
+    Examples
+    --------
+    >>> rules = EvidenceRules(
+    ...     binding=(Check.SKILL_EACH,), level=0.95, min_independent=100,
+    ...     min_independent_regime=50, climatology_prior_n=20.0, brier_bound=0.2,
+    ...     too_good_skill=0.15, sharpe_floor=0.0, min_sharpe_bars=250, reliability_bins=10,
+    ... )
+    >>> after_cost_sharpe(np.zeros(500), 252, rules).findings[0].code
+    'evidence.sharpe_undefined'
+    >>> after_cost_sharpe(np.zeros(20), 252, rules).findings[0].detail
+    '20 of 250 bars of returns'
+    """
+    n = int(returns.size)
+    if n < rules.min_sharpe_bars:
+        detail = f"{n} of {rules.min_sharpe_bars} bars of returns"
+        return inconclusive("evidence.too_few_bars", detail, n, rules.min_sharpe_bars, n)
+    found = sharpe(returns, periods_per_year, rules.level)
+    if isinstance(found, Undefined):
+        return refuse("evidence.sharpe_undefined", f"no Sharpe ratio: {found.reason}", n=n)
+    detail = (
+        f"annual Sharpe after costs {found.annual:.2f}, {_percent(rules.level)} interval "
+        f"{found.low:.2f} to {found.high:.2f}; its low end must exceed {rules.sharpe_floor:g}"
+    )
+    finding = ("evidence.after_cost_sharpe", detail, found.low, rules.sharpe_floor, n)
+    return passed(*finding) if found.low > rules.sharpe_floor else refuse(*finding)
+
+
+def _binds(check: Check, name: str) -> bool:
+    kind, _, where = name.partition(".")
+    match check:
+        case Check.SKILL_EACH:
+            return kind == "skill" and where != "all"
+        case Check.SKILL_POOLED:
+            return name == "skill.all" or kind == "harm"
+        case Check.BRIER:
+            return kind == "brier"
+        case Check.TOO_GOOD:
+            return kind == "too_good"
+
+
+def _skilled(where: str, skill: Skill | Unscored, needed: int) -> Verdict:
+    if not (isinstance(skill, Skill) and skill.n_independent >= needed):
+        return _too_few(where, skill, needed)
+    finding = ("evidence.skill", _told(where, skill), skill.low, 0.0, int(skill.n_independent))
+    return passed(*finding) if skill.low > 0.0 else refuse(*finding)
+
+
+def _harmless(where: str, skill: Skill) -> Verdict:
+    finding = ("evidence.harm", _told(where, skill), skill.high, 0.0, int(skill.n_independent))
+    return passed(*finding) if skill.high >= 0.0 else refuse(*finding)
+
+
+def _brier(where: str, skill: Skill | Unscored, rules: EvidenceRules) -> Verdict:
+    needed = rules.min_independent_regime
+    if not (isinstance(skill, Skill) and skill.n_independent >= needed):
+        return _too_few(where, skill, needed)
+    detail = (
+        f"{where}: Brier score {skill.brier:.4f} must be under {rules.brier_bound:g} "
+        f"(climatology {skill.brier_climatology:.4f})"
+    )
+    finding = (
+        "evidence.brier",
+        detail,
+        skill.brier,
+        rules.brier_bound,
+        int(skill.n_independent),
+    )
+    return passed(*finding) if skill.brier < rules.brier_bound else refuse(*finding)
+
+
+def _too_good(skill: Skill | Unscored, rules: EvidenceRules) -> Verdict:
+    needed = rules.min_independent
+    if not (isinstance(skill, Skill) and skill.n_independent >= needed):
+        return _too_few("over all bars", skill, needed)
+    detail = (
+        f"{_told('over all bars', skill)}; all of it above {rules.too_good_skill:g} would be "
+        f"likelier a leak than an edge: run the causality prover on the features"
+    )
+    n = int(skill.n_independent)
+    finding = ("evidence.too_good_to_be_true", detail, skill.low, rules.too_good_skill, n)
+    return passed(*finding) if skill.low <= rules.too_good_skill else refuse(*finding)
+
+
+def _too_few(where: str, skill: Skill | Unscored, needed: int) -> Verdict:
+    n = 0 if isinstance(skill, Unscored) else int(skill.n_independent)
+    detail = f"{where}: {n} of {needed} independent samples"
+    return inconclusive("evidence.too_few", detail, n, needed, n)
+
+
+def _told(where: str, skill: Skill) -> str:
+    return (
+        f"{where}: skill over climatology {skill.skill:+.4f}, interval "
+        f"{skill.low:+.4f} to {skill.high:+.4f}, {skill.n} forecasts"
+    )
+
+
+def _percent(level: float) -> str:
+    return f"{100.0 * level:g} %"

@@ -1,0 +1,238 @@
+"""What a series of returns or of forecasts is worth, in numbers with one meaning each.
+
+The formulas are those of the reference table (Brier, ECE, Spiegelhalter, drawdown). None
+of them answers for input that it cannot judge: NaN raises, it is not averaged away.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import numpy as np
+
+from stairway.base.arrays import FloatArray
+from stairway.base.errors import DataError
+
+_HALF_NORMAL_MEAN = math.sqrt(2.0 / math.pi)
+_HALF_NORMAL_VARIANCE = 1.0 - 2.0 / math.pi
+_Z95_ONE_SIDED = 1.6448536269514722
+_Z95_TWO_SIDED = 1.959963984540054
+
+
+class Bin(msgspec.Struct, frozen=True):
+    """One point of a reliability diagram.
+
+    Attributes
+    ----------
+    n
+        Forecasts in the bin.
+    confidence, hit_frac
+        Mean forecast, and the share of them that came true.
+    low, high
+        Wilson's 95 % interval of ``hit_frac`` on the bin's *independent* samples.
+    """
+
+    n: int
+    confidence: float
+    hit_frac: float
+    low: float
+    high: float
+
+
+class Reliability(msgspec.Struct, frozen=True):
+    """How far forecasts and frequencies lie apart.
+
+    Attributes
+    ----------
+    bins
+        Of equal mass, in order of confidence.
+    ece
+        Plain expected calibration error of P(up). Over 0 for a perfect forecaster too.
+    ece_corrected
+        The same less what a perfect forecaster would show by chance, and at least 0.
+    ece_bound
+        What a perfect forecaster stays under 95 times in 100, given n.
+    """
+
+    bins: tuple[Bin, ...]
+    ece: float
+    ece_corrected: float
+    ece_bound: float
+
+
+def equity(returns: FloatArray) -> FloatArray:
+    """Compounded wealth, starting at 1; once it is gone it stays 0.
+
+    Parameters
+    ----------
+    returns : (n_bars,) float64
+        Simple return of each bar. NaN raises.
+
+    Returns
+    -------
+    (n_bars + 1,) float64
+
+    Examples
+    --------
+    >>> equity(np.array([0.5, -1.5, 9.0]))
+    array([1. , 1.5, 0. , 0. ])
+    """
+    _require_finite(returns, "returns")
+    wealth: FloatArray = np.cumprod(np.concatenate([[1.0], 1.0 + returns]), dtype=np.float64)
+    ruined = np.flatnonzero(~(wealth > 0.0))
+    if ruined.size:
+        wealth[ruined[0] :] = 0.0
+    return wealth
+
+
+def total_return(returns: FloatArray) -> float:
+    """Compounded return over the whole series, as a fraction.
+
+    Examples
+    --------
+    >>> round(total_return(np.array([0.1, 0.1])), 4)
+    0.21
+    """
+    return float(equity(returns)[-1] - 1.0)
+
+
+def max_drawdown(returns: FloatArray) -> float:
+    """Deepest fall from a peak of compounded wealth, from -1 to 0; the start is a peak.
+
+    Examples
+    --------
+    >>> max_drawdown(np.array([-0.5, 0.2])), max_drawdown(np.array([]))
+    (-0.5, 0.0)
+    """
+    wealth = equity(returns)
+    return float(np.min(wealth / np.maximum.accumulate(wealth) - 1.0))
+
+
+def brier(confidence: FloatArray, outcome: FloatArray) -> float:
+    """Mean squared distance between forecast and outcome (0 or 1).
+
+    Examples
+    --------
+    >>> brier(np.array([0.5, 0.5]), np.array([0.0, 1.0]))
+    0.25
+    """
+    _require_forecasts(confidence, outcome)
+    return float(np.mean((confidence - outcome) ** 2))
+
+
+def log_loss(confidence: FloatArray, outcome: FloatArray, eps: float) -> tuple[float, int]:
+    """Mean negative log likelihood, and how many forecasts had to be clipped to ``eps``.
+
+    Examples
+    --------
+    >>> loss, clipped = log_loss(np.array([1.0, 0.5]), np.array([1.0, 1.0]), 1e-6)
+    >>> round(loss, 4), clipped
+    (0.3466, 1)
+    """
+    _require_forecasts(confidence, outcome)
+    inside = np.clip(confidence, eps, 1.0 - eps)
+    likelihood = np.where(outcome > 0.0, inside, 1.0 - inside)
+    return float(-np.mean(np.log(likelihood))), int(np.sum(inside != confidence))
+
+
+def spiegelhalter_z(confidence: FloatArray, outcome: FloatArray) -> float:
+    """Spiegelhalter's statistic: standard normal where forecasts are calibrated.
+
+    NaN where every forecast is 0, 0.5 or 1, about which it can say nothing.
+
+    Examples
+    --------
+    >>> round(spiegelhalter_z(np.full(100, 0.9), np.repeat([0.0, 1.0], [10, 90])), 6)
+    0.0
+    """
+    _require_forecasts(confidence, outcome)
+    lean = 1.0 - 2.0 * confidence
+    spread = float(np.sum(lean**2 * confidence * (1.0 - confidence)))
+    if not spread > 0.0:
+        return math.nan
+    return float(np.sum((outcome - confidence) * lean)) / math.sqrt(spread)
+
+
+def reliability(
+    confidence: FloatArray, outcome: FloatArray, n_bins: int, independent_frac: float = 1.0
+) -> Reliability:
+    """Reliability diagram in bins of equal mass, and the calibration error over it.
+
+    Equal forecasts are never parted, so there may be fewer bins than asked for.
+
+    Parameters
+    ----------
+    confidence : (n,) float64
+        P(up) in [0, 1]. NaN raises.
+    outcome : (n,) float64
+        0 or 1.
+    n_bins
+        At most this many.
+    independent_frac
+        Independent samples per sample, in (0, 1]: under 1 where labels overlap.
+
+    Examples
+    --------
+    >>> found = reliability(np.repeat([0.25, 0.75], 50), np.repeat([0.0, 1.0], 50), 10)
+    >>> [(b.n, b.confidence, b.hit_frac) for b in found.bins], found.ece
+    ([(50, 0.25, 0.0), (50, 0.75, 1.0)], 0.25)
+    """
+    _require_forecasts(confidence, outcome)
+    if not (n_bins >= 1 and 0.0 < independent_frac <= 1.0):
+        msg = (
+            f"a diagram needs at least one bin and an independent_frac in (0, 1], "
+            f"got {n_bins} and {independent_frac}"
+        )
+        raise DataError(msg)
+    bins: list[Bin] = []
+    error = chance = variance = 0.0
+    for rows in _equal_mass(confidence, n_bins):
+        p, y = confidence[rows], outcome[rows]
+        share, independent = rows.size / confidence.size, rows.size * independent_frac
+        sigma = math.sqrt(float(np.mean(p * (1.0 - p))) / independent)
+        mean, hits = float(np.mean(p)), float(np.mean(y))
+        error += share * abs(hits - mean)
+        chance += share * sigma * _HALF_NORMAL_MEAN
+        variance += (share * sigma) ** 2 * _HALF_NORMAL_VARIANCE
+        bins.append(Bin(rows.size, mean, hits, *_wilson(hits, independent)))
+    bound = chance + _Z95_ONE_SIDED * math.sqrt(variance)
+    return Reliability(tuple(bins), error, max(error - chance, 0.0), bound)
+
+
+def _equal_mass(confidence: FloatArray, n_bins: int) -> list[np.ndarray]:
+    order = np.argsort(confidence, kind="stable")
+    ranked = confidence[order]
+    wanted = np.linspace(0, ranked.size, min(n_bins, ranked.size) + 1).astype(np.int64)[1:-1]
+    cuts = np.unique(np.searchsorted(ranked, ranked[wanted], side="left"))
+    return [rows for rows in np.split(order, cuts) if rows.size]
+
+
+def _wilson(hit_frac: float, n: float) -> tuple[float, float]:
+    z2 = _Z95_TWO_SIDED**2
+    centre = (hit_frac + z2 / (2.0 * n)) / (1.0 + z2 / n)
+    spread = math.sqrt(hit_frac * (1.0 - hit_frac) / n + z2 / (4.0 * n * n))
+    half = _Z95_TWO_SIDED * spread / (1.0 + z2 / n)
+    return max(centre - half, 0.0), min(centre + half, 1.0)
+
+
+def _require_finite(values: FloatArray, what: str) -> None:
+    if not bool(np.all(np.isfinite(values))):
+        row = int(np.flatnonzero(~np.isfinite(values))[0])
+        msg = f"{what} must be finite, but row {row} is {values[row]}"
+        raise DataError(msg)
+
+
+def _require_forecasts(confidence: FloatArray, outcome: FloatArray) -> None:
+    if not (confidence.ndim == 1 and confidence.shape == outcome.shape and confidence.size > 0):
+        msg = (
+            "forecasts and outcomes must be one row each and not empty, "
+            f"got {confidence.shape} and {outcome.shape}"
+        )
+        raise DataError(msg)
+    if not bool(np.all((confidence >= 0.0) & (confidence <= 1.0))):
+        msg = "a forecast lies outside [0, 1] or is NaN; leave out rows without an answer"
+        raise DataError(msg)
+    if not bool(np.all((outcome == 0.0) | (outcome == 1.0))):
+        msg = "an outcome is neither 0 nor 1; leave out rows without a label"
+        raise DataError(msg)

@@ -1,0 +1,307 @@
+"""How a candidate is made, and how its evidence is made beside it.
+
+1. Walk forward: margins and calibrated probabilities of bars that no fit had seen.
+2. Gates on those: skill of the probabilities, Sharpe ratio of an account trading them.
+3. Last fit on all rows that end early enough; calibration on all margins out of fold.
+4. Bundle: forest, calibration, parity rows, and a passport that carries every verdict.
+
+A refused candidate is bundled all the same. What it is refused for is the most important
+thing to know about it, and a record without refusals would prove nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from stairway.base.arrays import BoolArray, FloatArray
+from stairway.base.config import Config
+from stairway.base.errors import InvariantError
+from stairway.base.units import UtcNs
+from stairway.base.verdict import Verdict, all_of, inconclusive
+from stairway.evaluation import metrics
+from stairway.evaluation.evidence import (
+    EvidenceRules,
+    after_cost_sharpe,
+    decide,
+    measures,
+)
+from stairway.evaluation.metrics import Reliability, reliability
+from stairway.evaluation.sharpe import Sharpe, sharpe
+from stairway.evaluation.skill import Forecasts, Skill, brier_skill, independent_samples
+from stairway.evaluation.splits import SplitRules
+from stairway.features.spec import FEATURE_NAMES
+from stairway.models.calibration import REGIMES
+from stairway.models.calibration_fit import CalibrationRules
+from stairway.models.forest import Forest
+from stairway.models.sealed import Bundle, Family, GateEvidence, Passport
+from stairway.training.boosting import BoostingRules, Sample
+from stairway.training.export import parity_of
+from stairway.training.oof import (
+    Material,
+    OutOfFold,
+    Progress,
+    calibration_of,
+    forecasts,
+    out_of_fold,
+)
+from stairway.training.trees import fit
+
+BINDING_GATES = ("causality", "calibration_skill", "after_cost_sharpe")
+"""Gates that a candidate must pass to become a shadow. The others are on record only."""
+
+_CLIP = 1e-6
+_EVEN = 0.5
+
+Returns: TypeAlias = Callable[[FloatArray], FloatArray]
+"""From (n, 2) probabilities, NaN for no opinion, to (n,) returns of an account after costs."""
+
+
+class CandidateRules(Config, frozen=True, kw_only=True):
+    """Sections of the policy that say how a candidate is made and judged."""
+
+    splits: SplitRules
+    boosting: BoostingRules
+    calibration: CalibrationRules
+    evidence: EvidenceRules
+
+
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """How probabilities would have been traded.
+
+    Attributes
+    ----------
+    returns_of
+        The back-test.
+    periods_per_year
+        Bars in a year, to annualise by.
+    """
+
+    returns_of: Returns
+    periods_per_year: float
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a candidate's passport says that its training does not find out.
+
+    Attributes
+    ----------
+    causality
+        The prover's verdict on the pipeline that made the features.
+    last_data_ns
+        Close time of the last bar.
+    schema_hash, data_fingerprint, code_fingerprint
+        Identity of features, bars, and code.
+    libraries
+        Versions.
+    trials
+        Candidates that this run tries, this one included.
+    seed
+        Of the trees.
+    """
+
+    causality: Verdict
+    last_data_ns: UtcNs
+    schema_hash: str
+    data_fingerprint: str
+    code_fingerprint: str
+    libraries: dict[str, str]
+    trials: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model that may be sealed, and the record that speaks for or against it.
+
+    Attributes
+    ----------
+    bundle
+        For the artifact store.
+    verdict
+        All binding gates together.
+    oof
+        Margins and probabilities out of fold.
+    returns : (n,) float64
+        Of the account that traded them; NaN before the evidence begins.
+    reliability
+        Diagram of the probabilities, by regime, and ``all``.
+    """
+
+    bundle: Bundle
+    verdict: Verdict
+    oof: OutOfFold
+    returns: FloatArray
+    reliability: dict[str, Reliability]
+
+
+def make_candidate(
+    family: Family,
+    material: Material,
+    rules: CandidateRules,
+    origin: Origin,
+    practice: Practice,
+    progress: Progress,
+) -> Candidate:
+    """Train one candidate and judge it.
+
+    Raises
+    ------
+    DataError
+        If there is too little to learn from, or to judge by.
+    """
+
+    def grow(sample: Sample) -> Forest:
+        return fit(family, sample, rules.boosting, origin.seed).forest
+
+    oof = out_of_fold(material, rules.splits, grow, rules.calibration, progress)
+    said = forecasts(material, oof.confidence)
+    progress("back-test", 0, 1)
+    returns = _returns(practice, oof)
+    progress("back-test", 1, 1)
+    evidence = _evidence(origin, said, returns[oof.first_bar :], practice, rules.evidence)
+    last_rows = material.split(rules.splits).final_rows()
+    sample = material.sample(last_rows)
+    fitted = fit(family, sample, rules.boosting, origin.seed)
+    rng = np.random.Generator(np.random.PCG64(origin.seed))
+    figures = _figures(said, returns[oof.first_bar :], practice, rules.evidence)
+    bundle = Bundle(
+        passport=_passport(family, origin, evidence, figures),
+        forest=fitted.forest,
+        calibration=calibration_of(material, oof.margin, last_rows, rules.calibration),
+        parity=parity_of(sample.rows, fitted.reference, rng),
+    )
+    return Candidate(
+        bundle=bundle,
+        verdict=binding_verdict(evidence),
+        oof=oof,
+        returns=returns,
+        reliability=diagrams(said, rules.evidence.reliability_bins),
+    )
+
+
+def binding_verdict(evidence: tuple[GateEvidence, ...]) -> Verdict:
+    """Combine the gates that bind; one that is missing leaves it inconclusive.
+
+    Examples
+    --------
+    >>> from stairway.base.verdict import passed
+    >>> binding_verdict((GateEvidence("causality", passed("x", "y")),)).findings[0].detail
+    'no evidence of calibration_skill'
+    """
+    by_gate = {item.gate: item.verdict for item in evidence}
+    unseen = {
+        gate: inconclusive("gate.unseen", f"no evidence of {gate}") for gate in BINDING_GATES
+    }
+    return all_of((unseen | by_gate)[gate] for gate in BINDING_GATES)
+
+
+def diagrams(said: Forecasts, n_bins: int) -> dict[str, Reliability]:
+    """Reliability diagrams of all scored forecasts and of each regime that has any."""
+    found: dict[str, Reliability] = {}
+    for name in ("all", *REGIMES):
+        every = np.ones(said.regime.size, np.bool_)
+        rows: BoolArray = every if name == "all" else said.regime == name
+        judged = said.scored & rows[:, None]
+        n = int(judged.sum())
+        if n > 0:
+            outcome = said.outcome[judged].astype(np.float64)
+            worth = min(max(independent_samples(said, judged), 1.0) / n, 1.0)
+            found[name] = reliability(said.confidence[judged], outcome, n_bins, worth)
+    return found
+
+
+def _returns(practice: Practice, oof: OutOfFold) -> FloatArray:
+    returns = np.array(practice.returns_of(oof.confidence), np.float64)
+    if returns.shape != oof.confidence.shape[:1]:
+        msg = f"the back-test gave {returns.shape} returns for {oof.confidence.shape[0]} bars"
+        raise InvariantError(msg)
+    returns[: oof.first_bar] = np.nan
+    return returns
+
+
+def _evidence(
+    origin: Origin,
+    said: Forecasts,
+    returns: FloatArray,
+    practice: Practice,
+    rules: EvidenceRules,
+) -> tuple[GateEvidence, ...]:
+    measured = measures(said, rules)
+    return (
+        GateEvidence("causality", origin.causality),
+        GateEvidence("calibration_skill", decide(measured, rules)),
+        GateEvidence(
+            "after_cost_sharpe", after_cost_sharpe(returns, practice.periods_per_year, rules)
+        ),
+        *(GateEvidence(f"measured.{name}", verdict) for name, verdict in measured.items()),
+    )
+
+
+def _figures(
+    said: Forecasts, returns: FloatArray, practice: Practice, rules: EvidenceRules
+) -> dict[str, float]:
+    """Figures for the passport; what is not finite is left out, since it says nothing."""
+    figures: dict[str, float] = {"forecasts": float(said.scored.sum())}
+    every = np.ones(said.regime.size, np.bool_)
+    skill = brier_skill(said, every, rules.climatology_prior_n, rules.level)
+    if isinstance(skill, Skill):
+        outcome = said.outcome[said.scored].astype(np.float64)
+        confidence = said.confidence[said.scored]
+        worth = min(skill.n_independent / skill.n, 1.0)
+        figures |= {
+            "independent_forecasts": skill.n_independent,
+            "brier": skill.brier,
+            "brier_climatology": skill.brier_climatology,
+            "brier_skill": skill.skill,
+            "brier_skill_low": skill.low,
+            "brier_skill_high": skill.high,
+            "log_loss": metrics.log_loss(confidence, outcome, _CLIP)[0],
+            "spiegelhalter_z": metrics.spiegelhalter_z(confidence, outcome) * math.sqrt(worth),
+            "hit_frac": float(np.mean(np.equal(confidence > _EVEN, outcome > 0.0))),
+            "confidence_std": float(np.std(confidence)),
+        }
+        diagram = diagrams(said, rules.reliability_bins)["all"]
+        figures |= {
+            "ece": diagram.ece,
+            "ece_corrected": diagram.ece_corrected,
+            "ece_bound": diagram.ece_bound,
+        }
+    found = sharpe(returns, practice.periods_per_year, rules.level)
+    if isinstance(found, Sharpe):
+        figures |= {
+            "sharpe": found.annual,
+            "sharpe_low": found.low,
+            "sharpe_high": found.high,
+            "sharpe_iid": found.annual_iid,
+            "return_frac": metrics.total_return(returns),
+            "max_drawdown_frac": metrics.max_drawdown(returns),
+        }
+    return {name: value for name, value in figures.items() if math.isfinite(value)}
+
+
+def _passport(
+    family: Family,
+    origin: Origin,
+    evidence: tuple[GateEvidence, ...],
+    figures: dict[str, float],
+) -> Passport:
+    return Passport(
+        model=family.value,
+        family=family,
+        last_data_ns=origin.last_data_ns,
+        feature_names=FEATURE_NAMES,
+        schema_hash=origin.schema_hash,
+        data_fingerprint=origin.data_fingerprint,
+        code_fingerprint=origin.code_fingerprint,
+        libraries=origin.libraries,
+        trials=origin.trials,
+        metrics=figures,
+        evidence=evidence,
+    )

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stairway.base.errors import DataError
+from stairway.evaluation.skill import (
+    Forecasts,
+    Skill,
+    Unscored,
+    brier_skill,
+    climatology,
+    independent_samples,
+)
+
+ANY = "range"
+
+
+def forecasts_of(confidence: np.ndarray, outcome: np.ndarray, horizon: int = 1) -> Forecasts:
+    n = outcome.shape[0]
+    bar = np.repeat(np.arange(n)[:, None], 2, axis=1)
+    return Forecasts(confidence, outcome, bar, bar + horizon, np.full(n, ANY))
+
+
+def coin_tosses(seed: int, n: int, horizon: int) -> Forecasts:
+    """A forecaster who knows nothing, on overlapping outcomes of two like instruments."""
+    rng = np.random.default_rng(seed)
+    steps = rng.standard_normal(n + horizon)
+    ahead = np.array([steps[i : i + horizon].sum() for i in range(n)])
+    outcome = np.repeat((ahead > 0.0).astype(np.int64)[:, None], 2, axis=1)
+    trail = np.convolve(rng.standard_normal(n + 20), np.ones(20) / 4.5, "valid")[:n]
+    confidence = np.clip(0.5 + 0.05 * np.repeat(trail[:, None], 2, axis=1), 0.01, 0.99)
+    return forecasts_of(confidence, outcome, horizon)
+
+
+def every(forecasts: Forecasts) -> np.ndarray:
+    return np.ones(forecasts.regime.size, bool)
+
+
+def skill_of(forecasts: Forecasts, rows: np.ndarray | None = None) -> Skill:
+    found = brier_skill(forecasts, every(forecasts) if rows is None else rows, 200.0, 0.95)
+    assert isinstance(found, Skill), found
+    return found
+
+
+@given(st.integers(1, 60), st.integers(1, 8), st.integers(0, 100))
+def test_climatology_counts_what_was_known_at_each_close(
+    n: int, horizon: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    outcome = rng.integers(-1, 2, (n, 2))
+    end = np.arange(n)[:, None] + rng.integers(1, horizon + 1, (n, 2))
+
+    found = climatology(outcome, end, 4.0)
+
+    for t in range(n):
+        known = [
+            outcome[i, k]
+            for i in range(n)
+            for k in range(2)
+            if outcome[i, k] >= 0 and end[i, k] - 1 <= t
+        ]
+        assert found[t] == pytest.approx((2.0 + sum(known)) / (4.0 + len(known)))
+
+
+def test_climatology_does_not_move_when_the_future_does() -> None:
+    outcome = np.ones((50, 2), np.int64)
+    end = np.arange(50)[:, None] + np.array([5, 5])
+    changed = outcome.copy()
+    changed[26:] = 0
+
+    before, after = climatology(outcome, end, 4.0), climatology(changed, end, 4.0)
+
+    assert before[:30].tolist() == after[:30].tolist()
+    assert before[30] != after[30]
+
+
+def test_a_forecast_that_repeats_climatology_has_no_skill() -> None:
+    outcome = np.random.default_rng(0).integers(0, 2, (300, 2))
+    bar = np.repeat(np.arange(300)[:, None], 2, axis=1)
+    rival = np.repeat(climatology(outcome, bar + 1, 200.0)[:, None], 2, axis=1)
+
+    found = skill_of(forecasts_of(rival, outcome))
+
+    assert found.skill == pytest.approx(0.0, abs=1e-12)
+    assert found.low <= 0.0 <= found.high
+
+
+def test_skill_is_the_share_of_the_rival_s_error_that_is_gone() -> None:
+    outcome = np.random.default_rng(0).integers(0, 2, (500, 2))
+    found = skill_of(forecasts_of(0.3 + 0.4 * outcome, outcome))
+
+    assert found.brier == pytest.approx(0.09)
+    assert found.skill == pytest.approx(1.0 - 0.09 / found.brier_climatology)
+    assert found.low > 0.5
+    assert found.n == 1_000
+
+
+def test_the_rival_learns_as_it_goes() -> None:
+    # Given a market that only ever goes up, and a forecaster who never says so
+    outcome = np.ones((2_000, 2), np.int64)
+    flat = forecasts_of(np.full((2_000, 2), 0.5), outcome)
+
+    # Then the rival finds out, and there is no skill in not having done so
+    assert skill_of(flat).brier_climatology < 0.03
+    assert skill_of(flat).high < 0.0
+
+
+def test_bars_without_an_answer_or_an_outcome_are_not_scored() -> None:
+    outcome = np.random.default_rng(0).integers(0, 2, (100, 2))
+    confidence = np.full((100, 2), 0.6)
+    confidence[:10] = math.nan
+    outcome[90:] = -1
+
+    assert skill_of(forecasts_of(confidence, outcome)).n == 160
+
+
+def test_only_the_bars_asked_for_are_scored() -> None:
+    outcome = np.random.default_rng(0).integers(0, 2, (100, 2))
+    said = forecasts_of(np.full((100, 2), 0.6), outcome)
+    rows = np.arange(100) < 30
+
+    assert skill_of(said, rows).n == 60
+
+
+def test_nothing_to_score_is_not_a_score_of_zero() -> None:
+    said = forecasts_of(np.full((9, 2), math.nan), np.ones((9, 2), np.int64))
+
+    assert isinstance(brier_skill(said, every(said), 20.0, 0.95), Unscored)
+    assert isinstance(brier_skill(said, np.zeros(9, bool), 20.0, 0.95), Unscored)
+
+
+@pytest.mark.parametrize("horizon", [1, 8])
+def test_a_forecaster_who_knows_nothing_rarely_has_skill_with_confidence(horizon: int) -> None:
+    runs = 250
+    lucky = sum(skill_of(coin_tosses(seed, 500, horizon)).low > 0.0 for seed in range(runs))
+
+    assert lucky / runs <= 0.05
+
+
+def test_two_instruments_that_move_as_one_are_no_more_evidence_than_one() -> None:
+    # Given the same forecasts twice, and the same with the second instrument left out
+    both = coin_tosses(3, 600, 5)
+    alone = replace(both, confidence=both.confidence.copy())
+    alone.confidence[:, 1] = math.nan
+
+    # Then the interval is as wide
+    wide, narrow = skill_of(alone), skill_of(both)
+    assert narrow.high - narrow.low == pytest.approx(wide.high - wide.low, rel=0.01)
+    assert narrow.n_independent == pytest.approx(wide.n_independent)
+
+
+def test_overlapping_labels_widen_the_interval() -> None:
+    # Given outcomes that overlap, and the same pairs in an order that unties them
+    said = coin_tosses(3, 1_000, 10)
+    order = np.random.default_rng(0).permutation(1_000)
+    alone = forecasts_of(said.confidence[order], said.outcome[order], horizon=1)
+
+    wide, narrow = skill_of(said), skill_of(alone)
+
+    assert wide.high - wide.low > 1.5 * (narrow.high - narrow.low)
+    assert wide.n_independent < 0.15 * narrow.n_independent
+
+
+def test_samples_are_worth_their_uniqueness() -> None:
+    said = coin_tosses(3, 600, 10)
+
+    assert independent_samples(said, said.scored) == pytest.approx(61, abs=1.5)
+
+
+@pytest.mark.parametrize("bad", [1.2, -0.1, math.inf, -math.inf])
+def test_a_confidence_outside_its_range_is_a_breach_and_not_evidence(bad: float) -> None:
+    confidence = np.full((5, 2), 0.5)
+    confidence[3, 1] = bad
+
+    with pytest.raises(DataError, match="contract violation"):
+        forecasts_of(confidence, np.ones((5, 2), np.int64))
+
+
+def test_columns_of_different_length_are_an_error() -> None:
+    with pytest.raises(DataError, match="columns of one length"):
+        forecasts_of(np.full((4, 2), 0.5), np.ones((5, 2), np.int64))
+
+
+def test_no_labels_means_no_horizon() -> None:
+    said = forecasts_of(np.full((4, 2), 0.5), np.full((4, 2), -1))
+
+    assert said.horizon_bars == 0
