@@ -1,12 +1,17 @@
-"""What the lifecycle puts on record. The registry is a fold over these."""
+"""What the lifecycle is told, and what it puts on record. The registry is a fold over these."""
 
 from __future__ import annotations
+
+from typing import TypeAlias
 
 import msgspec
 
 from stairway.base.units import UtcNs
 from stairway.base.verdict import Verdict
+from stairway.execution.facts import TradeClosed
+from stairway.lifecycle.probation import Probation
 from stairway.lifecycle.stage import Stage
+from stairway.supervision.facts import DriftDetected
 
 
 class ModelRegistered(msgspec.Struct, frozen=True, tag="model.registered"):
@@ -46,7 +51,7 @@ class ModelMoved(msgspec.Struct, frozen=True, tag="model.moved"):
 
 
 class RampChanged(msgspec.Struct, frozen=True, tag="model.ramped"):
-    """A champion's share of capital was raised by one step."""
+    """A model's share of the capital was set: a canary's, or one step of a champion's ramp."""
 
     time_ns: UtcNs
     model: str
@@ -62,3 +67,85 @@ class GateGiven(msgspec.Struct, frozen=True, tag="gate.verdict"):
     model: str
     digest: str
     verdict: Verdict
+
+
+class ProbationChanged(msgspec.Struct, frozen=True, tag="model.probation"):
+    """The breaker's state after a promotion, a trade, or the end of its window."""
+
+    time_ns: UtcNs
+    probation: Probation
+    e_value: float
+
+
+class TradePaired(msgspec.Struct, frozen=True, tag="trade.paired"):
+    """A model's own closed trade beside what the incumbent made over the same window.
+
+    Attributes
+    ----------
+    trade_id
+        Id of the model's trade; the key for counting it once.
+    stage
+        Where the model stood at entry.
+    r, incumbent_r
+        In the same unit of risk. The incumbent is the slot's champion, or the baseline.
+    """
+
+    time_ns: UtcNs
+    trade_id: str
+    digest: str
+    stage: str
+    r: float
+    incumbent_r: float
+
+
+class CanaryHealth(msgspec.Struct, frozen=True, tag="canary.health"):
+    """A canary's vital signs. ``None`` is a metric that is missing, and so a failure.
+
+    Attributes
+    ----------
+    answers, errors
+        Since it became a canary; how many were asked for, and how many did not come.
+    latency_p999_ms
+        99.9th percentile of the time to answer.
+    drawdown_frac
+        Deepest fall of its own book from its peak, in [0, 1].
+    """
+
+    time_ns: UtcNs
+    digest: str
+    answers: int | None
+    errors: int | None
+    latency_p999_ms: float | None
+    drawdown_frac: float | None
+
+
+class OperatorMoved(msgspec.Struct, frozen=True, tag="operator.moved"):
+    """A person moves a model by hand: up to ``after``, or down to it."""
+
+    time_ns: UtcNs
+    digest: str
+    after: Stage
+    who: str
+    why: str
+
+
+class Clock(msgspec.Struct, frozen=True, tag="clock"):
+    """A bar has gone by. Nothing else needs to have happened."""
+
+    now_ns: UtcNs
+
+
+ClimbInput: TypeAlias = (
+    ModelRegistered
+    | GateGiven
+    | TradeClosed
+    | TradePaired
+    | CanaryHealth
+    | DriftDetected
+    | OperatorMoved
+    | Clock
+)
+"""What the climb listens to."""
+
+ClimbFact: TypeAlias = ModelMoved | RampChanged | GateGiven | ProbationChanged
+"""What the climb decides."""

@@ -1,0 +1,241 @@
+"""Is a model still answering, or has it collapsed? Judged on its telemetry alone.
+
+Everything is counted in integers, so that exactly the bound passes: confidences are whole
+millionths, quantiles are values that occurred (nearest rank), and spreads are compared
+without a division. ``measure`` only counts; ``judge`` holds the counts against the rules.
+
+Sticky actions make 200 answers worth 22, so shares are judged only where the effective
+number of answers is large enough: with r the chance of repeating an action beyond what its
+shares explain, ``n (1 - r) / (1 + r)``. Too little of anything is inconclusive, which
+blocks exactly as a refusal does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Annotated, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from stairway.base.config import Config
+from stairway.base.units import NS_PER_HOUR, UtcNs
+from stairway.base.verdict import Verdict, all_of, inconclusive, passed, refuse
+from stairway.models.prediction import Action
+
+PPM = 1_000_000
+_LEAST_FOR_SPREAD = 2
+
+_Count = Annotated[int, Meta(ge=1)]
+_Percent = Annotated[int, Meta(ge=1, le=100)]
+_Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class QualityRules(Config, frozen=True):
+    """What telemetry must look like.
+
+    Attributes
+    ----------
+    min_events, min_effective_events
+        Answers needed, as counted and after allowing for sticky actions.
+    min_span_hours, min_symbols
+        How long and over how many instruments they must stretch.
+    max_majority_pct, max_hold_pct
+        Most that any one action, and HOLD, may take.
+    min_std, min_width
+        Least standard deviation of confidence, and least distance from P10 to P90.
+    constant_std
+        Below this an output is constant.
+    min_distinct, max_single_pct
+        Distinct confidences needed, and most that any one value may take.
+    holds_by_design
+        Slots whose members declare that they hold: HOLD then has only its own bound.
+    """
+
+    min_events: _Count
+    min_effective_events: _Count
+    min_span_hours: Annotated[float, Meta(ge=0)]
+    min_symbols: _Count
+    max_majority_pct: _Percent
+    max_hold_pct: _Percent
+    min_std: _Share
+    min_width: _Share
+    constant_std: _Share
+    min_distinct: _Count
+    max_single_pct: _Percent
+    holds_by_design: tuple[str, ...]
+
+
+class Sample(NamedTuple):
+    """One answer. ``confidence_ppm`` is ``None`` where the contract was broken."""
+
+    as_of_ns: UtcNs
+    symbol: str
+    action: Action
+    confidence_ppm: int | None
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """What was counted over a window of answers.
+
+    Attributes
+    ----------
+    events, violations
+        Answers that kept the contract, and those that broke it.
+    effective
+        Worth of the answers in independent ones, rounded down.
+    span_ns, symbols
+        From the first to the last answer, and how many instruments.
+    actions
+        How often each action was chosen.
+    spread
+        n * sum(x^2) - sum(x)^2 of confidence in millionths; n (n - 1) variances.
+    p10_ppm, p90_ppm
+        Nearest-rank quantiles of confidence.
+    distinct, commonest
+        Distinct confidences, and how often the commonest occurred.
+    """
+
+    events: int
+    violations: int
+    effective: int
+    span_ns: int
+    symbols: int
+    actions: dict[str, int]
+    spread: int
+    p10_ppm: int
+    p90_ppm: int
+    distinct: int
+    commonest: int
+
+
+def measure(samples: Sequence[Sample]) -> Measured:
+    """Count a window of answers, oldest first.
+
+    Examples
+    --------
+    >>> measure([Sample(UtcNs(1), "A", Action.BUY, 600_000)]).actions
+    {'BUY': 1, 'HOLD': 0, 'SELL': 0}
+    """
+    kept = [s for s in samples if s.confidence_ppm is not None]
+    ppm = sorted(s.confidence_ppm for s in kept if s.confidence_ppm is not None)
+    actions = Counter(s.action for s in kept)
+    return Measured(
+        events=len(ppm),
+        violations=len(samples) - len(kept),
+        effective=_effective(kept, actions),
+        span_ns=samples[-1].as_of_ns - samples[0].as_of_ns if samples else 0,
+        symbols=len({s.symbol for s in kept}),
+        actions={action.value: actions[action] for action in Action},
+        spread=len(ppm) * sum(x * x for x in ppm) - sum(ppm) ** 2,
+        p10_ppm=_nearest_rank(ppm, 10),
+        p90_ppm=_nearest_rank(ppm, 90),
+        distinct=len(set(ppm)),
+        commonest=max(Counter(ppm).values(), default=0),
+    )
+
+
+def judge(measured: Measured, model: str, rules: QualityRules) -> Verdict:
+    """Hold the counts of one model against the rules.
+
+    Parameters
+    ----------
+    model
+        Slot name, to know whether it declared that it holds by design.
+    """
+    return all_of(_checks(measured, model, rules))
+
+
+def _checks(m: Measured, model: str, rules: QualityRules) -> Iterator[Verdict]:
+    yield _contract(m)
+    hours = m.span_ns / NS_PER_HOUR
+    yield _at_least("gate.too_few", "answers", m.events, rules.min_events, m.events)
+    yield _at_least("gate.span", "hours of answers", hours, rules.min_span_hours, m.events)
+    yield _at_least("gate.symbols", "instruments", m.symbols, rules.min_symbols, m.events)
+    if not m.events >= max(rules.min_events, _LEAST_FOR_SPREAD):
+        return
+    yield from _spread(m, rules)
+    yield _distinct(m, rules)
+    least = rules.min_effective_events
+    yield _at_least("gate.effective", "answers' worth", m.effective, least, m.events)
+    if m.effective >= least:
+        yield from _shares(m, model in rules.holds_by_design, rules)
+
+
+def _contract(m: Measured) -> Verdict:
+    if m.violations > 0:
+        detail = f"{m.violations} answers broke the contract (confidence outside [0, 1])"
+        return refuse("gate.contract", detail, m.violations, 0, m.events + m.violations)
+    return passed("gate.contract", "every answer kept the contract", 0, 0, m.events)
+
+
+def _at_least(code: str, what: str, value: float, bound: float, n: int) -> Verdict:
+    if value >= bound:
+        return passed(code, f"{value:g} {what}", value, bound, n)
+    return inconclusive(code, f"{value:g} of {bound:g} {what}", value, bound, n)
+
+
+def _spread(m: Measured, rules: QualityRules) -> Iterator[Verdict]:
+    n, pairs = m.events, m.events * (m.events - 1)
+    std = (max(m.spread, 0) / pairs) ** 0.5 / PPM
+    width_ppm = m.p90_ppm - m.p10_ppm
+    if m.spread < _ppm(rules.constant_std) ** 2 * pairs or width_ppm == 0:
+        detail = f"the output is constant (P10 = {m.p10_ppm / PPM:g})"
+        yield refuse("gate.constant", detail, std, rules.constant_std, n)
+    if m.spread >= _ppm(rules.min_std) ** 2 * pairs:
+        yield passed("gate.std", "spread of confidence", std, rules.min_std, n)
+    else:
+        yield refuse("gate.std", "confidence hardly moves", std, rules.min_std, n)
+    width = width_ppm / PPM
+    if width_ppm >= _ppm(rules.min_width):
+        yield passed("gate.width", "confidence from P10 to P90", width, rules.min_width, n)
+    else:
+        yield refuse("gate.width", "P10 to P90 is narrow", width, rules.min_width, n)
+
+
+def _distinct(m: Measured, rules: QualityRules) -> Verdict:
+    if not m.distinct >= rules.min_distinct:
+        detail = f"only {m.distinct} different confidences"
+        return refuse("gate.distinct", detail, m.distinct, rules.min_distinct, m.events)
+    return _share("gate.single_value", "one value", m.commonest, m.events, rules.max_single_pct)
+
+
+def _shares(m: Measured, holds: bool, rules: QualityRules) -> Iterator[Verdict]:  # noqa: FBT001 - one question, asked once, by name
+    judged = {a: c for a, c in m.actions.items() if not (holds and a == Action.HOLD)}
+    action = max(judged, key=lambda a: judged[a])
+    most = rules.max_majority_pct
+    yield _share("gate.majority", action, judged[action], m.events, most)
+    held = m.actions[Action.HOLD]
+    yield _share("gate.dead_zone", Action.HOLD, held, m.events, rules.max_hold_pct)
+
+
+def _share(code: str, what: str, count: int, n: int, max_pct: int) -> Verdict:
+    share, detail = count / n, f"{what} in {count} of {n} answers"
+    if 100 * count <= max_pct * n:
+        return passed(code, detail, share, max_pct / 100, n)
+    return refuse(code, detail, share, max_pct / 100, n)
+
+
+def _effective(kept: Sequence[Sample], actions: Counter[Action]) -> int:
+    """Effective number of answers; r is measured inside each instrument's sequence."""
+    n, repeats, steps, last = len(kept), 0, 0, dict[str, Action]()
+    for sample in kept:
+        before = last.get(sample.symbol)
+        steps += before is not None
+        repeats += before == sample.action
+        last[sample.symbol] = sample.action
+    chance_top, chance_bottom = sum(c * c for c in actions.values()), n * n
+    if steps == 0 or chance_top == chance_bottom:
+        return n
+    chance = chance_top / chance_bottom
+    sticky = max((repeats / steps - chance) / (1 - chance), 0.0)
+    return int(n * (1 - sticky) / (1 + sticky))
+
+
+def _nearest_rank(ordered: Sequence[int], percent: int) -> int:
+    return ordered[-(-percent * len(ordered) // 100) - 1] if ordered else 0
+
+
+def _ppm(value: float) -> int:
+    return round(value * PPM)
