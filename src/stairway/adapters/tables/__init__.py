@@ -1,0 +1,1 @@
+"""Tables on disk, made into raw bars: what the csv and parquet sources share."""

@@ -1,0 +1,56 @@
+"""Prices become whole ticks, and money whole micros."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stairway.base.errors import ConfigError, DataError
+from stairway.market.instrument import Instrument
+
+SHARE = Instrument(symbol="SPY", tick_usd=0.01, lot_units=1.0)
+
+
+@given(st.integers(1, 10**8))
+def test_a_price_on_the_grid_is_exactly_its_ticks(ticks: int) -> None:
+    assert SHARE.ticks(SHARE.usd(ticks)) == ticks
+
+
+@given(st.floats(0.01, 1e6))
+def test_the_nearest_tick_is_at_most_half_a_tick_away(price_usd: float) -> None:
+    assert abs(SHARE.usd(SHARE.ticks(price_usd)) - price_usd) <= 0.005 * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("price", [0.0, -1.0, float("nan"), float("inf")])
+def test_what_is_no_price_has_no_ticks(price: float) -> None:
+    with pytest.raises(DataError, match="SPY: a price must be finite and positive"):
+        SHARE.ticks(price)
+
+
+@pytest.mark.parametrize(
+    ("tick_usd", "lot_units", "micros"),
+    [(0.01, 1.0, 10_000), (0.01, 0.001, 10), (0.25, 50.0, 12_500_000)],
+)
+def test_a_tick_of_a_lot_is_whole_micros(
+    tick_usd: float, lot_units: float, micros: int
+) -> None:
+    instrument = Instrument(symbol="X", tick_usd=tick_usd, lot_units=lot_units)
+    assert instrument.micros_per_tick_lot == micros
+
+
+@pytest.mark.parametrize(
+    ("tick_usd", "lot_units"), [(0.001, 0.0001), (0.0001, 0.015), (1e-9, 1e-9)]
+)
+def test_a_tick_of_a_lot_that_is_no_whole_micro_is_refused(
+    tick_usd: float, lot_units: float
+) -> None:
+    with pytest.raises(ConfigError, match="not a whole number"):
+        Instrument(symbol="X", tick_usd=tick_usd, lot_units=lot_units)
+
+
+@pytest.mark.parametrize("tick_usd", [0.0, -0.01, float("nan")])
+def test_a_tick_must_be_above_zero(tick_usd: float) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        Instrument(symbol="X", tick_usd=tick_usd, lot_units=1.0)
