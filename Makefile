@@ -1,0 +1,34 @@
+# Every target does all of its own set-up.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-long check bench lock clean
+BIN := .venv/bin
+
+help: ## say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s'|'
+
+setup: ## make .venv with pinned dependencies
+	@scripts/setup.sh
+
+run: setup ## train and judge models on twenty years of real bars, write report.html
+	@$(BIN)/stairway run $(ARGS)
+
+test: setup ## everything that must hold, in under fifteen minutes
+	@$(BIN)/pytest -m "not long" $(ARGS)
+
+test-long: setup ## the same with long profiles of faults and properties
+	@STAIRWAY_PROFILE=long $(BIN)/pytest $(ARGS)
+
+check: setup ## format, lint, types, import contracts
+	@$(BIN)/ruff format --check src tests benchmarks
+	@$(BIN)/ruff check src tests benchmarks
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports --no-cache
+
+bench: setup ## measure every hot path, peers beside it, into benchmarks/results
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+lock: setup ## pin the newest dependencies that fit pyproject.toml
+	@scripts/lock.sh
+
+clean: ## remove what can be made again
+	@rm -rf .venv build dist runs .pytest_cache .ruff_cache .hypothesis

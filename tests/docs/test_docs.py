@@ -1,0 +1,70 @@
+"""What the pages say is what the program does."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+POLICIES = sorted((ROOT / "src/stairway/policies").glob("*.toml"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def test_the_page_of_codes_is_what_the_source_says() -> None:
+    command = [sys.executable, str(ROOT / "scripts/codes.py"), "--check"]
+    assert subprocess.run(command, check=False).returncode == 0, "run scripts/codes.py"
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda p: p.stem)
+def test_every_key_of_a_policy_is_explained_beside_it(policy: Path) -> None:
+    lines = policy.read_text("utf-8").splitlines()
+    bare = [
+        line
+        for before, line in zip(["", *lines], lines, strict=False)
+        if re.match(r"\w+ = ", line) and "#" not in line and not _explained(before, lines, line)
+    ]
+    assert bare == []
+
+
+def _explained(before: str, lines: list[str], line: str) -> bool:
+    """A comment above a block of keys speaks for all of the block."""
+    at = lines.index(line)
+    while at > 0 and lines[at].strip() and not lines[at].startswith(("#", "[")):
+        at -= 1
+    if lines[at].startswith("["):
+        at -= 1
+    return before.startswith("#") or lines[at].startswith("#")
+
+
+def test_all_policies_have_the_same_sections() -> None:
+    sections = {p.stem: set(tomllib.loads(p.read_text("utf-8"))) for p in POLICIES}
+    assert len({frozenset(s) for s in sections.values()}) == 1, sections
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_no_page_links_to_a_file_that_is_not_there(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text("utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_every_command_in_a_page_exists(page: Path) -> None:
+    said = set(re.findall(r"stairway (run|replay|[a-z]+) ?(?=[-\w./`\n])", page.read_text()))
+    known = {"run", "replay"}
+    commands = {
+        word
+        for word in said
+        if re.search(rf"^(\$ )?stairway {word}\b", page.read_text(), re.MULTILINE)
+    }
+    assert commands <= known
+
+
+def test_every_make_target_in_the_readme_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    said = set(re.findall(r"`?make ([a-z-]+)", (ROOT / "README.md").read_text("utf-8")))
+    assert said <= targets
