@@ -3,25 +3,32 @@
 Execution accepts :class:`ClampedOrder` and nothing else, so there is no path to the
 market that skips this module. ``tests/architecture`` proves that nobody else calls
 the constructor.
+
+1. Refuse what is missing, not finite or impossible (``inputs``).
+2. Ask the controls that do not depend on size (``controls.may_enter``).
+3. Walk down the sizing ladder (``sizing.ladder``).
+4. Put the exits in whole ticks, each rounded towards the entry.
+5. Ask the controls that do depend on size (``controls.may_send``).
 """
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
-from stairway.base.units import Lots, Ticks
+from stairway.base.units import Lots, Micros, Ticks, UtcNs
+from stairway.base.verdict import Inconclusive, Pass, Refuse, refuse
+from stairway.decision.intent import Enter
+from stairway.market.instrument import Instrument
+from stairway.risk.account import Account, Sight, Terms, stop_frac, target_frac
+from stairway.risk.controls import may_enter, may_send
+from stairway.risk.inputs import unusable
+from stairway.risk.sizing import RiskRules, Rung, ladder
 
+__all__ = ["ClampedOrder", "Rung", "clamp", "committed"]
 
-class Rung(msgspec.Struct, frozen=True):
-    """One step of the sizing ladder: its name, and the magnitude after it.
-
-    ``value`` is in leverage (notional over equity) up to the last rung, which is lots.
-    ``bound`` is True where this step made the magnitude smaller.
-    """
-
-    name: str
-    value: float
-    bound: bool
+_ROUNDING = 1e-9
 
 
 class ClampedOrder(msgspec.Struct, frozen=True, tag="risk.clamped"):
@@ -47,3 +54,119 @@ class ClampedOrder(msgspec.Struct, frozen=True, tag="risk.clamped"):
     target_ticks: Ticks
     ladder: tuple[Rung, ...]
     binding: str
+
+
+def clamp(
+    wish: Enter,
+    sight: Sight,
+    account: Account,
+    instrument: Instrument,
+    terms: Terms,
+    rules: RiskRules,
+) -> ClampedOrder | Refuse:
+    """Turn a wish into an order that fits, or refuse. Never enlarges.
+
+    Examples
+    --------
+    >>> from msgspec.structs import replace
+    >>> from stairway.testing import risk
+    >>> wish, sight, account, instrument, terms, rules = risk.some_case()
+    >>> order = clamp(wish, sight, account, instrument, terms, rules)
+    >>> order.side, order.lots, order.stop_ticks
+    (1, 156, 200)
+    >>> late = replace(sight, bar_age_s=1e6)
+    >>> clamp(wish, late, account, instrument, terms, rules).findings[0].code
+    'risk.stale_bar'
+    """
+    wrong = unusable(wish, sight, account, instrument, terms)
+    if wrong is not None:
+        return wrong
+    stopped = _stopped(may_enter(wish, sight, account, rules.limits))
+    if stopped is not None:
+        return stopped
+    sized = ladder(wish, sight, account, instrument, terms, rules)
+    if isinstance(sized, Refuse):
+        return sized
+    reference = instrument.ticks(sight.price_usd)
+    stop = _inward_ticks(stop_frac(sight, terms.barrier, wish.side), reference)
+    target = _inward_ticks(target_frac(sight, terms.barrier, wish.side), reference)
+    order = ClampedOrder(
+        symbol=wish.symbol,
+        side=wish.side,
+        lots=sized.lots,
+        reference_ticks=reference,
+        stop_ticks=stop,
+        target_ticks=target,
+        ladder=sized.ladder,
+        binding=sized.binding,
+    )
+    wrong = _exits(order)
+    if wrong is None:
+        wrong = _last_look(order, wish, account, instrument, rules)
+    return order if wrong is None else wrong
+
+
+def committed(
+    account: Account, order: ClampedOrder, instrument: Instrument, as_of_ns: UtcNs
+) -> Account:
+    """Account once ``order`` has left, so that the next wish of the same close sees it.
+
+    Examples
+    --------
+    >>> from stairway.testing import risk
+    >>> wish, sight, account, instrument, terms, rules = risk.some_case()
+    >>> order = clamp(wish, sight, account, instrument, terms, rules)
+    >>> after = committed(account, order, instrument, wish.as_of_ns)
+    >>> after.working_micros["A"], after.heat_micros, after.open_orders
+    (156000000000, 3120000000, 1)
+    >>> clamp(wish, sight, after, instrument, terms, rules).findings[0].code
+    'risk.duplicate'
+    """
+    unit = order.lots * instrument.micros_per_tick_lot
+    symbol, working = order.symbol, account.working_micros
+    worth = working.get(symbol, 0) + order.side * unit * order.reference_ticks
+    return msgspec.structs.replace(
+        account,
+        heat_micros=Micros(account.heat_micros + unit * order.stop_ticks),
+        working_micros={**working, symbol: worth},
+        open_orders=account.open_orders + 1,
+        last_entry_ns={**account.last_entry_ns, symbol: as_of_ns},
+        messages=account.messages + 1,
+        parents=account.parents + 1,
+        children=account.children + 1,
+    )
+
+
+def _inward_ticks(distance_frac: float, reference: int) -> Ticks:
+    """Round towards the entry: less is at risk at the stop, and the target is nearer."""
+    return Ticks(math.floor(distance_frac * reference * (1.0 + _ROUNDING)))
+
+
+def _exits(order: ClampedOrder) -> Refuse | None:
+    """Both exits must lie at least a tick away, and at a price that exists."""
+    nearest = min(order.stop_ticks, order.target_ticks)
+    if not nearest >= 1:
+        detail = f"{order.symbol}: a barrier lies less than a tick from the entry"
+        return refuse("risk.barrier_too_near", detail, nearest, 1)
+    below = order.stop_ticks if order.side > 0 else order.target_ticks
+    if not below < order.reference_ticks:
+        detail = f"{order.symbol}: the lower barrier lies at or below a price of zero"
+        return refuse("risk.barrier_below_zero", detail, below, order.reference_ticks)
+    return None
+
+
+def _last_look(
+    order: ClampedOrder, wish: Enter, account: Account, instrument: Instrument, rules: RiskRules
+) -> Refuse | None:
+    unit = order.lots * instrument.micros_per_tick_lot
+    notional, risk = unit * order.reference_ticks, unit * order.stop_ticks
+    return _stopped(may_send(wish, order.lots, notional, risk, account, rules.limits))
+
+
+def _stopped(verdict: Pass | Refuse | Inconclusive) -> Refuse | None:
+    """Only a pass goes on; not knowing blocks exactly as a refusal does."""
+    match verdict:
+        case Pass():
+            return None
+        case Refuse(findings) | Inconclusive(findings):
+            return Refuse(findings)
