@@ -170,6 +170,7 @@ def measure(folder: Path, seconds: float) -> dict[str, Any]:
         "fdatasync_us": sync_us(folder),
         "payload_bytes": len(PAYLOAD),
         "load_average": os.getloadavg()[0],
+        "nice": os.nice(0),
     }
 
 

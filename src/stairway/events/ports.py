@@ -21,7 +21,10 @@ class EventLog(Protocol):
       of it that had been flushed to the durable file.
     - ``append`` with ``expected`` other than the stream's last position appends nothing
       and raises ``ConflictError``.
-    - ``read`` yields envelopes in order of position, and checks each hash.
+    - ``read`` yields envelopes in order of position, and checks each hash. It sees all
+      that was appended before it was called.
+    - ``recorded_ns`` strictly increases over the whole log in the order of the calls,
+      also where the clock stands still or goes back.
     - Nothing is ever changed or deleted. A damaged log raises ``DamagedLogError``,
       naming stream, position and cause; it is never repaired in silence.
     """

@@ -5,7 +5,7 @@ A stream is *durable* unless it is listed as telemetry: a new name errs on the s
 
 from __future__ import annotations
 
-TELEMETRY = frozenset({"market.bar", "model.answer", "timing"})
+TELEMETRY = frozenset({"market.bar", "model.answer", "book.marked", "timing"})
 """Committed with ``synchronous=NORMAL``: a power cut may take the last moments."""
 
 MEASURED = frozenset({"timing"})

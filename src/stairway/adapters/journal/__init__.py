@@ -1,0 +1,7 @@
+"""An SQLite record that notices what SQLite does not, for every plug-in that needs one.
+
+Read from the bottom up: ``files`` (what must reach the disk, and in which order), ``mark``
+(how far the record went, kept outside it), ``layout`` and ``store`` (one database file),
+``journal`` (a store with its mark), ``pair`` (the two journals of a log), ``writer``
+(group commit on a thread of its own). ``failures`` says what an error means.
+"""

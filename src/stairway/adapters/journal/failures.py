@@ -1,0 +1,54 @@
+"""What an error of SQLite means to the person who has to do something about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apsw
+
+from stairway.base.errors import ConfigError, DamagedLogError, DiskFullError, RecordError
+
+
+def damaged(path: Path, stream: str, position: int, cause: str) -> DamagedLogError:
+    """Name the place and the cause, and say what to do."""
+    return DamagedLogError(
+        f"{path.name}: stream {stream!r}, position {position}: {cause}; events before it "
+        f"can be trusted. Restore {path.parent} from a backup, or start a new folder"
+    )
+
+
+def unreadable(path: Path, error: apsw.Error) -> ConfigError | DamagedLogError | RecordError:
+    """Say what an error on opening or looking means to the operator."""
+    match error:
+        case apsw.CantOpenError() | apsw.PermissionsError() | apsw.ReadOnlyError():
+            msg = f"{path} cannot be opened ({error}): check who may read and write its folder"
+            return ConfigError(msg)
+        case apsw.FullError():
+            return no_room(path)
+        case apsw.BusyError() | apsw.LockedError():
+            msg = f"{path} is held by another program ({error}): close it there"
+            return RecordError(msg)
+        case apsw.ConnectionClosedError():
+            return RecordError(f"{path} is closed: open the log again to read it")
+        case apsw.IOError():
+            msg = f"the disk does not hand out {path} ({error}): look after the disk"
+            return RecordError(msg)
+        case _:
+            msg = (
+                f"{path} is no readable log ({error}): restore {path.parent} from a backup, "
+                "or start a new folder"
+            )
+            return DamagedLogError(msg)
+
+
+def no_room(path: Path) -> DiskFullError:
+    """Say what to do about a full disk."""
+    return DiskFullError(f"no room left to write {path}: free some space on that disk")
+
+
+def unwritable(path: Path, error: apsw.Error) -> RecordError:
+    """Say that writing is over; after a failed fsync nobody knows what is on the disk."""
+    return RecordError(
+        f"{path} cannot be written ({error}): stop this process, look after the disk, and "
+        "start again; what was acknowledged is kept"
+    )

@@ -1,0 +1,181 @@
+"""A store with its mark: one file of the record that knows how long it has to be.
+
+Opening checks the store against the mark. A store that ends before the mark has lost
+its tail; one that ends behind it was killed between commit and mark, and what lies
+behind is checked and taken over.
+
+The mark may claim only what survives. Under ``Sync.FULL`` that is every commit; under
+``Sync.NORMAL`` it is what a completed checkpoint has synced into the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from stairway.adapters.journal.failures import damaged
+from stairway.adapters.journal.layout import create
+from stairway.adapters.journal.mark import Mark, read_mark
+from stairway.adapters.journal.store import Row, Store, Sync
+from stairway.base.errors import DamagedLogError, DiskFullError, RecordError
+from stairway.events.envelope import Envelope, Head
+
+
+def mark_path(path: Path) -> Path:
+    """Where the mark of the database at ``path`` lies."""
+    return path.with_suffix(".mark")
+
+
+class Reader:
+    """One file of the record, for reading; a writer may be at work on it."""
+
+    def __init__(self, path: Path) -> None:
+        # The mark is read first: the store can only be ahead of it.
+        marked = _is_marked(path)
+        self._mark = read_mark(mark_path(path)) if marked else {}
+        self._store = Store(path)
+        _require_whole(self._store, self._mark, marked=marked)
+
+    def streams(self) -> tuple[str, ...]:
+        """Names of streams, sorted."""
+        self._store.refresh()
+        return self._store.streams()
+
+    def head(self, stream: str) -> Head:
+        """Last position and hash of ``stream`` on disk."""
+        self._store.refresh()
+        return self._store.last(stream)
+
+    def read(self, stream: str, after: int = 0) -> Iterator[Envelope]:
+        """Yield the events behind position ``after``, each checked.
+
+        Raises
+        ------
+        DamagedLogError
+            If one is missing or not what was written.
+        """
+        self._store.refresh()
+        floor = max(self._mark.get(stream, Head()).position, self._store.last(stream).position)
+        if after >= floor:
+            return
+        seen = after
+        for envelope in self._store.read(stream, self._store.at(stream, after)):
+            seen = envelope.position
+            yield envelope
+        if seen < floor:
+            raise damaged(self._store.path, stream, seen + 1, "this event is missing")
+
+    def findings(self) -> tuple[int, list[str]]:
+        """Walk the whole file; return how many events were good, and what was not."""
+        good = 0
+        complaints: list[str] = []
+        for stream in self.streams():
+            try:
+                for _ in self.read(stream):
+                    good += 1
+            except DamagedLogError as error:
+                complaints.append(str(error))
+        answer = self._store.integrity()
+        if answer != "ok":
+            complaints.append(f"{self._store.path.name}: SQLite says {answer}")
+        return good, complaints
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._store.close(checkpoint=False)
+
+
+class Journal:
+    """One file of the record, for its only writer."""
+
+    def __init__(self, path: Path, sync: Sync) -> None:
+        self._sync = sync
+        marked = _is_marked(path)
+        if not marked:
+            create(path)
+        self._store = Store(path, sync)
+        known = read_mark(mark_path(path)) if marked else {}
+        _require_whole(self._store, known, marked=marked)
+        self._mark = Mark(mark_path(path))
+        self.heads = {name: self._store.last(name) for name in self._store.streams()}
+        # What a killed writer left behind the mark may not have reached the disk yet.
+        if self._store.checkpoint():
+            self._advance()
+
+    @property
+    def wal_pages(self) -> int:
+        """Pages of the write-ahead log that wait for a checkpoint."""
+        return self._store.wal_pages
+
+    def commit(self, rows: Sequence[Row]) -> None:
+        """Write ``rows`` down, all or none; on return they are as safe as the file is.
+
+        Raises
+        ------
+        DiskFullError
+            If there was no room. Trying again is safe.
+        RecordError
+            On any other failure. Trying again is not.
+        """
+        self._store.insert(rows)
+        for row in rows:
+            self.heads[row.stream] = Head(row.position, row.hash)
+        if self._sync is Sync.FULL:
+            self._advance()
+
+    def checkpoint(self, *, final: bool = False) -> None:
+        """Keep the write-ahead log short; after it all that was moved is on the disk."""
+        if self._store.checkpoint(final=final) and self._sync is Sync.NORMAL:
+            self._advance()
+
+    def _advance(self) -> None:
+        try:
+            self._mark.write(self.heads)
+        except OSError as error:
+            msg = (
+                f"the high-water mark of {self._store.path} cannot be written ({error}): stop "
+                "this process, look after the disk, and start again"
+            )
+            raise RecordError(msg) from error
+
+    def close(self, *, failed: bool = False) -> None:
+        """Checkpoint and let go of the files; after a failure leave them as they are."""
+        try:
+            if not failed:
+                self.checkpoint(final=True)
+        except DiskFullError:
+            # What is committed stays in the write-ahead log, and is moved next time.
+            failed = True
+        finally:
+            self._store.close(checkpoint=not failed)
+            self._mark.close()
+
+
+def _is_marked(path: Path) -> bool:
+    marked = mark_path(path).exists()
+    if marked and not path.exists():
+        msg = f"{path} is gone, though its high-water mark is there: restore {path.parent}"
+        raise DamagedLogError(msg)
+    return marked
+
+
+def _require_whole(store: Store, mark: dict[str, Head], *, marked: bool) -> None:
+    """Hold the store against its mark, and check what lies behind the mark."""
+    if not marked and store.streams():
+        # Only a log that holds nothing can have been killed before its first mark.
+        msg = (
+            f"the high-water mark of {store.path} is gone, so nobody can tell whether events "
+            f"are missing at its end: restore {store.path.parent} from a backup"
+        )
+        raise DamagedLogError(msg)
+    for stream, head in sorted(mark.items()):
+        last = store.last(stream)
+        if last.position < head.position:
+            cause = f"the record ends before its high-water mark {head.position}"
+            raise damaged(store.path, stream, last.position + 1, cause)
+        if store.at(stream, head.position) != head:
+            cause = "it is not the event that the high-water mark names"
+            raise damaged(store.path, stream, head.position, cause)
+    for stream in store.streams():
+        for _ in store.read(stream, mark.get(stream, Head())):
+            pass

@@ -1,0 +1,129 @@
+"""How a database file of the record is laid out, made and opened.
+
+Tables
+------
+``about(name, value)``
+    What this file is: its format, so that a file of another version is refused.
+``stream(id, name)``
+    Names of streams, written once.
+``event(stream, position, recorded_ns, crc, hash, payload)``
+    One row per event, in one tree keyed by stream and position. ``crc`` covers every
+    other column, ``hash`` is the chain of :mod:`stairway.events.envelope`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from stairway.adapters.journal import files
+from stairway.adapters.journal.failures import unreadable
+from stairway.base.errors import ConfigError
+
+FORMAT = "1"
+SQLITE_FLOOR = (3, 51, 3)
+"""Before it, two connections that write and checkpoint at once could corrupt a WAL file."""
+
+_SCHEMA = (
+    "create table about (name text primary key, value text not null) without rowid, strict",
+    "create table stream (id integer primary key, name text not null unique) strict",
+    """create table event (
+        stream integer not null,
+        position integer not null,
+        recorded_ns integer not null,
+        crc integer not null,
+        hash blob not null,
+        payload blob not null,
+        primary key (stream, position)
+    ) without rowid, strict""",
+)
+
+
+def require_current_sqlite(version: str | None = None) -> None:
+    """Refuse an SQLite that can corrupt what it writes.
+
+    Examples
+    --------
+    >>> require_current_sqlite("3.51.3")
+    >>> require_current_sqlite("3.9.2")
+    Traceback (most recent call last):
+    stairway.base.errors.ConfigError: SQLite 3.9.2 can corrupt a log; ...
+    """
+    found = apsw.sqlite_lib_version() if version is None else version
+    if not tuple(int(part) for part in found.split(".")) >= SQLITE_FLOOR:
+        floor = ".".join(map(str, SQLITE_FLOOR))
+        msg = f"SQLite {found} can corrupt a log; {floor} or later is needed: upgrade apsw"
+        raise ConfigError(msg)
+
+
+def create(path: Path) -> None:
+    """Make the file and its tables, or finish a creation that a crash cut short."""
+    require_current_sqlite()
+    try:
+        _lay_out(path)
+    except apsw.Error as error:
+        raise unreadable(path, error) from error
+    files.sync_folder(path.parent)
+
+
+def _lay_out(path: Path) -> None:
+    connection = apsw.Connection(str(path))
+    try:
+        if execute(connection, "select count(*) from sqlite_schema")[0][0] > 0:
+            return
+        # EXTRA also syncs the folder after a rollback journal goes: under less, a power
+        # cut just after creation could take the whole file along.
+        execute(connection, "pragma synchronous = extra")
+        execute(connection, "pragma journal_mode = wal")
+        execute(connection, "begin immediate")
+        for statement in _SCHEMA:
+            execute(connection, statement)
+        execute(connection, "insert into about values ('format', ?)", (FORMAT,))
+        execute(connection, "commit")
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    finally:
+        connection.close()
+
+
+def connect(path: Path, *, read_only: bool) -> apsw.Connection:
+    """Open a file that is there.
+
+    On a medium that nobody can write to, SQLite cannot make the files it coordinates
+    with, and needs to be told that it does not have to.
+    """
+    name, flags = str(path), apsw.SQLITE_OPEN_READWRITE
+    if read_only:
+        flags = apsw.SQLITE_OPEN_READONLY
+        if not os.access(path.parent, os.W_OK) and not _wal_of(path).exists():
+            name, flags = (
+                f"{path.absolute().as_uri()}?immutable=1",
+                flags | apsw.SQLITE_OPEN_URI,
+            )
+    connection = apsw.Connection(name, flags=flags)
+    connection.set_busy_timeout(1_000)
+    execute(connection, "pragma cell_size_check = on")
+    execute(connection, "pragma trusted_schema = off")
+    return connection
+
+
+def _wal_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def execute(connection: Any, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+    """Run one statement to its end: a pragma otherwise stops at its first row.
+
+    Raises
+    ------
+    apsw.Error
+        Also where a text is no text: SQLite hands out what it finds.
+    """
+    try:
+        return connection.execute(statement, values).fetchall()
+    except UnicodeDecodeError as error:
+        msg = f"a text in it is no text: {error}"
+        raise apsw.CorruptError(msg) from error

@@ -1,0 +1,100 @@
+"""Two files side by side."""
+
+from __future__ import annotations
+
+import pytest
+
+from stairway.adapters.journal.pair import FILES, ReadingPair, WritingPair, file_of
+from stairway.adapters.journal.settings import Settings
+from stairway.adapters.journal.store import Row, Sync
+from stairway.base.errors import ConfigError, DiskFullError
+from stairway.events.envelope import GENESIS, Head, chain
+from stairway.testing.log import small_settings
+
+
+def row(stream, position=1, previous=GENESIS, payload=b"x"):
+    return Row(stream, position, position, chain(previous, stream, position, payload), payload)
+
+
+def pair_in(folder, **changes):
+    return WritingPair(folder, Settings(**small_settings(**changes)))
+
+
+def test_orders_wait_for_the_disk_and_telemetry_does_not():
+    assert FILES[file_of("order.sent")] is Sync.FULL
+    assert FILES[file_of("fill")] is Sync.FULL
+    assert FILES[file_of("a.stream.nobody.thought.of")] is Sync.FULL
+    assert FILES[file_of("market.bar")] is Sync.NORMAL
+
+
+def test_rows_go_where_their_stream_lives(tmp_path):
+    pair = pair_in(tmp_path)
+    pair.commit([row("fill"), row("timing"), row("trade.closed")])
+    reading = ReadingPair(tmp_path)
+    assert reading.streams() == ("fill", "timing", "trade.closed")
+    assert reading.of("fill").streams() == ("fill", "trade.closed")
+    assert reading.of("timing").streams() == ("timing",)
+    reading.close()
+    pair.close(failed=False)
+
+
+def test_rows_that_a_failed_try_left_behind_are_not_written_twice(tmp_path, monkeypatch):
+    pair = pair_in(tmp_path)
+    durable = pair._journals["durable.db"]
+    commit, full = durable.commit, DiskFullError("full")
+
+    def fail(_rows):
+        raise full
+
+    monkeypatch.setattr(durable, "commit", fail)
+    rows = [row("fill"), row("timing")]
+    with pytest.raises(DiskFullError):
+        pair.commit(rows)
+    reading = ReadingPair(tmp_path)
+    # What an order was decided on is never behind the order.
+    assert reading.streams() == ("timing",)
+    monkeypatch.setattr(durable, "commit", commit)
+    pair.commit(rows)
+    assert reading.of("fill").head("fill") == Head(1, rows[0].hash)
+    assert reading.of("timing").head("timing") == Head(1, rows[1].hash)
+    reading.close()
+    pair.close(failed=False)
+
+
+def test_write_ahead_logs_are_moved_once_they_have_grown(tmp_path):
+    pair = pair_in(tmp_path, checkpoint_bytes=40_960)
+    previous, sizes = GENESIS, []
+    for n in range(1, 40):
+        rows = [row("fill", n, previous, bytes(4_000))]
+        previous = rows[0].hash
+        pair.commit(rows)
+        pair.tidy()
+        sizes.append(pair.wal_bytes)
+    assert max(sizes) < 40_960
+    assert max(sizes) > 20_000
+    assert sizes.count(0) >= 3
+    pair.close(failed=False)
+
+
+def test_ballast_is_there_while_writing_and_can_be_given_up(tmp_path):
+    pair = pair_in(tmp_path, ballast_bytes=10_000)
+    assert (tmp_path / "ballast").stat().st_size == 10_000
+    pair.drop_ballast()
+    assert not (tmp_path / "ballast").exists()
+    pair.load_ballast()
+    pair.close(failed=False)
+    assert not (tmp_path / "ballast").exists()
+
+
+def test_no_room_for_the_ballast_is_no_way_to_start(tmp_path):
+    with pytest.raises(DiskFullError, match="ballast"):
+        pair_in(tmp_path, ballast_bytes=1 << 60)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_both_files_must_be_there_to_be_read(tmp_path):
+    pair_in(tmp_path).close(failed=False)
+    for name in ("telemetry.db", "telemetry.mark"):
+        (tmp_path / name).unlink()
+    with pytest.raises(ConfigError, match=r"no log in .*telemetry\.db is missing"):
+        ReadingPair(tmp_path)

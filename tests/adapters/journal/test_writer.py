@@ -1,0 +1,347 @@
+"""Group commit, told with a sink that does what the test says."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stairway.adapters.journal.settings import Settings
+from stairway.adapters.journal.store import Row
+from stairway.adapters.journal.writer import GroupCommit
+from stairway.base.errors import DiskFullError, InvariantError, RecordError
+from stairway.testing.log import small_settings
+
+
+NO_ROOM = DiskFullError("no room left")
+NO_BALLAST = DiskFullError("no room for the ballast")
+
+
+class FakeSink:
+    """Keeps commits in a list; ``room`` and ``fail`` say what goes wrong."""
+
+    def __init__(self):
+        self.commits = []
+        self.room = 10**9
+        self.fail = None
+        self.ballast = 5
+        self.gate = threading.Event()
+        self.gate.set()
+        self.calls = []
+
+    @property
+    def rows(self):
+        return [row for commit in self.commits for row in commit]
+
+    def commit(self, rows):
+        self.gate.wait()
+        self.calls.append("commit")
+        if self.fail is not None:
+            raise self.fail
+        if len(rows) > self.room:
+            raise NO_ROOM
+        self.room -= len(rows)
+        self.commits.append(list(rows))
+
+    def tidy(self):
+        self.calls.append("tidy")
+
+    def drop_ballast(self):
+        self.calls.append("drop")
+        self.room += self.ballast
+
+    def load_ballast(self):
+        self.calls.append("load")
+        if self.room < self.ballast:
+            raise NO_BALLAST
+        self.room -= self.ballast
+
+
+def rows(*numbers):
+    return [Row("fill", n, n, "", b"") for n in numbers]
+
+
+@pytest.fixture
+def sink():
+    return FakeSink()
+
+
+@pytest.fixture
+def start(sink):
+    started = []
+
+    def make(**changes):
+        writer = GroupCommit(sink, Settings(**small_settings(**changes)))
+        started.append(writer)
+        return writer
+
+    yield make
+    sink.gate.set()
+    sink.room, sink.fail = 10**9, None
+    for writer in started:
+        try:
+            writer.close()
+        except RecordError:
+            pass
+        except InvariantError:
+            pass
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=20), st.integers(1, 9))
+def test_all_is_committed_in_order_in_groups_of_at_most_so_many(puts, most):
+    sink, count = FakeSink(), 0
+    writer = GroupCommit(sink, Settings(**small_settings(commit_events=most)))
+    for size, flush in puts:
+        writer.put(rows(*range(count, count + size)))
+        count += size
+        if flush:
+            writer.flush()
+            assert sink.rows == rows(*range(count))
+    writer.close()
+    assert sink.rows == rows(*range(count))
+    assert all(0 < len(commit) <= most for commit in sink.commits)
+
+
+def test_events_share_a_commit(sink, start):
+    sink.gate.clear()
+    writer = start()
+    writer.put(rows(0))
+    for n in range(1, 200):
+        writer.put(rows(n))
+    sink.gate.set()
+    writer.flush()
+    assert sink.rows == rows(*range(200))
+    assert len(sink.commits) <= 3
+
+
+def test_nobody_who_waits_in_flush_waits_for_company(sink, start):
+    writer = start(commit_ms=1_000.0)
+    for n in range(5):
+        writer.put(rows(n))
+        writer.flush()
+        assert sink.rows == rows(*range(n + 1))
+
+
+def test_a_commit_comes_by_itself(sink, start):
+    writer = start(commit_ms=1.0)
+    committed = threading.Event()
+    sink.tidy = committed.set
+    writer.put(rows(0))
+    assert committed.wait(10)
+    assert sink.rows == rows(0)
+
+
+def test_flushing_nothing_returns(start):
+    start().flush()
+
+
+def test_a_full_queue_makes_the_caller_wait(sink, start):
+    sink.gate.clear()
+    writer = start(queue_events=10, commit_events=4)
+    writer.put(rows(*range(12)))
+    waits = threading.Thread(target=writer.put, args=(rows(12),))
+    waits.start()
+    waits.join(0.05)
+    assert waits.is_alive()
+    sink.gate.set()
+    waits.join(10)
+    assert not waits.is_alive()
+    writer.flush()
+    assert sink.rows == rows(*range(13))
+
+
+def test_a_full_disk_is_met_with_the_ballast_and_then_refused(sink, start):
+    sink.room = 2
+    writer = start()
+    writer.put(rows(0, 1))
+    writer.flush()
+    assert writer.full is None
+    writer.put(rows(2, 3, 4))
+    writer.flush()
+    assert sink.rows == rows(0, 1, 2, 3, 4)
+    assert sink.calls.count("drop") == 1
+    for _ in range(2):
+        with pytest.raises(DiskFullError, match="no room left"):
+            writer.put(rows(5))
+    assert sink.rows == rows(0, 1, 2, 3, 4)
+    assert not writer.failed
+
+
+def test_what_was_accepted_is_kept_while_there_is_no_room_at_all(sink, start):
+    sink.room, sink.ballast = 0, 0
+    writer = start()
+    writer.put(rows(0, 1))
+    with pytest.raises(DiskFullError):
+        writer.flush()
+    assert sink.rows == []
+    with pytest.raises(DiskFullError):
+        writer.flush()
+    sink.room = 100
+    writer.flush()
+    assert sink.rows == rows(0, 1)
+
+
+def test_writing_resumes_by_itself_once_there_is_room(sink, start):
+    sink.room = 0
+    writer = start()
+    writer.put(rows(0))
+    writer.flush()
+    assert writer.full is not None
+    resumed = threading.Event()
+    load = sink.load_ballast
+
+    def watched():
+        load()
+        resumed.set()
+
+    sink.load_ballast = watched
+    sink.room = 100
+    assert resumed.wait(10)
+    # The flag is cleared just after the ballast is back.
+    for _ in range(1_000):
+        if writer.full is None:
+            break
+        threading.Event().wait(0.002)
+    writer.put(rows(1))
+    writer.flush()
+    assert sink.rows == rows(0, 1)
+
+
+def test_exits_may_use_the_room_that_the_ballast_left(sink, start):
+    sink.room = 0
+    writer = start()
+    writer.put(rows(0))
+    writer.flush()
+    with pytest.raises(DiskFullError):
+        writer.put(rows(1))
+    writer.use_ballast()
+    for n in range(1, 5):
+        writer.put(rows(n))
+        writer.flush()
+    assert sink.rows == rows(*range(5))
+    writer.put(rows(5))
+    with pytest.raises(DiskFullError):
+        writer.flush()
+    with pytest.raises(DiskFullError):
+        writer.put(rows(6))
+    sink.room = 100
+    writer.flush()
+    assert sink.rows == rows(*range(6))
+
+
+def test_leave_to_use_the_ballast_ends_with_the_emergency(sink, start):
+    sink.room, sink.ballast = 0, 3
+    writer = start()
+    writer.use_ballast()
+    writer.put(rows(0))
+    writer.flush()
+    sink.room = 3
+    for _ in range(1_000):
+        if writer.full is None:
+            break
+        threading.Event().wait(0.002)
+    assert writer.full is None
+    writer.put(rows(1))
+    writer.flush()
+    with pytest.raises(DiskFullError):
+        writer.put(rows(2))
+
+
+def test_a_checkpoint_that_finds_no_room_drops_the_ballast_too(sink, start):
+    tidy = iter([DiskFullError("no room to move"), None])
+
+    def once():
+        error = next(tidy, None)
+        if error:
+            raise error
+
+    sink.tidy = once
+    sink.load_ballast = lambda: (_ for _ in ()).throw(DiskFullError("still none"))
+    writer = start()
+    writer.put(rows(0))
+    writer.flush()
+    for _ in range(1_000):
+        if writer.full is not None:
+            break
+        threading.Event().wait(0.002)
+    with pytest.raises(DiskFullError, match="no room to move"):
+        writer.put(rows(1))
+    assert sink.calls.count("drop") == 1
+    assert sink.commits == [rows(0)]
+
+
+def test_any_other_failure_is_final(sink, start):
+    sink.fail = RecordError("fsync failed")
+    writer = start()
+    writer.put(rows(0))
+    with pytest.raises(RecordError, match="fsync failed"):
+        writer.flush()
+    sink.fail = None
+    for act in (writer.flush, lambda: writer.put(rows(1))):
+        with pytest.raises(RecordError, match="fsync failed") as caught:
+            act()
+        assert type(caught.value) is RecordError
+    with pytest.raises(RecordError, match="fsync failed"):
+        writer.close()
+    assert writer.failed
+    assert sink.commits == []
+    assert sink.calls == ["commit"]
+
+
+def test_a_mistake_of_ours_does_not_leave_callers_waiting(sink, start):
+    sink.fail = ZeroDivisionError("a slip")
+    writer = start()
+    writer.put(rows(0))
+    with pytest.raises(InvariantError, match="ZeroDivisionError"):
+        writer.flush()
+    with pytest.raises(InvariantError):
+        writer.put(rows(1))
+
+
+def test_a_caller_that_waits_for_the_queue_hears_of_a_failure(sink, start):
+    sink.gate.clear()
+    sink.fail = RecordError("fsync failed")
+    writer = start(queue_events=1)
+    writer.put(rows(0))
+    heard = []
+
+    def wait():
+        try:
+            writer.put(rows(1))
+        except RecordError as error:
+            heard.append(str(error))
+
+    waits = threading.Thread(target=wait)
+    waits.start()
+    sink.gate.set()
+    waits.join(10)
+    assert heard == ["fsync failed"]
+
+
+def test_closing_commits_what_waits(sink, start):
+    writer = start(commit_ms=1_000.0)
+    writer.put(rows(*range(600)))
+    writer.close()
+    assert sink.rows == rows(*range(600))
+    with pytest.raises(RecordError, match="closed"):
+        writer.put(rows(600))
+
+
+def test_closing_on_a_full_disk_says_what_is_lost(sink, start):
+    sink.room, sink.ballast = 0, 0
+    writer = start()
+    writer.put(rows(0))
+    with pytest.raises(DiskFullError):
+        writer.close()
+    assert sink.rows == []
+
+
+def test_closing_on_a_full_disk_uses_the_ballast(sink, start):
+    sink.room = 0
+    writer = start(commit_ms=1_000.0)
+    writer.put(rows(0, 1))
+    writer.close()
+    assert sink.rows == rows(0, 1)

@@ -1,0 +1,210 @@
+"""The disk is full: nothing accepted is lost, new events are refused, writing resumes.
+
+Once on a small file system of its own (which takes the right to mount one), and once
+under a disk that is told when to be full, which everybody may do.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from contextlib import suppress
+
+import numpy as np
+import apsw
+import pytest
+
+from stairway.adapters.journal.pair import ReadingPair, WritingPair
+from stairway.adapters.journal.settings import Settings
+from stairway.adapters.journal.store import Row
+from stairway.adapters.journal.writer import GroupCommit
+from stairway.adapters.logs.sqlite import Config, open_log, verify
+from stairway.base.errors import DiskFullError
+from stairway.base.verdict import Pass, Refuse
+from stairway.events.envelope import GENESIS, chain
+from stairway.testing.log import small_settings
+
+CONFIG = Config(**small_settings(ballast_bytes=1_000_000, checkpoint_bytes=100_000))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 6 MB."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", tmp_path]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a file system")
+    yield tmp_path
+    subprocess.run(["umount", "-l", tmp_path], check=True)
+
+
+def fill(path):
+    """Take all the room there is."""
+    with path.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(65_536))
+        except OSError:
+            pass
+        try:
+            while True:
+                file.write(b"x")
+        except OSError:
+            pass
+
+
+def wait_for(condition):
+    for _ in range(2_000):
+        if condition():
+            return
+        threading.Event().wait(0.005)
+    pytest.fail("it did not come to pass within ten seconds")
+
+
+def publish(log, rng, accepted):
+    """Append until the disk is full; return how many events were flushed before."""
+    flushed = len(accepted)
+    for _ in range(5_000):
+        payload = rng.bytes(int(rng.integers(100, 5_000)))
+        try:
+            log.append("fill", [payload])
+        except DiskFullError:
+            return flushed
+        accepted.append(payload)
+        if rng.random() < 0.2:
+            log.flush()
+            flushed = len(accepted)
+    pytest.fail("the disk never was full")
+    return 0
+
+
+def append_and_flush(log, times):
+    for _ in range(times):
+        log.append("fill", [bytes(4_000)])
+        log.flush()
+
+
+def test_nothing_accepted_is_lost_and_writing_resumes_without_a_restart(small_disk):
+    rng, accepted, refused = np.random.default_rng(3), [], 0
+    log = open_log(small_disk / "log", CONFIG)
+    filler = small_disk / "filler"
+    for round_ in range(6):
+        fill(filler)
+        publish(log, rng, accepted)
+        refused += 1
+        verdict = log.health()
+        assert isinstance(verdict, Refuse)
+        assert verdict.findings[0].code == "log.disk_full"
+        # What was accepted fits into the room of the ballast.
+        log.flush()
+        assert len(list(log.read("fill"))) == len(accepted), round_
+        with pytest.raises(DiskFullError, match="free some space"):
+            log.append("fill", [b"refused"])
+        filler.unlink()
+        wait_for(lambda: isinstance(log.health(), Pass))
+        accepted.append(b"resumed")
+        log.append("fill", [accepted[-1]])
+        log.flush()
+    assert refused == 6
+    log.close()
+    assert isinstance(verify(small_disk / "log"), Pass)
+    log = open_log(small_disk / "log", CONFIG, read_only=True)
+    assert [e.payload for e in log.read("fill")] == accepted
+    log.close()
+
+
+def test_exits_are_recorded_in_the_room_of_the_ballast(small_disk):
+    log = open_log(small_disk / "log", CONFIG)
+    fill(small_disk / "filler")
+    publish(log, np.random.default_rng(5), [])
+    exits = 0
+    log.use_ballast()
+    for n in range(20):
+        log.append("order.sent", [b"exit %d" % n])
+        log.flush()
+        exits += 1
+    assert exits == 20
+    assert isinstance(log.health(), Refuse)
+    with pytest.raises(DiskFullError):
+        append_and_flush(log, 2_000)
+    (small_disk / "filler").unlink()
+    log.flush()
+    log.close()
+    assert isinstance(verify(small_disk / "log"), Pass)
+
+
+def test_closing_on_a_full_disk_keeps_what_was_accepted(small_disk):
+    accepted = []
+    log = open_log(small_disk / "log", CONFIG)
+    fill(small_disk / "filler")
+    publish(log, np.random.default_rng(7), accepted)
+    log.close()
+    (small_disk / "filler").unlink()
+    log = open_log(small_disk / "log", CONFIG)
+    assert [e.payload for e in log.read("fill")] == accepted
+    log.close()
+
+
+def test_there_is_no_start_without_room(small_disk):
+    fill(small_disk / "filler")
+    with pytest.raises(DiskFullError):
+        open_log(small_disk / "log", CONFIG)
+    (small_disk / "filler").unlink()
+    log = open_log(small_disk / "log", CONFIG)
+    log.append("fill", [b"x"])
+    log.close()
+    assert isinstance(verify(small_disk / "log"), Pass)
+
+
+def rows_from(heads, payloads):
+    rows = []
+    for payload in payloads:
+        position, digest = heads.get("fill", (0, GENESIS))
+        digest = chain(digest, "fill", position + 1, payload)
+        heads["fill"] = (position + 1, digest)
+        rows.append(Row("fill", position + 1, position + 1, digest, payload))
+    return rows
+
+
+class Limited:
+    """A disk that takes so many more writes, and counts those that it refused."""
+
+    room, refused = 10**9, 0
+
+    def __call__(self, op):
+        if op.kind == "write" and op.name.startswith("durable.db"):
+            if self.room <= 0:
+                self.refused += 1
+                raise apsw.FullError
+            self.room -= 1
+
+    def load_ballast(self):
+        if self.room < 10**8:
+            raise DiskFullError
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_disk_that_is_full_at_any_write_loses_nothing(watched_disk, tmp_path, seed):
+    rng, disk, heads, wanted = np.random.default_rng(seed), Limited(), {}, []
+    settings = Settings(**small_settings(checkpoint_bytes=20_480))
+    with watched_disk(disk):
+        pair = WritingPair(tmp_path, settings)
+        pair.load_ballast = disk.load_ballast
+        writer = GroupCommit(pair, settings)
+        for _ in range(25):
+            disk.room = int(rng.integers(12))
+            payloads = [rng.bytes(int(rng.integers(2_000))) for _ in range(rng.integers(1, 6))]
+            with suppress(DiskFullError):
+                ahead = dict(heads)
+                writer.put(rows_from(ahead, payloads))
+                heads, wanted = ahead, wanted + payloads
+                writer.flush()
+            disk.room = 10**9
+            wait_for(lambda: writer.full is None)
+            writer.flush()
+        writer.close()
+        pair.close(failed=False)
+    assert disk.refused > 5
+    reading = ReadingPair(tmp_path)
+    assert [e.payload for e in reading.of("fill").read("fill")] == wanted
+    reading.close()
+    assert isinstance(verify(tmp_path), Pass)

@@ -1,0 +1,139 @@
+"""The disk fails at the n-th call, for every n: a typed error, the end, nothing lost.
+
+A failed fsync may have thrown away what it could not write, and the next one says that
+all is well. So nothing is tried again: the log is dead until the process starts anew.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections import Counter
+
+import apsw
+import pytest
+
+from stairway.adapters.journal.pair import ReadingPair, WritingPair
+from stairway.adapters.journal.settings import Settings
+from stairway.adapters.journal.store import Row
+from stairway.adapters.journal.writer import GroupCommit
+from stairway.adapters.logs.sqlite import Config, open_log, verify
+from stairway.base.errors import RecordError
+from stairway.base.verdict import Pass
+from stairway.events.envelope import GENESIS, chain
+from stairway.testing.log import small_settings
+
+SETTINGS = small_settings(checkpoint_bytes=20_480)
+
+
+class FailsOnce:
+    """Fails the n-th call of one kind, and says whether it did."""
+
+    def __init__(self, kind, nth, names=("durable.db", "telemetry.db", "durable.mark")):
+        self.kind, self.left, self.names, self.fired = kind, nth, names, False
+
+    def __call__(self, op):
+        if op.kind == self.kind and op.name.startswith(self.names) and self.armed:
+            self.left -= 1
+            if self.left == 0:
+                self.fired = True
+                if ".mark" in op.name:
+                    raise OSError(errno.EIO, os.strerror(errno.EIO))
+                raise apsw.IOError
+
+    armed = False
+
+
+def publish(disk, folder, fault):
+    """Publish under a failing disk; return what was acknowledged and how it ended."""
+    settings, acked, ended = Settings(**SETTINGS), 0, None
+    with disk(fault):
+        pair = WritingPair(folder, settings)
+        writer = GroupCommit(pair, settings)
+        fault.armed = True
+        digests = {"fill": GENESIS, "timing": GENESIS}
+        try:
+            for n in range(1, 13):
+                rows = []
+                for stream in ("fill", "timing"):
+                    digests[stream] = chain(digests[stream], stream, n, bytes(900))
+                    rows.append(Row(stream, n, 2 * n, digests[stream], bytes(900)))
+                writer.put(rows)
+                writer.flush()
+                acked = n
+        except RecordError as error:
+            ended = error
+            for _ in range(2):
+                # It stays dead, though the disk would answer again.
+                with pytest.raises(RecordError):
+                    writer.put(rows)
+        fault.armed = False
+        failed = writer.failed
+        try:
+            writer.close()
+        except RecordError:
+            assert failed
+        pair.close(failed=failed)
+    return acked, ended
+
+
+@pytest.mark.parametrize("kind", ["write", "sync"])
+def test_every_failing_call_ends_writing_and_loses_nothing_acknowledged(
+    watched_disk, tmp_path, kind
+):
+    count = Counter()
+    for nth in range(1, 42, 3 if kind == "sync" else 4):
+        folder = tmp_path / str(nth)
+        folder.mkdir()
+        fault = FailsOnce(kind, nth)
+        acked, ended = publish(watched_disk, folder, fault)
+        assert fault.fired == (ended is not None) or acked == 12, nth
+        count["fired"] += fault.fired
+        if ended is not None:
+            assert type(ended) is RecordError
+            assert "stop this process" in str(ended)
+        log = open_log(folder, Config(**SETTINGS))
+        for stream in ("fill", "timing"):
+            positions = [e.position for e in log.read(stream)]
+            assert positions == [*range(1, len(positions) + 1)]
+            assert acked <= len(positions) <= acked + 1
+        log.close()
+        assert isinstance(verify(folder), Pass)
+    assert count["fired"] >= 8
+
+
+def test_a_failed_sync_of_the_mark_ends_writing(watched_disk, tmp_path):
+    fault = FailsOnce("sync", 3, names=("durable.mark",))
+    acked, ended = publish(watched_disk, tmp_path, fault)
+    assert fault.fired
+    assert acked == 2
+    assert "high-water mark" in str(ended)
+    log = open_log(tmp_path, Config(**SETTINGS))
+    assert log.head("fill").position >= 2
+    log.close()
+
+
+def read(folder):
+    """How many events there are, or what to do about it."""
+    try:
+        reading = ReadingPair(folder)
+        events = len(list(reading.of("fill").read("fill")))
+        reading.close()
+    except RecordError as error:
+        return str(error).partition(": ")[2]
+    return events
+
+
+def test_a_disk_that_cannot_be_read_is_no_damaged_log(watched_disk, tmp_path):
+    log = open_log(tmp_path, Config(**SETTINGS))
+    log.append("fill", [bytes(900)] * 200)
+    log.close()
+    outcomes = Counter()
+    for nth in range(1, 30):
+        fault = FailsOnce("read", nth)
+        fault.armed = True
+        with watched_disk(fault):
+            outcomes[read(tmp_path)] += 1
+    assert outcomes["look after the disk"] > 5
+    assert outcomes["look after the disk"] + outcomes[200] == 29
+    assert isinstance(verify(tmp_path), Pass)

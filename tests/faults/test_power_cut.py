@@ -1,0 +1,231 @@
+"""The power goes at any write: nothing acknowledged is lost, nothing whole is refused.
+
+Every write, sync, truncation and rename is recorded while a journal is filled. Then the
+files are built again as a disk could hold them after a power cut behind each of these
+operations: with none of what was not yet synced, with a random part of it, or with
+random torn sectors of it. Two controls must lose: a journal that does not wait for the
+disk, and a disk that says that it has synced and has not.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from functools import cache
+
+import numpy as np
+import pytest
+
+from stairway.adapters.journal.journal import Journal, Reader
+from stairway.adapters.journal.store import Row, Sync
+from stairway.base.errors import DamagedLogError, StairwayError
+from stairway.events.envelope import Head, chain
+
+STREAMS = ("fill", "trade.closed", "gate.verdict")
+SECTOR = 512
+
+
+@cache
+def payload_of(stream, position):
+    rng = np.random.default_rng(zlib.crc32(f"{stream} {position}".encode()))
+    return rng.bytes(int(rng.integers(20, 1_500)))
+
+
+def record(watched_disk, folder, commits, sync=Sync.FULL, seed=1):
+    """Fill a journal; return the operations, with what was acknowledged between them."""
+    ops, acked, rng = [], {}, np.random.default_rng(seed)
+    with watched_disk(lambda op: op.kind == "read" or ops.append(op)):
+        journal = Journal(folder / "x.db", sync)
+        for n in range(commits):
+            heads, rows = dict(journal.heads), []
+            for _ in range(rng.integers(1, 6)):
+                stream = STREAMS[rng.integers(len(STREAMS))]
+                head = heads.get(stream, Head())
+                payload = payload_of(stream, head.position + 1)
+                digest = chain(head.hash, stream, head.position + 1, payload)
+                heads[stream] = Head(head.position + 1, digest)
+                rows.append(Row(stream, head.position + 1, len(ops), digest, payload))
+            journal.commit(rows)
+            acked = {stream: head.position for stream, head in journal.heads.items()}
+            ops.append(acked)
+            if n % 7 == 6:
+                journal.checkpoint()
+            if n % 5 == 4:
+                # Killed and started again; the disk has not had time for anything.
+                journal.close(failed=True)
+                journal = Journal(folder / "x.db", sync)
+        journal.close(failed=True)
+    assert Counter(op.kind for op in ops if not isinstance(op, dict))["sync"] > 0
+    return ops
+
+
+def apply(files, op):
+    match op.kind:
+        case "write":
+            file = files.setdefault(op.name, bytearray())
+            file.extend(bytes(max(0, op.offset + len(op.data) - len(file))))
+            file[op.offset : op.offset + len(op.data)] = op.data
+        case "truncate":
+            file = files.setdefault(op.name, bytearray())
+            del file[op.offset :]
+            file.extend(bytes(op.offset - len(file)))
+        case "delete":
+            files.pop(op.name, None)
+        case "rename":
+            if op.name in files:
+                files[op.data.decode()] = files.pop(op.name)
+
+
+def torn(op, rng):
+    """Some of the sectors of a write."""
+    for start in range(0, len(op.data), SECTOR):
+        if rng.random() < 0.5:
+            part = op.data[start : start + SECTOR]
+            yield op._replace(offset=op.offset + start, data=part)
+
+
+def survivors(pending, how, rng):
+    """What a power cut leaves of operations that were not synced."""
+    for op in pending:
+        if how == "nothing":
+            continue
+        if how == "part" and rng.random() < 0.5:
+            continue
+        if how == "torn" and op.kind == "write" and rng.random() < 0.5:
+            yield from torn(op, rng)
+            continue
+        yield op
+
+
+class Platter:
+    """What is on the disk for certain, and what may be."""
+
+    def __init__(self, lies):
+        self.lies, self.durable, self.pending = tuple(lies), {}, []
+
+    def take(self, op):
+        match op.kind:
+            case "sync" if not op.name.startswith(self.lies):
+                self.settle(lambda one: one.name == op.name)
+            case "sync_folder":
+                self.settle(lambda one: one.kind in {"rename", "delete"})
+            case "delete" if op.offset:
+                # With the folder synced, as SQLite asks for under synchronous = EXTRA.
+                self.pending = [one for one in self.pending if one.name != op.name] + [op]
+                self.settle(lambda one: one.kind in {"rename", "delete"})
+            case "write" | "truncate" | "delete" | "rename":
+                self.pending.append(op)
+
+    def settle(self, is_safe):
+        for op in self.pending:
+            if is_safe(op):
+                apply(self.durable, op)
+        self.pending = [op for op in self.pending if not is_safe(op)]
+
+    def after_a_power_cut(self, how, rng):
+        files = {name: bytearray(content) for name, content in self.durable.items()}
+        for op in survivors(self.pending, how, rng):
+            apply(files, op)
+        return files
+
+
+def crash_states(ops, every=1, lies=(), seed=2):
+    """Yield (files, acknowledged) for power cuts behind each operation."""
+    rng, platter, acked = np.random.default_rng(seed), Platter(lies), {}
+    for n, op in enumerate(ops):
+        if isinstance(op, dict):
+            acked = op
+        else:
+            platter.take(op)
+        if n % every == 0:
+            for how in ("nothing", "part", "torn"):
+                yield platter.after_a_power_cut(how, rng), acked
+
+
+def lay_out(folder, files):
+    for old in folder.iterdir():
+        old.unlink()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+
+
+def lost(folder, acked):
+    """Count acknowledged events that are not there as they were written."""
+    reader, missing = Reader(folder / "x.db"), 0
+    try:
+        for stream, position in acked.items():
+            found = [e.payload for e in reader.read(stream)]
+            wanted = [payload_of(stream, n) for n in range(1, position + 1)]
+            assert found[: len(wanted)] == wanted[: len(found)]
+            missing += max(0, len(wanted) - len(found))
+    finally:
+        reader.close()
+    return missing
+
+
+def outcomes(ram, states):
+    """Open what each crash left; count what came of it."""
+    folder, count = ram / "after", Counter()
+    folder.mkdir()
+    for files, acked in states:
+        lay_out(folder, files)
+        try:
+            if acked:
+                count["lost" if lost(folder, acked) else "whole"] += 1
+            else:
+                # Nothing was promised yet, so it must be possible to start.
+                Journal(folder / "x.db", Sync.FULL).close()
+                count["started"] += 1
+        except DamagedLogError:
+            count["refused"] += 1
+    return count
+
+
+def run(watched_disk, ram, commits, sync=Sync.FULL, every=1, lies=()):
+    before = ram / "before"
+    before.mkdir()
+    ops = record(watched_disk, before, commits, sync)
+    return outcomes(ram, crash_states(ops, every, lies))
+
+
+def test_nothing_acknowledged_is_lost_and_nothing_whole_is_refused(watched_disk, ram):
+    count = run(watched_disk, ram, commits=12)
+    assert count["lost"] == count["refused"] == 0
+    assert count["whole"] > 400
+    assert count["started"] > 30
+
+
+@pytest.mark.long
+def test_nothing_acknowledged_is_lost_in_ten_thousand_crashes(watched_disk, ram):
+    count = run(watched_disk, ram, commits=170)
+    assert count["lost"] == count["refused"] == 0
+    assert count["whole"] > 10_000
+
+
+def test_telemetry_may_lose_its_last_moments_and_is_never_taken_for_damaged(watched_disk, ram):
+    count = run(watched_disk, ram, commits=16, sync=Sync.NORMAL, every=2)
+    assert count["refused"] == 0
+    # The control: a journal that does not wait for the disk must be seen to lose.
+    assert count["lost"] > 20
+    assert count["whole"] > 20
+
+
+def test_a_disk_that_lies_about_the_write_ahead_log_is_found_out_by_the_mark(watched_disk, ram):
+    count = run(watched_disk, ram, commits=20, every=5, lies=["x.db-wal"])
+    assert count["lost"] == 0
+    assert count["refused"] > 50
+
+
+def test_a_disk_that_lies_about_everything_is_seen_to_lose(watched_disk, ram):
+    before = ram / "before"
+    before.mkdir()
+    ops = record(watched_disk, before, 20)
+    folder, bad = ram / "after", 0
+    folder.mkdir()
+    for files, acked in crash_states(ops, every=5, lies=["x."]):
+        lay_out(folder, files)
+        try:
+            bad += bool(acked) and lost(folder, acked) > 0
+        except StairwayError:
+            bad += 1
+    assert bad > 50

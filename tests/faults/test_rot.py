@@ -1,0 +1,188 @@
+"""Bits rot and files are cut short: what is handed out is what was written, or nothing.
+
+A log is copied as a kill would leave it, part of it in the databases and part in their
+write-ahead logs. Then one bit of one file is changed, or its end cut off, hundreds of
+times. Every time the log must either be refused, or be the same as before.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from stairway.adapters.logs.sqlite import Config, open_log, verify
+from stairway.base.errors import ConfigError, DamagedLogError, RecordError
+from stairway.base.verdict import Pass
+from stairway.testing.log import small_settings
+
+CONFIG = Config(**small_settings())
+DURABLE = ("fill", "gate.verdict", "trade.closed")
+STREAMS = (*DURABLE, "timing")
+FILES = (
+    "durable.db", "durable.db-wal", "durable.mark",
+    "telemetry.db", "telemetry.db-wal", "telemetry.mark",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory):
+    """Files of a log whose writer was killed, by name."""
+    folder, rng = tmp_path_factory.mktemp("image"), np.random.default_rng(4)
+    log = open_log(folder, CONFIG)
+    for round_ in range(2):
+        for _ in range(450 if round_ == 0 else 50):
+            log.append(
+                STREAMS[rng.integers(len(STREAMS))], [rng.bytes(int(rng.integers(20, 800)))]
+            )
+        if round_ == 0:
+            log.close()
+            log = open_log(folder, CONFIG)
+    log.flush()
+    files = {name: (folder / name).read_bytes() for name in FILES}
+    log.close()
+    assert all(files.values())
+    return files
+
+
+def lay_out(folder, files):
+    for old in folder.iterdir():
+        old.unlink()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+
+
+def contents(folder):
+    log = open_log(folder, CONFIG, read_only=True)
+    try:
+        return {s: [(e.payload, e.recorded_ns) for e in log.read(s)] for s in log.streams()}
+    finally:
+        log.close()
+
+
+def is_same(found, wanted, *, tail_may_go):
+    """Equal, but for the last events of telemetry where they were not synced yet."""
+    for stream in STREAMS:
+        mine, all_ = found.get(stream, []), wanted[stream]
+        if tail_may_go and stream == "timing":
+            all_ = all_[: len(mine)]
+        if mine != all_:
+            return False
+    return set(found) <= set(STREAMS)
+
+
+def outcome(folder, files, wanted, name):
+    lay_out(folder, files)
+    if not isinstance(verify(folder), Pass):
+        return "refused"
+    found = contents(folder)
+    tail_may_go = name == "telemetry.db-wal"
+    return "harmless" if is_same(found, wanted, tail_may_go=tail_may_go) else "altered"
+
+
+def flipped(content, rng):
+    content = bytearray(content)
+    content[rng.integers(len(content))] ^= 1 << int(rng.integers(8))
+    return bytes(content)
+
+
+def cut(content, rng):
+    return content[: rng.integers(len(content))]
+
+
+def rot(ram, image, name, hurt, times):
+    """Hurt one file many times over; count what came of it."""
+    rng, count = np.random.default_rng(zlib.crc32(name.encode())), Counter()
+    lay_out(ram, image)
+    wanted = contents(ram)
+    assert sum(map(len, wanted.values())) == 500
+    for _ in range(times):
+        files = image | {name: hurt(image[name], rng)}
+        assert files[name] != image[name]
+        count[outcome(ram, files, wanted, name)] += 1
+    return count
+
+
+FLIPS = {
+    # At most so many may be harmless: on pages that the write-ahead log has newer copies of.
+    "durable.db": (100, 60),
+    "durable.db-wal": (100, 60),
+    "telemetry.db": (50, 35),
+    "telemetry.db-wal": (50, 50),
+    "durable.mark": (30, 30),
+    "telemetry.mark": (30, 30),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_flipped_bit_is_refused_or_harmless_and_never_handed_out(ram, image, name):
+    times, harmless = FLIPS[name]
+    count = rot(ram, image, name, flipped, times)
+    assert count["altered"] == 0
+    assert count["harmless"] <= harmless
+
+
+# A database may lose pages of which its write-ahead log holds a newer copy.
+MAY_END_EARLY = {"durable.db", "telemetry.db", "telemetry.db-wal"}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_cut_short_is_refused_or_harmless_and_never_handed_out(ram, image, name):
+    count = rot(ram, image, name, cut, 30)
+    assert count["altered"] == 0
+    if name not in MAY_END_EARLY:
+        assert count["refused"] == 30
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", FILES)
+def test_of_a_thousand_flipped_bits_none_is_handed_out(ram, image, name):
+    assert rot(ram, image, name, flipped, 1_000)["altered"] == 0
+
+
+def test_the_end_of_the_durable_write_ahead_log_cannot_go_unseen(ram, image):
+    """SQLite itself takes a damaged frame for the end, and says nothing."""
+    wal, lost = image["durable.db-wal"], 0
+    for cut_at in range(32, len(wal), len(wal) // 12):
+        for hurt in (wal[:cut_at], wal[:cut_at] + bytes(len(wal) - cut_at)):
+            lay_out(ram, image | {"durable.db-wal": hurt})
+            for read_only in (True, False):
+                with pytest.raises(DamagedLogError, match="high-water mark"):
+                    open_log(ram, CONFIG, read_only=read_only)
+            lost += 1
+    assert lost > 20
+
+
+def test_a_write_ahead_log_that_is_gone_cannot_go_unseen(ram, image):
+    files = {name: content for name, content in image.items() if name != "durable.db-wal"}
+    lay_out(ram, files)
+    with pytest.raises(DamagedLogError, match="high-water mark"):
+        open_log(ram, CONFIG)
+
+
+def test_files_of_two_logs_do_not_mix(ram, image, tmp_path):
+    log = open_log(tmp_path, CONFIG)
+    for n in range(300):
+        log.append(STREAMS[n % 4], [b"another log"])
+    log.close()
+    for name in ("durable.db", "durable.mark", "telemetry.db"):
+        files = {n: c for n, c in image.items() if not n.startswith(name)}
+        lay_out(ram, files | {name: (tmp_path / name).read_bytes()})
+        with pytest.raises(DamagedLogError):
+            open_log(ram, CONFIG)
+
+
+def test_what_verify_refuses_is_not_written_to(ram, image):
+    rng, refused = np.random.default_rng(8), 0
+    for _ in range(40):
+        lay_out(ram, image | {"durable.db": flipped(image["durable.db"], rng)})
+        complaint = [f.detail for f in getattr(verify(ram), "findings", ())]
+        if isinstance(verify(ram), Pass) or all("SQLite says" in c for c in complaint):
+            continue
+        refused += 1
+        lay_out(ram, {p.name: p.read_bytes() for p in ram.iterdir() if "-shm" not in p.name})
+        with pytest.raises((DamagedLogError, ConfigError, RecordError)):
+            open_log(ram, CONFIG)
+    assert refused > 10
