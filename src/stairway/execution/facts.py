@@ -10,16 +10,20 @@ from stairway.execution.orders import Command, VenueEvent
 
 
 class CommandSent(msgspec.Struct, frozen=True, tag="order.sent"):
-    """Recorded, and committed to disk, before the command leaves."""
+    """Recorded, and committed to disk, before the command leaves.
 
+    ``index`` is the bar at whose close, or during which, it was decided.
+    """
+
+    index: int
     book: str
-    time_ns: UtcNs
     command: Command
 
 
 class VenueSaid(msgspec.Struct, frozen=True, tag="order.event"):
-    """What the venue answered."""
+    """What the venue answered, and during which bar it was heard."""
 
+    index: int
     book: str
     event: VenueEvent
 
