@@ -1,0 +1,103 @@
+"""One of our own processes, listened to: the trainer, or a climb beside this one.
+
+It is started in a session of its own, so a Ctrl-C at the terminal reaches this process
+only, which ends the other; and it ends by itself when this one dies
+(:mod:`stairway.app.ward`).
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Literal, Self, cast
+
+import msgspec
+
+from stairway.app.progress import Progress
+from stairway.base import errors
+from stairway.base.errors import InvariantError, StairwayError
+
+
+class Child:
+    """A process at work. Use as a context manager; leaving it ends the process."""
+
+    def __init__(self, work: Literal["trainer", "climber"], argument: Path) -> None:
+        self._work = work
+        self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+            [sys.executable, "-m", "stairway.app.ward", work, str(argument)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            start_new_session=True,
+        )
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def listen(self, progress: Progress, stop_at: int | None = None) -> bool:
+        """Pass the progress of the process on until it ends.
+
+        With ``stop_at`` it is killed, as by ``kill -9``, once it has said that it is that
+        far; returns whether it was.
+
+        Raises
+        ------
+        StairwayError
+            What the process said was wrong; an ``InvariantError`` where it died wordless.
+        """
+        for line in _lines(cast("IO[str]", self._process.stdout)):
+            if "error" in line:
+                raise _error(line["error"])
+            _pass_on(line, progress)
+            if stop_at is not None and line.get("done", 0) >= stop_at:
+                self._process.kill()
+                self._process.wait()
+                return True
+        code = self._process.wait()
+        if code != 0:
+            how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+            msg = f"the {self._work} {how} without a word; what it did is kept, so --resume"
+            raise InvariantError(msg)
+        return False
+
+
+def _lines(stream: IO[str]) -> Iterator[dict[str, Any]]:
+    """Yield what was said to us; anything else that is printed goes to standard error."""
+    for text in stream:
+        try:
+            yield msgspec.json.decode(text.encode(), type=dict[str, Any])
+        except msgspec.DecodeError:
+            sys.stderr.write(text)
+
+
+def _pass_on(line: dict[str, Any], progress: Progress) -> None:
+    label, done, total = line["label"], line["done"], line["total"]
+    if done == 0:
+        progress.begin(label, total)
+    progress.advance(done)
+
+
+def _error(said: dict[str, str]) -> StairwayError:
+    kind = getattr(errors, said["kind"], InvariantError)
+    return cast("StairwayError", kind(said["message"]))

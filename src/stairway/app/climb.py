@@ -1,0 +1,209 @@
+"""The climb: every bar from the first that no training saw to the last.
+
+Starting and resuming are one thing: the log is opened, and the desk handles all bars; what
+is on record already is compared, what is not is appended.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from stairway.adapters.logs.sqlite import open_log
+from stairway.app.books import Books, Money
+from stairway.app.catalog import CODEC
+from stairway.app.collapse import Collapse
+from stairway.app.desk import Desk
+from stairway.app.facts import DrillAnnounced, RunFinished, RunStarted
+from stairway.app.folder import Ask, Plan, RunFolder, write_json
+from stairway.app.progress import Progress
+from stairway.app.recorder import Recorder, run_hash
+from stairway.app.rules import bylaws, equity_micros, trader_rules, watch_rules
+from stairway.app.settings import Settings, decode
+from stairway.app.shelf import Shelf
+from stairway.app.steward import Steward
+from stairway.app.world import LiveWorld, World
+from stairway.base.errors import ConfigError
+from stairway.events.ports import EventLog
+from stairway.lifecycle import state as climb_state
+from stairway.lifecycle.facts import OperatorMoved
+from stairway.market.bars import PairBar, PairBars
+from stairway.simulation.venue import Venue
+from stairway.supervision import supervisor
+from stairway.trader import observe
+
+_EVERY = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Climbed:
+    """What a climb comes to: the hash of its record, and how much of that was there before."""
+
+    run_hash: str
+    checked: int
+    appended: int
+
+
+def climb(
+    folder: RunFolder,
+    ask: Ask,
+    bars: PairBars,
+    shelf: Shelf,
+    hand: Sequence[OperatorMoved],
+    progress: Progress,
+) -> Climbed:
+    """Handle every bar; leave a finished record and its latencies.
+
+    A record that is finished is left as it is: ``stairway replay`` checks it.
+
+    Raises
+    ------
+    ConfigError
+        If an operator's wish is for no bar of the climb.
+    """
+    settings = decode(ask.policy, ask.policy_name)
+    log = open_log(folder.log, settings.log)
+    try:
+        recorder = Recorder(log)
+        start = started(ask, bars, shelf)
+        known = Hand(log, hand)
+        _require_bars(hand, bars, shelf.first_index)
+        if not hand and folder.perf.exists() and is_finished(log):
+            return Climbed(run_hash(log), 0, 0)
+        desk = furnish(start, live_world(settings, bars, shelf, ask), recorder, known)
+        recorder.publish(start, ask.data_report, *announcements(ask.plan))
+        walk(desk, start, bars, progress)
+        hashed = run_hash(log)
+    finally:
+        log.close()
+    write_json(folder.perf, desk.latencies.manifest())
+    return Climbed(hashed, recorder.checked, recorder.appended)
+
+
+def is_finished(log: EventLog) -> bool:
+    """Tell whether the record goes to the last bar."""
+    return any(isinstance(CODEC.decode(e.payload), RunFinished) for e in log.read("run"))
+
+
+def _require_bars(hand: Sequence[OperatorMoved], bars: PairBars, first_index: int) -> None:
+    """Refuse an order that would never be carried out, rather than forget it."""
+    times = set(bars.time_ns[first_index:].tolist())
+    for wish in hand:
+        if wish.time_ns not in times:
+            msg = (
+                f"{wish.who} moves {wish.digest[:12]} at {wish.time_ns}, when no bar of the "
+                "climb closes; give the close of one that does"
+            )
+            raise ConfigError(msg)
+
+
+def walk(desk: Desk, start: RunStarted, bars: Iterable[PairBar], progress: Progress) -> int:
+    """Show the desk the bars before the climb, register the models, and climb.
+
+    Returns how many bars there were.
+    """
+    progress.begin("climbing", start.bars - start.first_index)
+    bar: PairBar | None = None
+    for bar in bars:
+        if bar.index < start.first_index:
+            desk.recorder.publish(bar)
+            desk.watch, _ = observe.observe(desk.watch, bar)
+            continue
+        if bar.index == start.first_index:
+            desk.steward.welcome(start.admitted, desk.recorder)
+        desk.step(bar)
+        if bar.index % _EVERY == 0:
+            progress.advance(bar.index - start.first_index)
+    if bar is None:
+        return 0
+    if bar.index + 1 == start.bars:
+        desk.finish(bar)
+    progress.advance(bar.index + 1 - start.first_index)
+    return bar.index + 1
+
+
+def started(ask: Ask, bars: PairBars, shelf: Shelf) -> RunStarted:
+    """Put everything on record that decides how the run goes."""
+    return RunStarted(
+        layout=ask.layout,
+        version=ask.version,
+        seed=ask.seed,
+        settings=ask.policy,
+        instruments=bars.instruments,
+        bars_fingerprint=bars.fingerprint,
+        bars=len(bars),
+        first_index=shelf.first_index,
+        baseline=shelf.baseline,
+        admitted=shelf.facts(bars.at(shelf.first_index).time_ns),
+    )
+
+
+def furnish(start: RunStarted, world: World, recorder: Recorder, hand: Hand) -> Desk:
+    """Put a desk together from what the run was started with, and from nothing else."""
+    settings = decode(start.settings, "of the recorded run")
+    first, second = start.instruments
+    steward = Steward(
+        bylaws=bylaws(settings),
+        climb=climb_state.start(settings.climb),
+        supervisor=supervisor.start(settings.supervision),
+        baseline=start.baseline,
+        symbols=(first.symbol, second.symbol),
+        seed=start.seed,
+        hand=hand,
+    )
+    return Desk(
+        rules=trader_rules(settings, start.instruments),
+        ensemble=settings.ensemble,
+        watch=observe.start(watch_rules(settings)),
+        steward=steward,
+        books=Books(Money(equity_micros(settings)), session=-1),
+        world=world,
+        recorder=recorder,
+    )
+
+
+def live_world(settings: Settings, bars: PairBars, shelf: Shelf, ask: Ask) -> LiveWorld:
+    """Models that are loaded and paper accounts, with a drill's misfortunes among them."""
+
+    def open_account() -> Venue:
+        return Venue(bars.instruments, settings.costs, settings.paper, ask.seed)
+
+    margin = settings.ensemble.action_margin
+    stand_in = Collapse(ask.plan)
+    return LiveWorld(shelf.runtimes, stand_in, open_account, bars.symbols, margin)
+
+
+def announcements(plan: Plan | None) -> tuple[DrillAnnounced, ...]:
+    """Say beforehand what a drill is going to do."""
+    if plan is None:
+        return ()
+    return (
+        DrillAnnounced(0, "leak", "a candidate is offered with a feature that sees the future"),
+        DrillAnnounced(0, "edge", "an edge is planted: volume betrays the drift of later bars"),
+        DrillAnnounced(plan.edge_dies_index, "edge_dies", "the planted edge is switched off"),
+        DrillAnnounced(
+            plan.collapse_index,
+            "collapse",
+            f"{plan.collapse_model} answers a constant from here",
+        ),
+        DrillAnnounced(
+            plan.freeze_index, "freeze", f"the feed repeats itself for {plan.freeze_bars} bars"
+        ),
+        DrillAnnounced(plan.kill_index, "kill", "the process is killed with kill -9"),
+    )
+
+
+class Hand:
+    """What operators asked for, by time: as recorded, then as asked for now."""
+
+    def __init__(self, log: EventLog, now: Iterable[OperatorMoved]) -> None:
+        self._by_time: dict[int, list[OperatorMoved]] = defaultdict(list)
+        recorded = [CODEC.decode(e.payload) for e in log.read("operator")]
+        known = [fact for fact in recorded if isinstance(fact, OperatorMoved)]
+        for wish in (*known, *(w for w in now if w not in known)):
+            self._by_time[wish.time_ns].append(wish)
+
+    def __call__(self, bar: PairBar) -> Sequence[OperatorMoved]:
+        """Return what was asked for at this bar."""
+        return self._by_time.get(bar.time_ns, ())

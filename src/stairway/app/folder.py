@@ -1,0 +1,269 @@
+"""The folder of a run: what lies where, and how it gets there whole.
+
+::
+
+    runs/NAME/
+      run.json        how the run was asked for; written first
+      bars.npz        the aligned bars, misfortunes of a drill included
+      trust.pub       public key that the models must be signed with
+      models/         sealed artifacts, by digest
+      training.json   what the trainer found out; written last by the trainer
+      oof/            out-of-fold predictions, for the report
+      log/            the record: durable.db, telemetry.db, marks
+      result.json     what came of it; written last
+      perf.json       latencies of this run on this machine
+      report.html     the same as a picture
+
+Small files are written beside their place and renamed into it, so a file that is there
+is whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from stairway.app.facts import LAYOUT
+from stairway.base.errors import ConfigError, DataError
+from stairway.market.bars import PairBars
+from stairway.market.facts import DataReport
+from stairway.market.instrument import Instrument
+
+_UNREADABLE = (
+    OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError,
+    zipfile.BadZipFile, zlib.error, ConfigError, SyntaxError,
+)  # fmt: skip
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """How a run was asked for: enough to resume it without asking again."""
+
+    layout: int
+    version: str
+    source: str
+    source_options: dict[str, Any]
+    policy_name: str
+    policy: dict[str, Any]
+    seed: int
+    first_index: int | None
+    instruments: tuple[dict[str, Any], ...]
+    data_report: DataReport
+    models: str | None = None
+    plan: Plan | None = None
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a drill has in store: bars of the run, counted from its first."""
+
+    edge_dies_index: int
+    collapse_index: int
+    collapse_model: str
+    freeze_index: int
+    freeze_bars: int
+    kill_index: int
+
+
+_BEGINNINGS = frozenset({".writable", "bars.npz", ".bars.npz.new", ".run.json.new"})
+"""What a start that was killed before ``run.json`` leaves behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Paths inside one run's folder."""
+
+    root: Path
+
+    @property
+    def ask(self) -> Path:
+        """How the run was asked for."""
+        return self.root / "run.json"
+
+    @property
+    def bars(self) -> Path:
+        """The aligned bars."""
+        return self.root / "bars.npz"
+
+    @property
+    def trust(self) -> Path:
+        """Public key of the run's trainer."""
+        return self.root / "trust.pub"
+
+    @property
+    def models(self) -> Path:
+        """Sealed artifacts."""
+        return self.root / "models"
+
+    @property
+    def training(self) -> Path:
+        """What the trainer found out."""
+        return self.root / "training.json"
+
+    @property
+    def log(self) -> Path:
+        """The record."""
+        return self.root / "log"
+
+    @property
+    def result(self) -> Path:
+        """What came of the run."""
+        return self.root / "result.json"
+
+    @property
+    def perf(self) -> Path:
+        """Latencies of the run."""
+        return self.root / "perf.json"
+
+    @property
+    def report(self) -> Path:
+        """The picture."""
+        return self.root / "report.html"
+
+
+def create(root: Path) -> RunFolder:
+    """Make a folder for a new run.
+
+    Raises
+    ------
+    ConfigError
+        If it exists already with something in it, or cannot be written.
+    """
+    try:
+        if root.exists() and not (root.is_dir() and _is_free(root)):
+            msg = f"{root} already holds something; give another --out, or --resume {root}"
+            raise ConfigError(msg)
+        root.mkdir(parents=True, exist_ok=True)
+        probe = root / ".writable"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise _cannot_write(root, error) from error
+    return RunFolder(root)
+
+
+def _is_free(root: Path) -> bool:
+    """Tell an empty folder, or one in which a run was killed as it began, from others."""
+    return all(entry.name in _BEGINNINGS for entry in root.iterdir())
+
+
+def open_existing(root: Path) -> tuple[RunFolder, Ask]:
+    """Open the folder of an earlier run.
+
+    Raises
+    ------
+    ConfigError
+        If it is not there, or is of another layout.
+    DataError
+        If what it says about itself cannot be read.
+    """
+    folder = RunFolder(root)
+    if not folder.ask.is_file():
+        msg = f"{root} is no run folder, it has no run.json: stairway run --out {root}"
+        raise ConfigError(msg)
+    try:
+        content = folder.ask.read_bytes()
+        layout = msgspec.json.decode(content).get("layout")
+        if layout != LAYOUT:
+            msg = (
+                f"{root} has layout {layout!r} and this version reads {LAYOUT}; "
+                "use the version of stairway that wrote it"
+            )
+            raise ConfigError(msg)
+        ask = msgspec.json.decode(content, type=Ask)
+    except (msgspec.MsgspecError, AttributeError, UnicodeDecodeError, OSError) as error:
+        msg = (
+            f"{folder.ask} cannot be read ({error}); restore it from a copy or start a new run"
+        )
+        raise DataError(msg) from error
+    return folder, ask
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write ``content`` so that ``path`` is either the old file or the new one, never half.
+
+    Raises
+    ------
+    ConfigError
+        If there is no room or no permission.
+    """
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as indented JSON, whole or not at all."""
+    write_whole(path, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+
+
+def write_bars(folder: RunFolder, bars: PairBars) -> None:
+    """Keep the bars of the run beside its record.
+
+    Raises
+    ------
+    ConfigError
+        If there is no room or no permission.
+    """
+    file = io.BytesIO()
+    np.savez(
+        file,
+        time_ns=bars.time_ns,
+        session=bars.session,
+        last_of_session=bars.last_of_session,
+        open=bars.open,
+        high=bars.high,
+        low=bars.low,
+        close=bars.close,
+        volume=bars.volume,
+    )
+    write_whole(folder.bars, file.getvalue())
+
+
+def read_bars(folder: RunFolder, ask: Ask) -> PairBars:
+    """Read the bars of the run back.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or damaged.
+    """
+    try:
+        first, second = (msgspec.convert(i, Instrument) for i in ask.instruments)
+        # Read whole first: numpy leaves the file open where it finds the content damaged,
+        # and looks at no checksum where a header asks for less than there is.
+        content = folder.bars.read_bytes()
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise zipfile.BadZipFile(damaged)
+        with np.load(io.BytesIO(content), allow_pickle=False) as columns:
+            return PairBars((first, second), **{name: columns[name] for name in columns})
+    except _UNREADABLE as error:
+        msg = f"{folder.bars} cannot be read ({error}); start a new run with another --out"
+        raise DataError(msg) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> ConfigError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return ConfigError(f"no room left for {path}; free some disk space, then --resume")
+    return ConfigError(f"cannot write {path}: {error.strerror}; choose another --out")

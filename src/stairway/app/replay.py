@@ -1,0 +1,152 @@
+"""Fold the record of a run again, and compare every decision with it.
+
+The loop is the one that ran; models and venue are replaced by what they were recorded to
+have said. Nothing is written, and no model is needed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from stairway.adapters.logs.sqlite import open_log
+from stairway.app.catalog import CODEC, Fact
+from stairway.app.climb import Hand, furnish, walk
+from stairway.app.facts import RunFinished, RunStarted
+from stairway.app.folder import open_existing
+from stairway.app.progress import Progress
+from stairway.app.recorder import Recorder, run_hash
+from stairway.app.settings import decode
+from stairway.app.world import RecordedWorld
+from stairway.base.errors import ConfigError, DataError, InvariantError
+from stairway.events.ports import EventLog
+from stairway.market.bars import PairBar
+from stairway.models.prediction import Exclusion, Prediction
+from stairway.trader.facts import Decided
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """What a replay found.
+
+    Attributes
+    ----------
+    identical
+        Every fact that the loop publishes again equals the record, byte for byte.
+    finished
+        The record goes to the last bar.
+    compared
+        Facts that were compared.
+    difference
+        Where and how the two part, if they do.
+    """
+
+    run: str
+    identical: bool
+    finished: bool
+    bars: int
+    compared: int
+    run_hash: str
+    difference: str | None
+
+    @property
+    def exit_code(self) -> int:
+        """0 where the run is finished and identical, else 2."""
+        return 0 if self.identical and self.finished else 2
+
+    def as_json(self) -> str:
+        """Write it as JSON."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2).decode() + "\n"
+
+    def as_text(self) -> str:
+        """Say it in a few lines."""
+        if not self.identical:
+            return f"DIFFERENT  {self.run}\n{self.difference}\n"
+        state = (
+            "finished" if self.finished else "not finished: stairway run --resume " + self.run
+        )
+        return (
+            f"identical  {self.run}\n"
+            f"  {self.compared} facts of {self.bars} bars compared, {state}\n"
+            f"  {self.run_hash}\n"
+        )
+
+
+def replay(root: Path, progress: Progress) -> Replayed:
+    """Replay the run in ``root``.
+
+    Raises
+    ------
+    ConfigError
+        If there is no run.
+    DataError
+        If its record is damaged, or has not begun.
+    """
+    folder, ask = open_existing(root)
+    if not folder.log.is_dir():
+        msg = f"{root} has no record yet; finish it with: stairway run --resume {root}"
+        raise ConfigError(msg)
+    log = open_log(folder.log, decode(ask.policy, ask.policy_name).log, read_only=True)
+    try:
+        return _compare(log, root, progress)
+    finally:
+        log.close()
+
+
+def _compare(log: EventLog, root: Path, progress: Progress) -> Replayed:
+    recorder = Recorder(log, read_only=True)
+    first, *others = _facts(log, "run") or (None,)
+    if not isinstance(first, RunStarted):
+        msg = f"the record of {root} has not begun; finish it: stairway run --resume {root}"
+        raise DataError(msg)
+    finished = any(isinstance(fact, RunFinished) for fact in others)
+    difference: str | None = None
+    bars = 0
+    try:
+        for fact in (first, *(f for f in others if not isinstance(f, RunFinished))):
+            recorder.publish(fact)
+        desk = furnish(first, RecordedWorld(log), recorder, Hand(log, ()))
+        bars = walk(desk, first, _bars(log, whole=finished), progress)
+        rest = recorder.left_over()
+        if rest and finished:
+            difference = f"recorded, but not decided again: {rest}"
+        elif recorder.beyond:
+            difference = f"decided now, but not recorded: {recorder.beyond} facts"
+    except InvariantError as error:
+        difference = str(error)
+    return Replayed(
+        run=str(root),
+        identical=difference is None,
+        finished=finished,
+        bars=bars,
+        compared=recorder.checked,
+        run_hash=run_hash(log),
+        difference=difference,
+    )
+
+
+def _facts(log: EventLog, stream: str) -> tuple[Fact, ...]:
+    return tuple(CODEC.decode(e.payload) for e in log.read(stream))
+
+
+def _bars(log: EventLog, *, whole: bool) -> Iterator[PairBar]:
+    """Yield recorded bars; of an unfinished run only those whose every input and fact is there.
+
+    The two files of a log may end at different bars after a crash.
+    """
+    until = math.inf if whole else _last_whole(log)
+    for fact in _facts(log, "market.bar"):
+        if isinstance(fact, PairBar) and fact.index < until:
+            yield fact
+
+
+def _last_whole(log: EventLog) -> float:
+    decided = [f.index for f in _facts(log, "trade.intent") if isinstance(f, Decided)]
+    answered = [
+        f.as_of_ns for f in _facts(log, "model.answer") if isinstance(f, Prediction | Exclusion)
+    ]
+    times = {f.index: f.time_ns for f in _facts(log, "market.bar") if isinstance(f, PairBar)}
+    seen = [index for index, time_ns in times.items() if answered and time_ns <= answered[-1]]
+    return min(max(decided, default=0), max(seen, default=0))

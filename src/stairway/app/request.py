@@ -1,0 +1,147 @@
+"""What a run is asked for, checked before anything is touched."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from stairway.app import plugins
+from stairway.app.folder import open_existing
+from stairway.base.errors import ConfigError
+from stairway.lifecycle.facts import OperatorMoved
+from stairway.market.ports import RawPair
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Everything a person may say to ``stairway run``.
+
+    ``hand`` are moves by an operator, carried out at the bar that closes at their time.
+    """
+
+    source: str = "sample"
+    policy: str = "daily"
+    out: Path | None = None
+    seed: int = 7
+    drill: bool = False
+    models: Path | None = None
+    trust: Path | None = None
+    resume: Path | None = None
+    hand: tuple[OperatorMoved, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.models is not None and self.trust is None:
+            msg = (
+                f"--models {self.models} needs --trust: the public key that its models were "
+                "signed with, from somewhere you trust (a run leaves it in trust.pub)"
+            )
+            raise ConfigError(msg)
+        if self.seed < 0:
+            msg = f"--seed is {self.seed}; it is a whole number of 0 or more"
+            raise ConfigError(msg)
+        if self.models is None and self.trust is not None:
+            msg = "--trust goes with --models; a run without --models trusts its own trainer"
+            raise ConfigError(msg)
+        if self.models is not None and self.drill:
+            msg = "--drill trains models of its own; leave out --models"
+            raise ConfigError(msg)
+
+
+def resumed(root: Path, models: Path | None = None, trust: Path | None = None) -> Request:
+    """Ask again for what an earlier run was asked for, in its folder.
+
+    Models that were given must be given again, key and all: the run keeps neither.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such run, or models are missing or too many.
+    """
+    _, ask = open_existing(root)
+    if ask.models is not None and models is None:
+        msg = (
+            f"this run was started with --models {ask.models}: say --models and --trust again "
+            f"to finish {root}"
+        )
+        raise ConfigError(msg)
+    if ask.models is None and models is not None:
+        msg = f"{root} trains models of its own; leave out --models {models} to finish it"
+        raise ConfigError(msg)
+    drill = ask.plan is not None
+    return Request(
+        out=root, seed=ask.seed, drill=drill, models=models, trust=trust, resume=root
+    )
+
+
+def next_folder(source: str) -> Path:
+    """Folder for a run whose ``--out`` was not said: the first that is free."""
+    name, number = source_name(source), 1
+    while (RUNS / f"{name}-{number}").exists():
+        number += 1
+    return RUNS / f"{name}-{number}"
+
+
+def source_name(source: str) -> str:
+    """Short name of a source, for the name of a run's folder.
+
+    Examples
+    --------
+    >>> source_name("sample"), source_name("examples/nvda_msft.toml")
+    ('sample', 'nvda_msft')
+    """
+    return Path(source).stem if source.endswith(".toml") else source
+
+
+def read_source(source: str) -> tuple[RawPair, dict[str, Any]]:
+    """Read both tables of bars, and say with which options.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such source, or its options cannot be used.
+    """
+    kind, options = _options(source)
+    plugin = plugins.load("sources", kind)
+    try:
+        config = msgspec.convert(options, plugin.Config)
+    except msgspec.ValidationError as error:
+        msg = f"source {source}: {error}; see examples/ for a source file that works"
+        raise ConfigError(msg) from error
+    return plugin.read(config), {"kind": kind, **options}
+
+
+def _options(source: str) -> tuple[str, dict[str, Any]]:
+    if not source.endswith(".toml"):
+        if source not in plugins.names("sources") or source != "sample":
+            msg = (
+                f"no source named {source!r}: say `sample`, or the path of a TOML file with "
+                f"kind = one of {', '.join(plugins.names('sources'))} (see examples/)"
+            )
+            raise ConfigError(msg)
+        return source, {}
+    path = Path(source)
+    if not path.is_file():
+        msg = f"no source file {source}; copy one from examples/ and edit it"
+        raise ConfigError(msg)
+    try:
+        tables: Mapping[str, Any] = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        msg = f"source file {source} cannot be read as TOML: {error}; copy one from examples/"
+        raise ConfigError(msg) from error
+    section = tables.get("source", tables)
+    if not isinstance(section, dict):
+        msg = f"source file {source}: source is no section; write [source] above its options"
+        raise ConfigError(msg)
+    options: dict[str, Any] = dict(cast("dict[str, Any]", section))
+    kind = options.pop("kind", None)
+    if not isinstance(kind, str):
+        msg = f'source file {source} has no kind; say kind = "csv" or "parquet"'
+        raise ConfigError(msg)
+    return kind, options

@@ -1,0 +1,156 @@
+"""The main job: bars, training, and the climb on bars that no training saw.
+
+1. ``prepare``: read and align the bars, keep them, and write down what was asked for.
+2. ``train`` in a process of its own, or ``--models`` that were sealed before.
+3. ``climb``: open the log, load the models, and let the desk handle every bar.
+
+Each step leaves whole files behind and begins by looking for them, so a run that was
+stopped anywhere is finished by starting again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TypeAlias
+
+import msgspec
+import numpy as np
+
+from stairway.app import folder as folders
+from stairway.app import settings as policies
+from stairway.app.climb import Climbed, climb
+from stairway.app.environment import overrides
+from stairway.app.facts import LAYOUT
+from stairway.app.folder import Ask, Plan, RunFolder
+from stairway.app.progress import Progress
+from stairway.app.request import Request, next_folder, read_source
+from stairway.app.shelf import Shelf, given, made
+from stairway.app.train import train
+from stairway.base.verdict import Pass
+from stairway.market.align import align
+from stairway.market.bars import PairBars
+from stairway.market.facts import DataReport
+
+Misfortune: TypeAlias = Callable[[policies.Settings, PairBars, int], tuple[Plan, PairBars]]
+"""Plants what a drill plants: settings, bars and seed in, its plan and its bars out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run that could begin: its folder, what was asked for, its settings and bars."""
+
+    folder: RunFolder
+    ask: Ask
+    settings: policies.Settings
+    bars: PairBars
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run left behind.
+
+    ``exit_code`` is 2 where a gate stopped the run before it could begin.
+    """
+
+    folder: RunFolder
+    exit_code: int
+    run_hash: str | None
+    notes: tuple[str, ...] = ()
+
+
+def run(request: Request, progress: Progress) -> Outcome:
+    """Do everything that ``stairway run`` does, but for showing it."""
+    prepared = prepare(request, progress)
+    shelf = stock(request, prepared, progress)
+    if shelf is None:
+        return Outcome(prepared.folder, 2, None, ("the causality prover stopped the run",))
+    climbed = climb_on(prepared, shelf, request, progress)
+    return Outcome(prepared.folder, 0, climbed.run_hash)
+
+
+def prepare(
+    request: Request, progress: Progress, misfortune: Misfortune | None = None
+) -> Prepared:
+    """Read bars and policy, or find them where an earlier start left them.
+
+    ``misfortune`` plants a drill's in the bars before anything is kept, so that no start of
+    a drill can be taken for a plain run.
+    """
+    if request.resume is not None:
+        folder, ask = folders.open_existing(request.resume)
+        bars = folders.read_bars(folder, ask)
+        return Prepared(folder, ask, policies.decode(ask.policy, ask.policy_name), bars)
+    settings = policies.load(request.policy, overrides())
+    raw, options = read_source(request.source)
+    progress.begin("reading bars", 1)
+    bars, report = align(raw, settings.bars, settings.session)
+    progress.advance(1)
+    plan = None
+    if misfortune is not None:
+        plan, bars = misfortune(settings, bars, request.seed)
+    if request.models is not None and request.trust is not None:
+        given(request.models, request.trust, settings, bars)
+    folder = folders.create(request.out or next_folder(request.source))
+    ask = Ask(
+        layout=LAYOUT,
+        version=version("stairway"),
+        source=request.source,
+        source_options=options,
+        policy_name=request.policy,
+        policy=policies.plain(settings),
+        seed=request.seed,
+        first_index=first_index(settings, bars) if request.models is None else None,
+        instruments=tuple(msgspec.to_builtins(i) for i in bars.instruments),
+        data_report=report,
+        models=None if request.models is None else str(request.models),
+        plan=plan,
+    )
+    for line in describe(report):
+        progress.note(line)
+    prepared = Prepared(folder, ask, settings, bars)
+    keep(prepared)
+    return prepared
+
+
+def keep(prepared: Prepared) -> None:
+    """Write bars and request down; ``run.json`` last, since it makes the folder a run."""
+    folders.write_bars(prepared.folder, prepared.bars)
+    folders.write_json(prepared.folder.ask, prepared.ask)
+
+
+def first_index(settings: policies.Settings, bars: PairBars) -> int:
+    """First bar of the climb: everything before it is for training."""
+    return int(settings.run.train_frac * len(bars))
+
+
+def stock(request: Request, prepared: Prepared, progress: Progress) -> Shelf | None:
+    """Get models: train them, or take those that were given. None where a gate refused."""
+    if request.models is not None and request.trust is not None:
+        return given(request.models, request.trust, prepared.settings, prepared.bars)
+    count = first_index(prepared.settings, prepared.bars)
+    report = train(prepared.folder, prepared.ask, count, progress)
+    if not isinstance(report.causality, Pass):
+        for finding in report.causality.findings:
+            progress.note(f"refused: {finding.code}: {finding.detail}")
+        return None
+    return made(prepared.folder, report, prepared.settings, count)
+
+
+def climb_on(prepared: Prepared, shelf: Shelf, request: Request, progress: Progress) -> Climbed:
+    """Let the models climb."""
+    return climb(prepared.folder, prepared.ask, prepared.bars, shelf, request.hand, progress)
+
+
+def describe(report: DataReport) -> tuple[str, ...]:
+    """Say what became of the rows that were read."""
+    day = [
+        np.datetime64(t, "ns").astype("datetime64[D]")
+        for t in (report.first_ns, report.last_ns)
+    ]
+    lines = [f"{report.bars} bars of both instruments, {day[0]} to {day[1]}"]
+    for table in report.tables:
+        dropped = ", ".join(f"{n} {why}" for why, n in table.dropped.items() if n) or "none"
+        lines.append(f"  {table.symbol}: {table.rows} rows, left out: {dropped}")
+    return tuple(lines)

@@ -1,0 +1,269 @@
+"""All settings of a run, from one policy file.
+
+File < environment ``STAIRWAY__SECTION__KEY`` < flag. The file is one of those shipped in
+``stairway/policies`` or a copy that the operator edited. Every key must be there and none
+may be there that nobody knows: a limit that was left out is refused, since the program
+has no opinion of its own about what may be lost.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import msgspec
+from msgspec import Meta
+
+from stairway.adapters.logs.sqlite import Config as LogConfig
+from stairway.app.steward import StewardRules
+from stairway.app.vitals import VitalRules
+from stairway.base.config import Config
+from stairway.base.errors import ConfigError
+from stairway.base.hashing import content_hash
+from stairway.decision.cadence import CadenceRules
+from stairway.decision.ensemble import EnsembleRules
+from stairway.decision.weights import WeightChecks
+from stairway.evaluation.evidence import EvidenceRules
+from stairway.evaluation.splits import SplitRules
+from stairway.execution.costs import CostRules
+from stairway.execution.rules import ExecutionRules
+from stairway.features.causality import ProverRules
+from stairway.features.labels import LabelRules
+from stairway.features.regime import RegimeRules
+from stairway.features.spec import FeatureRules
+from stairway.lifecycle.canary import CanaryRules
+from stairway.lifecycle.probation import ProbationRules
+from stairway.lifecycle.promotion import PromotionRules
+from stairway.lifecycle.rollback import RollbackRules
+from stairway.lifecycle.state import ClimbRules
+from stairway.market.calendar import SessionRules
+from stairway.market.quality import BarRules
+from stairway.models.baseline import BaselineRules
+from stairway.models.calibration_fit import CalibrationRules
+from stairway.risk.limits import RiskLimits
+from stairway.risk.sizing import SizingRules
+from stairway.simulation.misfortune import EdgeRules
+from stairway.simulation.venue import PaperRules
+from stairway.supervision.quality_gate import QualityRules
+from stairway.supervision.supervisor import SupervisionRules
+from stairway.training.boosting import BoostingRules
+
+PREFIX = "STAIRWAY__"
+Share = Annotated[float, Meta(gt=0.0, lt=1.0)]
+
+
+class AccountRules(Config, frozen=True, kw_only=True):
+    """Money that a run starts with: ``equity_usd``."""
+
+    equity_usd: Annotated[float, Meta(gt=0.0, le=1e9)]
+
+
+class RunRules(Config, frozen=True, kw_only=True):
+    """How the bars of a run are divided.
+
+    ``train_frac`` is the share of the bars that training sees; the models climb on the
+    rest.
+    """
+
+    train_frac: Annotated[float, Meta(gt=0.0, lt=1.0)]
+
+
+class DrillRules(Config, frozen=True, kw_only=True):
+    """Misfortunes of ``--drill``; places are shares of the climb.
+
+    Attributes
+    ----------
+    edge
+        The planted edge.
+    edge_dies_at, collapse_at, freeze_at, kill_at
+        Where the edge is switched off, a member turns into a constant, the feed hangs, and
+        the process is killed.
+    freeze_bars
+        For how long the feed hangs.
+    """
+
+    edge: EdgeRules
+    edge_dies_at: Share
+    collapse_at: Share
+    freeze_at: Share
+    kill_at: Share
+    freeze_bars: Annotated[int, Meta(ge=1)]
+
+
+class Settings(Config, frozen=True, kw_only=True):
+    """Every section of a policy file."""
+
+    account: AccountRules
+    run: RunRules
+    bars: BarRules
+    session: SessionRules
+    features: FeatureRules
+    regime: RegimeRules
+    labels: LabelRules
+    prover: ProverRules
+    splits: SplitRules
+    boosting: BoostingRules
+    calibration: CalibrationRules
+    evidence: EvidenceRules
+    baseline: BaselineRules
+    ensemble: EnsembleRules
+    cadence: CadenceRules
+    weight_checks: WeightChecks
+    sizing: SizingRules
+    limits: RiskLimits
+    execution: ExecutionRules
+    costs: CostRules
+    paper: PaperRules
+    supervision: SupervisionRules
+    quality_gate: QualityRules
+    steward: StewardRules
+    vitals: VitalRules
+    promotion: PromotionRules
+    canary: CanaryRules
+    probation: ProbationRules
+    rollback: RollbackRules
+    log: LogConfig
+    drill: DrillRules
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        stop, target = self.labels.stop_vol, self.labels.target_vol
+        # A short is stopped where a long takes its profit, and the other way round.
+        largest_r = max(target / stop, stop / target)
+        bound_r = self.probation.betting.bound_r
+        if not bound_r >= largest_r:
+            msg = (
+                f"[probation.betting] bound_r is {bound_r:g} R, but [labels] target_vol "
+                f"{target:g} and stop_vol {stop:g} let one trade win {largest_r:g} R; raise "
+                "bound_r to at least that"
+            )
+            raise ConfigError(msg)
+
+    @property
+    def climb(self) -> ClimbRules:
+        """The four sections that decide who stands where."""
+        return ClimbRules(
+            promotion=self.promotion,
+            canary=self.canary,
+            probation=self.probation,
+            rollback=self.rollback,
+        )
+
+
+def shipped() -> tuple[str, ...]:
+    """Names of the policies that come with the package."""
+    names = (f.name for f in files("stairway").joinpath("policies").iterdir())
+    return tuple(sorted(n.removesuffix(".toml") for n in names if n.endswith(".toml")))
+
+
+def load(policy: str, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read ``policy``: a shipped name, or the path of a TOML file.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such policy, or a key is unknown, missing or out of range.
+    """
+    tables = _read(policy)
+    for name, text in (environment or {}).items():
+        if name.startswith(PREFIX):
+            _override(tables, name, text)
+    return decode(tables, policy)
+
+
+def decode(tables: Mapping[str, Any], origin: str) -> Settings:
+    """Turn plain tables into settings, strictly.
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown, missing, out of range, or no finite number.
+    """
+    for key, number in _numbers(tables):
+        if not math.isfinite(number):
+            msg = f"policy {origin!r}: {key} is {number}; every limit is a finite number"
+            raise ConfigError(msg)
+    try:
+        return msgspec.convert(tables, Settings)
+    except msgspec.ValidationError as error:
+        msg = f"policy {origin!r}: {_explain(str(error), tables)}"
+        raise ConfigError(msg) from error
+    except ConfigError as error:
+        msg = f"policy {origin!r}: {error}"
+        raise ConfigError(msg) from error
+
+
+def plain(settings: Settings) -> dict[str, Any]:
+    """Return settings as plain data, as they are put on record."""
+    return msgspec.to_builtins(settings)
+
+
+def fingerprint(settings: Settings) -> str:
+    """Hash of every setting."""
+    return content_hash(plain(settings))
+
+
+def _read(policy: str) -> dict[str, Any]:
+    path = Path(policy)
+    if policy in shipped():
+        content = files("stairway").joinpath("policies", f"{policy}.toml").read_bytes()
+    elif policy.endswith(".toml") and path.is_file():
+        content = path.read_bytes()
+    else:
+        msg = (
+            f"no policy named {policy!r}; shipped are {', '.join(shipped())}, "
+            "or give the path of a .toml file (copy a shipped one and edit it)"
+        )
+        raise ConfigError(msg)
+    try:
+        return tomllib.loads(content.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        msg = f"policy {policy!r} is not TOML: {error}"
+        raise ConfigError(msg) from error
+
+
+def _override(tables: dict[str, Any], name: str, text: str) -> None:
+    *sections, key = name.removeprefix(PREFIX).lower().split("__")
+    table = tables
+    for section in sections:
+        if not isinstance(table.get(section), dict):
+            msg = f"{name}: no section {section!r} in the policy; it has {sorted(table)}"
+            raise ConfigError(msg)
+        table = table[section]
+    if key not in table:
+        msg = f"{name}: no key {key!r} there; it has {sorted(table)}"
+        raise ConfigError(msg)
+    try:
+        table[key] = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        table[key] = text
+
+
+def _numbers(value: Any, key: str = "") -> Iterator[tuple[str, float]]:
+    """Yield every float of a policy with its place."""
+    if isinstance(value, float):
+        yield key, value
+    elif isinstance(value, Mapping):
+        for name, inner in cast("Mapping[str, Any]", value).items():
+            yield from _numbers(inner, f"{key}.{name}" if key else name)
+    elif isinstance(value, list | tuple):
+        for i, inner in enumerate(cast("Sequence[Any]", value)):
+            yield from _numbers(inner, f"{key}[{i}]")
+
+
+def _explain(error: str, tables: Mapping[str, Any]) -> str:
+    """Say where it is and what would be right, in the words of the file."""
+    what, _, where = error.partition(" - at `$")
+    place = where.rstrip("`").strip(".") or "the top level"
+    hint = "see the shipped policies for every key with its unit"
+    if "unknown field" in what:
+        hint = "remove the key or correct its spelling"
+    elif "missing required field" in what:
+        hint = "every limit must be said; copy the line from a shipped policy"
+    elif not tables:
+        hint = "the file is empty; copy a shipped policy and edit it"
+    return f"{what[:1].lower()}{what[1:]} in {place}; {hint}"

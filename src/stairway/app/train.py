@@ -1,0 +1,55 @@
+"""Have the models trained: start the trainer's process, listen, and read what it left."""
+
+from __future__ import annotations
+
+import msgspec
+
+from stairway.app.child import Child
+from stairway.app.folder import Ask, RunFolder, write_json
+from stairway.app.progress import Progress
+from stairway.base.errors import DataError
+from stairway.training.report import TrainingReport
+
+FAMILIES = ("lightgbm", "xgboost")
+
+
+def train(folder: RunFolder, ask: Ask, n_bars: int, progress: Progress) -> TrainingReport:
+    """Train in a process of its own, unless it was done before; return what was found.
+
+    Raises
+    ------
+    StairwayError
+        What the trainer said was wrong, in its own words.
+    """
+    if not folder.training.exists():
+        job = folder.root / "job.json"
+        write_json(
+            job,
+            {
+                "root": str(folder.root),
+                "n_bars": n_bars,
+                "instruments": ask.instruments,
+                "policy": ask.policy,
+                "families": FAMILIES,
+                "drill": ask.plan is not None,
+                "seed": ask.seed,
+            },
+        )
+        with Child("trainer", job) as trainer:
+            trainer.listen(progress)
+    return read_report(folder)
+
+
+def read_report(folder: RunFolder) -> TrainingReport:
+    """Read what the trainer found out.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or damaged.
+    """
+    try:
+        return msgspec.json.decode(folder.training.read_bytes(), type=TrainingReport)
+    except (OSError, ValueError) as error:
+        msg = f"{folder.training} cannot be read ({error}); start a new run with another --out"
+        raise DataError(msg) from error

@@ -1,0 +1,325 @@
+"""The process that trains: ``python -m stairway.app.trainer JOB.json``.
+
+It is a process of its own for two reasons. It imports the training libraries, which the
+trading process never does; and it makes the key that signs the run's models, which dies
+with it and is never written down. What it leaves behind is inert: sealed models, the
+public key, the predictions out of fold, and last of all ``training.json``.
+
+1. Prove the pipeline on the training bars; if the past can move, train nothing.
+2. Compute features, regimes and labels once, for everybody.
+3. Make each candidate, judge it, seal it with all of its evidence.
+4. For a drill, offer the leaking pipeline too; the prover has to refuse it.
+
+The same job gives the same digests. Progress goes to standard output, one JSON object a
+line: ``{"label": ..., "done": ..., "total": ...}``; an error ends it as ``{"error": ...}``.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+from zipfile import BadZipFile
+
+import msgspec
+import numpy as np
+
+import stairway
+from stairway.adapters.artifacts.directory import new_key, public_bytes, seal
+from stairway.app.backtesting import practice
+from stairway.app.folder import RunFolder, write_json, write_whole
+from stairway.app.provenance import code_fingerprint, libraries
+from stairway.base.errors import ConfigError, DataError, InvariantError, StairwayError
+from stairway.base.units import UtcNs
+from stairway.base.verdict import Pass, Verdict
+from stairway.features.causality import prove
+from stairway.features.pipeline import columns
+from stairway.features.spec import schema_hash
+from stairway.market.bars import PairBars
+from stairway.market.instrument import Instrument
+from stairway.models.sealed import Family, GateEvidence, version_label
+from stairway.training.candidate import (
+    Candidate,
+    CandidateRules,
+    Origin,
+    Practice,
+    binding_verdict,
+    make_candidate,
+)
+from stairway.training.leak import leaking_columns
+from stairway.training.lesson import Lesson, TrainerRules, learn, material_of, rules_of
+from stairway.training.oof import Material
+from stairway.training.report import CandidateReport, TrainingReport
+
+LEAKING = "leaking"
+"""Name of the candidate that a drill offers."""
+
+
+Say: TypeAlias = Callable[[str, int, int], None]
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to train, on what, and where to leave it.
+
+    Attributes
+    ----------
+    root
+        Folder of the run, with ``bars.npz`` in it.
+    n_bars
+        Train on the first so many bars; the others are not looked at.
+    instruments
+        First and second, as in the run's own record.
+    policy
+        All sections of the policy, as plain data.
+    families
+        Candidates to make.
+    drill
+        True: offer the leaking pipeline as well.
+    seed
+        Of trees, parity rows, prover, and back-test.
+    """
+
+    root: str
+    n_bars: int
+    instruments: tuple[Instrument, Instrument]
+    policy: dict[str, Any]
+    families: tuple[Family, ...]
+    drill: bool
+    seed: int
+
+
+PracticeOf: TypeAlias = Callable[[Job, Lesson], Practice]
+"""Makes the back-test of a job."""
+
+
+def train(job: Job, practice_of: PracticeOf, say: Say) -> TrainingReport:
+    """Do a job, and leave everything but ``training.json`` in its folder.
+
+    Raises
+    ------
+    ConfigError
+        If the policy lacks a section, or the folder cannot be written, or it was trained
+        in already.
+    DataError
+        If the bars are missing, damaged, or too few to learn from.
+    """
+    rules = rules_of(job.policy)
+    bars = read_bars(job)
+    clear(RunFolder(Path(job.root)))
+    say("proving the pipeline", 0, 1)
+    causality = prove(partial(columns, rules=rules), bars, rules.prover, job.seed).verdict
+    say("proving the pipeline", 1, 1)
+    origin = Origin(
+        causality=causality,
+        last_data_ns=UtcNs(int(bars.time_ns[-1])),
+        schema_hash=schema_hash(rules.features),
+        data_fingerprint=bars.fingerprint,
+        code_fingerprint=code_fingerprint(Path(stairway.__file__).parent),
+        libraries=libraries(),
+        trials=max(len(job.families), 1),
+        seed=job.seed,
+    )
+    match causality:
+        case Pass():
+            made = _made(job, rules, bars, origin, practice_of, say)
+        case _:
+            made = tuple(_untrained(family.value, causality) for family in job.families)
+    if job.drill:
+        made = (*made, _leaking(job, rules, bars, say))
+    return TrainingReport(
+        n_bars=len(bars),
+        data_fingerprint=origin.data_fingerprint,
+        code_fingerprint=origin.code_fingerprint,
+        schema_hash=origin.schema_hash,
+        causality=causality,
+        candidates=made,
+    )
+
+
+def clear(folder: RunFolder) -> None:
+    """Take away what a training that was stopped left behind: its key is lost.
+
+    Raises
+    ------
+    ConfigError
+        If the training was finished: its models may be in use and are not touched.
+    """
+    if folder.training.exists():
+        msg = f"{folder.root} was trained already; start a new run with another --out"
+        raise ConfigError(msg)
+    try:
+        folder.trust.unlink(missing_ok=True)
+        if folder.models.exists():
+            shutil.rmtree(folder.models)
+    except OSError as error:
+        msg = f"cannot clear {folder.models}: {error.strerror}; choose another --out"
+        raise ConfigError(msg) from error
+
+
+def read_bars(job: Job) -> PairBars:
+    """Read the bars that training may see, and no others.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged, or shorter than the job says.
+    """
+    path = RunFolder(Path(job.root)).bars
+    try:
+        # Read whole first: numpy leaves the file open where it finds the content damaged.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as table:
+            rows = {name: table[name][: job.n_bars] for name in table}
+        bars = PairBars(job.instruments, **rows)
+    except (OSError, ValueError, TypeError, KeyError, EOFError, BadZipFile) as error:
+        msg = f"{path} cannot be read ({error}); start a new run with another --out"
+        raise DataError(msg) from error
+    if not 0 < len(bars) == job.n_bars:
+        msg = f"{path} holds {len(bars)} bars, but the job trains on the first {job.n_bars}"
+        raise DataError(msg)
+    return bars
+
+
+def _made(
+    job: Job,
+    rules: TrainerRules,
+    bars: PairBars,
+    origin: Origin,
+    practice_of: PracticeOf,
+    say: Say,
+) -> tuple[CandidateReport, ...]:
+    """Make, judge and seal each family; the key lives no longer than this call."""
+    folder, key = RunFolder(Path(job.root)), new_key()
+    lesson = learn(bars, rules)
+    material, practice = material_of(lesson, rules), practice_of(job, lesson)
+    how = CandidateRules(
+        splits=rules.splits,
+        boosting=rules.boosting,
+        calibration=rules.calibration,
+        evidence=rules.evidence,
+    )
+    made: list[CandidateReport] = []
+    for family in job.families:
+        named = _named(say, family)
+        candidate = make_candidate(family, material, how, origin, practice, named)
+        sealed = seal(folder.models, candidate.bundle, key)
+        made.append(_report(candidate, sealed, _keep_oof(folder, candidate, material, bars)))
+    write_whole(folder.trust, public_bytes(key))
+    return tuple(made)
+
+
+def _named(say: Say, family: Family) -> Say:
+    def tell(stage: str, done: int, total: int) -> None:
+        say(f"{family.value}: {stage}", done, total)
+
+    return tell
+
+
+def _report(candidate: Candidate, sealed: str, oof: str) -> CandidateReport:
+    passport = candidate.bundle.passport
+    return CandidateReport(
+        model=passport.model,
+        digest=sealed,
+        version=version_label(passport.last_data_ns),
+        verdict=candidate.verdict,
+        evidence=passport.evidence,
+        metrics=passport.metrics,
+        reliability=candidate.reliability,
+        oof=oof,
+    )
+
+
+def _untrained(model: str, causality: Verdict) -> CandidateReport:
+    """Report a candidate that was not trained, since its features can see the future."""
+    evidence = (GateEvidence("causality", causality),)
+    return CandidateReport(
+        model=model,
+        digest=None,
+        version=None,
+        verdict=binding_verdict(evidence),
+        evidence=evidence,
+        metrics={},
+        reliability={},
+        oof=None,
+    )
+
+
+def _leaking(job: Job, rules: TrainerRules, bars: PairBars, say: Say) -> CandidateReport:
+    say(f"{LEAKING}: proving the pipeline", 0, 1)
+    proof = prove(partial(leaking_columns, rules=rules), bars, rules.prover, job.seed)
+    say(f"{LEAKING}: proving the pipeline", 1, 1)
+    if isinstance(proof.verdict, Pass):
+        msg = "the planted leak was not found: the causality prover cannot be trusted"
+        raise InvariantError(msg)
+    return _untrained(LEAKING, proof.verdict)
+
+
+def _keep_oof(
+    folder: RunFolder, candidate: Candidate, material: Material, bars: PairBars
+) -> str:
+    """Write the predictions out of fold, for the report; return where."""
+    name = f"oof/{candidate.bundle.passport.model}.npz"
+    raw = io.BytesIO()
+    np.savez(
+        raw,
+        time_ns=bars.time_ns,
+        margin=candidate.oof.margin,
+        confidence=candidate.oof.confidence,
+        outcome=material.labels.outcome,
+        regime=material.regime,
+        returns=candidate.returns,
+    )
+    write_whole(folder.root / name, raw.getvalue())
+    return name
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do the job in the file named; 0 when ``training.json`` was written."""
+    try:
+        job = read_job(arguments)
+        report = train(job, _practice_of, _say)
+        write_json(RunFolder(Path(job.root)).training, report)
+    except StairwayError as error:
+        _tell({"error": {"kind": type(error).__name__, "message": str(error)}})
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def read_job(arguments: Sequence[str]) -> Job:
+    """Read the job named on the command line.
+
+    Raises
+    ------
+    ConfigError
+        If there is none, or it cannot be understood.
+    """
+    if len(arguments) != 1:
+        msg = f"usage: python -m stairway.app.trainer JOB.json; got {len(arguments)} arguments"
+        raise ConfigError(msg)
+    try:
+        return msgspec.json.decode(Path(arguments[0]).read_bytes(), type=Job)
+    except (OSError, msgspec.MsgspecError) as error:
+        msg = f"{arguments[0]} is no training job: {error}"
+        raise ConfigError(msg) from error
+
+
+def _practice_of(job: Job, lesson: Lesson) -> Practice:
+    return practice(job.policy, lesson.bars, lesson.features, lesson.regimes, job.seed)
+
+
+def _say(label: str, done: int, total: int) -> None:
+    _tell({"label": label, "done": done, "total": total})
+
+
+def _tell(line: Any) -> None:
+    sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,176 @@
+"""Where answers and fills come from: models and a venue, or the record of them.
+
+The loop is the same for a live run, a run under a virtual clock and a replay. What
+differs is who it asks, and that is this port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from stairway.app.catalog import CODEC
+from stairway.base.errors import InvariantError
+from stairway.events.ports import EventLog
+from stairway.execution.facts import CommandSent, VenueSaid
+from stairway.execution.orders import Command, VenueEvent
+from stairway.execution.ports import Broker
+from stairway.market.bars import PairBar
+from stairway.models.ask import Question, ask
+from stairway.models.ports import ModelRuntime
+from stairway.models.prediction import Answer, Exclusion, ExclusionCode, Prediction
+from stairway.trader.observe import Seen
+
+Heard: TypeAlias = tuple[tuple[str, VenueEvent], ...]
+"""What the venue said at one go: (book, event)."""
+
+
+class Account(Broker, Protocol):
+    """A broker that is shown the market, because it simulates one."""
+
+    def open(self, bar: PairBar) -> None:
+        """Trade the open of ``bar``."""
+        ...
+
+    def range(self, bar: PairBar) -> None:
+        """Trade inside ``bar``."""
+        ...
+
+
+class World(Protocol):
+    """Whoever answers the loop's questions."""
+
+    def heard(self, bar: PairBar) -> Iterator[Heard]:
+        """Yield, batch by batch, (book, event) of what the venue says during ``bar``.
+
+        What is sent between two batches takes effect inside the same bar.
+        """
+        ...
+
+    def answers(self, seen: Seen, digests: Sequence[str]) -> list[Answer]:
+        """Ask every model of ``digests`` about both instruments."""
+        ...
+
+    def send(self, book: str, command: Command) -> None:
+        """Pass a command on. It is on disk already."""
+        ...
+
+
+@dataclass(slots=True)
+class LiveWorld:
+    """Models that are loaded, and one account at the venue for each book."""
+
+    runtimes: Mapping[str, ModelRuntime]
+    stand_in: Callable[[int, ModelRuntime], ModelRuntime]
+    open_account: Callable[[], Account]
+    symbols: tuple[str, str]
+    action_margin: float
+    _accounts: dict[str, Account] = field(default_factory=dict[str, "Account"])
+    _bar: PairBar | None = None
+
+    def heard(self, bar: PairBar) -> Iterator[Heard]:
+        """Let the venue trade the open, then the range of the bar."""
+        self._bar = bar
+        for account in self._accounts.values():
+            account.open(bar)
+        yield from self._drain()
+        for account in self._accounts.values():
+            account.range(bar)
+        yield from self._drain()
+
+    def answers(self, seen: Seen, digests: Sequence[str]) -> list[Answer]:
+        """Ask the models, one by one; whoever fails is excluded with the reason."""
+        found: list[Answer] = []
+        for digest in digests:
+            runtime = self.runtimes.get(digest)
+            for k, symbol in enumerate(self.symbols):
+                found.append(self._answer(digest, runtime, seen, k, symbol))
+        return found
+
+    def send(self, book: str, command: Command) -> None:
+        """Hand it to the book's account; a new one starts at the present bar."""
+        account = self._accounts.get(book)
+        if account is None:
+            account = self._accounts[book] = self.open_account()
+            if self._bar is not None:
+                account.open(self._bar)
+                account.range(self._bar)
+        account.submit(command)
+
+    def _drain(self) -> Iterator[Heard]:
+        while batch := tuple(
+            (name, event)
+            for name, account in self._accounts.items()
+            for event in account.drain()
+        ):
+            yield batch
+
+    def _answer(
+        self, digest: str, runtime: ModelRuntime | None, seen: Seen, k: int, symbol: str
+    ) -> Answer:
+        now = seen.bar.time_ns
+        if runtime is None:
+            code = ExclusionCode.NO_MODEL
+            return Exclusion(
+                "unknown", "unknown", digest, symbol, now, code, "it is not loaded"
+            )
+        question = Question(symbol, now, seen.regime.label.value, self.action_margin)
+        try:
+            return ask(self.stand_in(seen.bar.index, runtime), seen.rows[k], question)
+        except Exception as error:  # noqa: BLE001 - a member that raises is excluded, by name
+            card = runtime.card
+            code, why = ExclusionCode.RAISED, repr(error)
+            return Exclusion(card.model, card.version, digest, symbol, now, code, why)
+
+
+@dataclass(slots=True)
+class RecordedWorld:
+    """What models and venue were recorded to have said."""
+
+    log: EventLog
+    _answers: Iterator[Answer] = field(init=False)
+    _orders: Iterator[CommandSent | VenueSaid] = field(init=False)
+    _next: CommandSent | VenueSaid | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        answers = (CODEC.decode(e.payload) for e in self.log.read("model.answer"))
+        self._answers = (a for a in answers if isinstance(a, Prediction | Exclusion))
+        orders = (CODEC.decode(e.payload) for e in self.log.read("order"))
+        self._orders = (o for o in orders if isinstance(o, CommandSent | VenueSaid))
+        self._next = next(self._orders, None)
+
+    def heard(self, bar: PairBar) -> Iterator[Heard]:
+        """Yield what was recorded during this bar, in the batches in which it was heard."""
+        while batch := self._batch(bar.index):
+            yield batch
+
+    def _batch(self, index: int) -> Heard:
+        """Take one run of answers that no command interrupts; past commands are skipped."""
+        while isinstance(self._next, CommandSent) and self._next.index <= index:
+            self._next = next(self._orders, None)
+        batch: list[tuple[str, VenueEvent]] = []
+        while isinstance(self._next, VenueSaid) and self._next.index == index:
+            batch.append((self._next.book, self._next.event))
+            self._next = next(self._orders, None)
+        return tuple(batch)
+
+    def answers(self, seen: Seen, digests: Sequence[str]) -> list[Answer]:
+        """Return what was recorded at this bar."""
+        found: list[Answer] = []
+        for digest in (d for d in digests for _ in seen.bar.bars):
+            answer = next(self._answers, None)
+            if answer is None:
+                break
+            if (answer.as_of_ns, answer.digest) != (seen.bar.time_ns, digest):
+                msg = (
+                    f"the next recorded answer is of {answer.model} {answer.digest[:12]} at "
+                    f"{answer.as_of_ns}; asked was {digest[:12]}, at bar {seen.bar.index} "
+                    f"of {seen.bar.time_ns}"
+                )
+                raise InvariantError(msg)
+            found.append(answer)
+        return found
+
+    def send(self, book: str, command: Command) -> None:
+        """Do nothing: it was sent when it was recorded."""

@@ -1,0 +1,121 @@
+"""``stairway run``: from bars to stairs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from stairway.app.request import Request
+
+HELP = """Train and judge models on real bars, then let them climb on bars that no training saw.
+
+[bold]Examples[/bold]
+
+  stairway run                                    the embedded sample: S&P 500 and Nasdaq, daily
+
+  stairway run --drill                            the same with announced misfortunes
+
+  stairway run --source my.toml --policy intraday your own bars; see examples/
+
+  stairway run --resume runs/sample-1             finish a run that was stopped
+
+  stairway run --models DIR --trust trust.pub     no training: models that were sealed before
+
+Exit: 0 done, 2 a gate stopped the run, 1 an error, 130 stopped by Ctrl-C.
+"""
+
+STOPPED = 130
+_DECIDED_AT_START = ("source", "policy", "out", "seed", "drill")
+
+
+def command(
+    context: typer.Context,
+    source: Annotated[
+        str, typer.Option(help="sample, or a TOML file that says where bars are.")
+    ] = "sample",
+    policy: Annotated[
+        str, typer.Option(help="daily, intraday, literal, or a TOML file of your own.")
+    ] = "daily",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the run. [default: runs/SOURCE-N]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="0 or more; same seed, same run.")] = 7,
+    drill: Annotated[
+        bool, typer.Option("--drill", help="Inject announced misfortunes.")
+    ] = False,
+    models: Annotated[
+        Path | None, typer.Option(help="Folder of sealed models; skips training.")
+    ] = None,
+    trust: Annotated[
+        Path | None, typer.Option(help="Public key that --models must be signed with.")
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(help="Finish this run folder.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> int:
+    """Do the whole job."""
+    from stairway.app import kernelcache
+
+    kernelcache.prepare()
+    from stairway.app.request import Request, next_folder, resumed
+
+    if resume is not None:
+        _require_nothing_else(context)
+        request = resumed(resume, models, trust)
+    else:
+        request = Request(
+            source=source,
+            policy=policy,
+            out=out or next_folder(source),
+            seed=seed,
+            drill=drill,
+            models=models,
+            trust=trust,
+        )
+    try:
+        return _perform(request, as_json=as_json)
+    except KeyboardInterrupt:
+        typer.echo(f"stairway: stopped; {_how_to_go_on(request)}", err=True)
+        return STOPPED
+
+
+def _perform(request: Request, *, as_json: bool) -> int:
+    from stairway.app.drill import run_drill
+    from stairway.app.run import run
+    from stairway.cli.progress import Bars
+    from stairway.dashboard.conclude import conclude
+
+    perform = run_drill if request.drill else run
+    with Bars() as progress:
+        outcome = perform(request, progress)
+        conclusion = conclude(outcome, progress)
+    sys.stdout.write(conclusion.as_json() if as_json else conclusion.as_text())
+    return outcome.exit_code
+
+
+def _require_nothing_else(context: typer.Context) -> None:
+    """Refuse options that a run has settled when it was started."""
+    from stairway.base.errors import ConfigError
+
+    for name in _DECIDED_AT_START:
+        given = context.get_parameter_source(name)
+        if given is not None and given.name == "COMMANDLINE":
+            msg = (
+                f"--{name} was settled when the run was started; leave it out with --resume, "
+                "or start a new run"
+            )
+            raise ConfigError(msg)
+
+
+def _how_to_go_on(request: Request) -> str:
+    from stairway.app.folder import RunFolder
+
+    if request.out is None or not RunFolder(request.out).ask.exists():
+        return "nothing was begun yet"
+    again = f"stairway run --resume {request.out}"
+    if request.models is not None:
+        again += f" --models {request.models} --trust {request.trust}"
+    return f"nothing recorded is lost, finish it with: {again}"

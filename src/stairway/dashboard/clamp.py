@@ -1,0 +1,83 @@
+"""How often a limit made an order smaller, and what refused one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stairway.dashboard.views import RunView
+
+_WORDS = {
+    "none": "nothing bound: the wish fitted",
+    "symbol": "share of one instrument",
+    "leverage": "leverage of the book",
+    "kelly": "a fraction of Kelly",
+    "var": "value at risk",
+    "risk.no_edge_after_costs": "the edge would not pay its costs",
+    "risk.frozen_feed": "the feed stood still",
+    "book.frozen": "the book is closed to new trades",
+    "risk.duplicate": "an order of that kind was working already",
+    "risk.stale_bar": "the bar was too old",
+    "risk.too_small": "smaller than the smallest order",
+    "risk.daily_loss": "the day's loss was spent",
+    "risk.halted": "the book was halted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One cap or refusal, and how often it spoke.
+
+    ``real_frac`` and ``virtual_frac`` are shares of all wishes of such books.
+    """
+
+    code: str
+    meaning: str
+    real: int
+    virtual: int
+    real_frac: float
+    virtual_frac: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What became of every wish for a trade."""
+
+    wishes: int
+    orders: tuple[Limit, ...]
+    refused: tuple[Limit, ...]
+
+
+def limits(seen: RunView) -> Limits:
+    """Count over real and virtual books apart, the most frequent first."""
+    orders, refused = _both(seen.bindings), _both(seen.refusals)
+    real = sum(orders[0].values()) + sum(refused[0].values())
+    virtual = sum(orders[1].values()) + sum(refused[1].values())
+    return Limits(
+        real + virtual, _rows(*orders, real, virtual), _rows(*refused, real, virtual)
+    )
+
+
+def _both(counts: Mapping[str, Counter[str]]) -> tuple[Counter[str], Counter[str]]:
+    real, virtual = Counter[str](), Counter[str]()
+    for book, found in counts.items():
+        (real if book == "capital" or book.startswith("canary:") else virtual).update(found)
+    return real, virtual
+
+
+def _rows(
+    real: Counter[str], virtual: Counter[str], all_real: int, all_virtual: int
+) -> tuple[Limit, ...]:
+    codes = sorted(real | virtual, key=lambda code: (-real[code], -virtual[code], code))
+    return tuple(
+        Limit(
+            code=code,
+            meaning=_WORDS.get(code, code),
+            real=real[code],
+            virtual=virtual[code],
+            real_frac=real[code] / max(all_real, 1),
+            virtual_frac=virtual[code] / max(all_virtual, 1),
+        )
+        for code in codes
+    )

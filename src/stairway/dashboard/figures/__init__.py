@@ -1,0 +1,1 @@
+"""Figures of the report, as plain data that Plotly's own script draws."""

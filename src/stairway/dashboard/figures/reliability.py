@@ -1,0 +1,116 @@
+"""Do things happen as often as a model says? One small diagram per model and regime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stairway.dashboard.figures.plain import Figure, Trace, figure
+from stairway.dashboard.words import count, counted
+from stairway.evaluation.metrics import Reliability
+from stairway.training.report import CandidateReport, TrainingReport
+
+_BIGGEST, _SMALLEST = 13.0, 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Diagram:
+    """One diagram and what to read from it."""
+
+    regime: str
+    n: str
+    error: str
+    word: str
+    figure: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Diagrams:
+    """All diagrams of one candidate, the whole first."""
+
+    model: str
+    diagrams: tuple[Diagram, ...]
+
+
+def diagrams(report: TrainingReport) -> tuple[Diagrams, ...]:
+    """Diagrams of every candidate that was trained."""
+    found = (_of(candidate) for candidate in report.candidates)
+    return tuple(one for one in found if one.diagrams)
+
+
+def _of(candidate: CandidateReport) -> Diagrams:
+    regimes = sorted(candidate.reliability, key=lambda regime: regime != "all")
+    shown = (_diagram(r, candidate.reliability[r]) for r in regimes)
+    return Diagrams(candidate.model, tuple(one for one in shown if one is not None))
+
+
+def _diagram(regime: str, found: Reliability) -> Diagram | None:
+    if not found.bins:
+        return None
+    by_chance = found.ece <= found.ece_bound
+    verdict = "within chance" if by_chance else "beyond chance"
+    return Diagram(
+        regime="all regimes" if regime == "all" else regime,
+        n=counted(sum(b.n for b in found.bins), "forecast"),
+        error=f"error {found.ece:.3f}, {verdict} (≤ {found.ece_bound:.3f})",
+        word="pass" if by_chance else "refuse",
+        figure=_figure(found),
+    )
+
+
+def _figure(found: Reliability) -> Figure:
+    traces = [_band(found), _diagonal(), _points(found)]
+    axis = {"range": [0, 1], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
+    axes = {
+        "xaxis": {**axis, "title": {"text": "said"}, "constrain": "domain"},
+        "yaxis": {**axis, "title": {"text": "happened"}, "scaleanchor": "x"},
+    }
+    margin = {"l": 48, "r": 10, "t": 8, "b": 40}
+    return figure(traces, 230, axes, showlegend=False, margin=margin)
+
+
+def _band(found: Reliability) -> Trace:
+    """What 95 % of chance leaves open, on independent samples."""
+    said = [round(b.confidence, 4) for b in found.bins]
+    low = [round(b.low, 4) for b in found.bins]
+    high = [round(b.high, 4) for b in found.bins]
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [*said, *reversed(said)],
+        "y": [*high, *reversed(low)],
+        "fill": "toself",
+        "fillcolor": "--real-soft",
+        "line": {"width": 0, "color": "--real"},
+        "hoverinfo": "skip",
+    }
+
+
+def _diagonal() -> Trace:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [0, 1],
+        "y": [0, 1],
+        "line": {"dash": "dot", "width": 1, "color": "--muted"},
+        "hoverinfo": "skip",
+    }
+
+
+def _points(found: Reliability) -> Trace:
+    most = max(b.n for b in found.bins)
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "x": [round(b.confidence, 4) for b in found.bins],
+        "y": [round(b.hit_frac, 4) for b in found.bins],
+        "text": [f"{count(b.n)} forecasts" for b in found.bins],
+        "hovertemplate": "said %{x:.0%}, happened %{y:.0%}<br>%{text}<extra></extra>",
+        "line": {"width": 1, "color": "--real"},
+        "marker": {
+            "color": "--real",
+            "size": [
+                round(_SMALLEST + (_BIGGEST - _SMALLEST) * b.n / most, 1) for b in found.bins
+            ],
+            "line": {"width": 1, "color": "--paper"},
+        },
+    }

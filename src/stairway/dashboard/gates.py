@@ -1,0 +1,128 @@
+"""The gate table: what each gate said of each model last, and how often it said what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from stairway.base.verdict import Finding, Verdict
+from stairway.dashboard.views import RunView
+from stairway.dashboard.words import count, figure, short, with_names, word
+from stairway.lifecycle.facts import GateGiven
+
+_MEASURED = "measured."
+
+_QUESTIONS = {
+    "causality": "Does any feature see the future?",
+    "calibration_skill": "Are its probabilities better than base rates?",
+    "after_cost_sharpe": "Was anything left after costs, out of sample?",
+    "quality_gate": "Do its live answers look alive?",
+    "promotion.shadow": "May it answer at all?",
+    "promotion.canary": "May it trade a little real money?",
+    "promotion.champion": "May it vote on the capital?",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One finding, its figures as text."""
+
+    code: str
+    detail: str
+    value: str
+    bound: str
+    n: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Equal verdicts in a row: which, how many, and where in the history they lie, in [0, 1]."""
+
+    word: str
+    times: int
+    start: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One gate about one model.
+
+    ``tally`` counts its verdicts by word, ``history`` puts them in order.
+    """
+
+    gate: str
+    question: str
+    word: str
+    lines: tuple[Line, ...]
+    tally: dict[str, int]
+    history: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """All gates about one model; ``measured`` decide nothing."""
+
+    model: str
+    digest: str
+    gates: tuple[Row, ...]
+    measured: tuple[Row, ...]
+
+
+def tables(seen: RunView) -> tuple[Table, ...]:
+    """One table per model, in the order in which gates first spoke of them."""
+    models = dict.fromkeys((g.model, g.digest) for g in seen.gates)
+    return tuple(_table(seen, model, digest) for model, digest in models)
+
+
+def _table(seen: RunView, model: str, digest: str) -> Table:
+    given: dict[str, list[GateGiven]] = {}
+    for gate in seen.gates:
+        if (gate.model, gate.digest) == (model, digest):
+            given.setdefault(gate.gate, []).append(gate)
+    rows = [_row(seen, name, verdicts) for name, verdicts in given.items()]
+    return Table(
+        model,
+        short(digest),
+        tuple(row for row in rows if not row.gate.startswith(_MEASURED)),
+        tuple(row for row in rows if row.gate.startswith(_MEASURED)),
+    )
+
+
+def _row(seen: RunView, gate: str, given: Sequence[GateGiven]) -> Row:
+    words = [word(g.verdict) for g in given]
+    tally = {name: words.count(name) for name in ("pass", "inconclusive", "refuse")}
+    return Row(
+        gate=gate,
+        question=_QUESTIONS.get(gate, ""),
+        word=words[-1],
+        lines=lines(given[-1].verdict, seen.names),
+        tally={name: times for name, times in tally.items() if times},
+        history=_history(words),
+    )
+
+
+def lines(verdict: Verdict, names: dict[str, str]) -> tuple[Line, ...]:
+    """Findings of a verdict as text."""
+    return tuple(_line(finding, names) for finding in verdict.findings)
+
+
+def _line(finding: Finding, names: dict[str, str]) -> Line:
+    return Line(
+        finding.code,
+        with_names(finding.detail, names),
+        figure(finding.value),
+        figure(finding.bound),
+        count(finding.n),
+    )
+
+
+def _history(words: Sequence[str]) -> tuple[Run, ...]:
+    runs: list[Run] = []
+    done = 0
+    for name, group in groupby(words):
+        times = sum(1 for _ in group)
+        runs.append(Run(name, times, done / len(words), times / len(words)))
+        done += times
+    return tuple(runs)
