@@ -62,7 +62,7 @@ def measure(root: Path) -> tuple[Latencies, int, int]:
     shelf = made(folder, read_report(folder), settings, ask.first_index or 0)
     rules, pair = trader_rules(settings, bars.instruments), bars.instruments
     margin = settings.ensemble.action_margin
-    world = LiveWorld(shelf.runtimes, Collapse(None), _no_account, bars.symbols, margin)
+    world = LiveWorld(shelf.runtimes, Collapse(None), _no_account, bars.symbols, margin, shelf.reopen)
     models = [digest for digest in shelf.runtimes if digest != shelf.baseline]
     seats = {
         d: Seat(shelf.runtimes[d].card.model, d, "champion", 1.0 / len(models)) for d in models

@@ -151,6 +151,7 @@ def furnish(start: RunStarted, world: World, recorder: Recorder, hand: Hand) -> 
         symbols=(first.symbol, second.symbol),
         seed=start.seed,
         hand=hand,
+        reopen=world.reopen,
     )
     return Desk(
         rules=trader_rules(settings, start.instruments),
@@ -171,7 +172,7 @@ def live_world(settings: Settings, bars: PairBars, shelf: Shelf, ask: Ask) -> Li
 
     margin = settings.ensemble.action_margin
     stand_in = Collapse(ask.plan)
-    return LiveWorld(shelf.runtimes, stand_in, open_account, bars.symbols, margin)
+    return LiveWorld(shelf.runtimes, stand_in, open_account, bars.symbols, margin, shelf.reopen)
 
 
 def announcements(plan: Plan | None) -> tuple[DrillAnnounced, ...]:

@@ -6,11 +6,11 @@ have said. Nothing is written, and no model is needed.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from stairway.adapters.logs.sqlite import open_log
 from stairway.app.catalog import CODEC, Fact
@@ -23,7 +23,7 @@ from stairway.app.settings import decode
 from stairway.app.world import RecordedWorld
 from stairway.base.errors import ConfigError, DataError, InvariantError
 from stairway.events.ports import EventLog
-from stairway.market.bars import PairBar
+from stairway.market.bars import Bar, PairBar, PairBars
 from stairway.models.prediction import Exclusion, Prediction
 from stairway.trader.facts import Decided
 
@@ -107,8 +107,14 @@ def _compare(log: EventLog, root: Path, progress: Progress) -> Replayed:
     try:
         for fact in (first, *(f for f in others if not isinstance(f, RunFinished))):
             recorder.publish(fact)
+        shown = _bars(log)
+        if finished:
+            _require_all(shown, first)
+        else:
+            until = _last_whole(log, shown)
+            shown = tuple(bar for bar in shown if bar.index < until)
         desk = furnish(first, RecordedWorld(log), recorder, Hand(log, ()))
-        bars = walk(desk, first, _bars(log, whole=finished), progress)
+        bars = walk(desk, first, shown, progress)
         rest = recorder.left_over()
         if rest and finished:
             difference = f"recorded, but not decided again: {rest}"
@@ -131,22 +137,36 @@ def _facts(log: EventLog, stream: str) -> tuple[Fact, ...]:
     return tuple(CODEC.decode(e.payload) for e in log.read(stream))
 
 
-def _bars(log: EventLog, *, whole: bool) -> Iterator[PairBar]:
-    """Yield recorded bars; of an unfinished run only those whose every input and fact is there.
+def _bars(log: EventLog) -> tuple[PairBar, ...]:
+    return tuple(fact for fact in _facts(log, "market.bar") if isinstance(fact, PairBar))
+
+
+def _require_all(bars: Sequence[PairBar], start: RunStarted) -> None:
+    """Raise unless these are, to the last digit, the bars that the run was started with."""
+    values = np.array(
+        [[msgspec.structs.astuple(one) for one in bar.bars] for bar in bars], np.float64
+    ).reshape(-1, 2, len(Bar.__struct_fields__))
+    columns = (np.ascontiguousarray(column) for column in np.moveaxis(values, 2, 0))
+    shown = PairBars(
+        start.instruments,
+        np.array([bar.time_ns for bar in bars], np.int64),
+        np.array([bar.session for bar in bars], np.int64),
+        np.array([bar.last_of_session for bar in bars], np.bool_),
+        *columns,
+    )
+    if shown.fingerprint != start.bars_fingerprint:
+        msg = f"the {len(bars)} recorded bars are not those that the run was started with"
+        raise InvariantError(msg)
+
+
+def _last_whole(log: EventLog, bars: Sequence[PairBar]) -> int:
+    """Say before which bar of an unfinished run every input and every fact is there.
 
     The two files of a log may end at different bars after a crash.
     """
-    until = math.inf if whole else _last_whole(log)
-    for fact in _facts(log, "market.bar"):
-        if isinstance(fact, PairBar) and fact.index < until:
-            yield fact
-
-
-def _last_whole(log: EventLog) -> float:
     decided = [f.index for f in _facts(log, "trade.intent") if isinstance(f, Decided)]
     answered = [
         f.as_of_ns for f in _facts(log, "model.answer") if isinstance(f, Prediction | Exclusion)
     ]
-    times = {f.index: f.time_ns for f in _facts(log, "market.bar") if isinstance(f, PairBar)}
-    seen = [index for index, time_ns in times.items() if answered and time_ns <= answered[-1]]
+    seen = [bar.index for bar in bars if answered and bar.time_ns <= answered[-1]]
     return min(max(decided, default=0), max(seen, default=0))

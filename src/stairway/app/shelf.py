@@ -17,7 +17,7 @@ from stairway.app.folder import RunFolder
 from stairway.app.settings import Settings
 from stairway.base.errors import ConfigError, DataError
 from stairway.base.units import UtcNs
-from stairway.base.verdict import Finding, Refuse
+from stairway.base.verdict import Finding, Refuse, Verdict, passed
 from stairway.features.spec import schema_hash
 from stairway.lifecycle.facts import GateGiven, ModelRegistered
 from stairway.market.bars import PairBars
@@ -44,6 +44,8 @@ class Shelf:
         Candidates that were refused before anything was trained: slot and evidence.
     first_index
         First bar that none of them was trained on.
+    folder, key
+        Where the artifacts lie, and whom to believe about them.
     """
 
     runtimes: Mapping[str, ModelRuntime]
@@ -51,6 +53,17 @@ class Shelf:
     sealed: tuple[SealedModel, ...]
     turned_away: tuple[tuple[str, tuple[GateEvidence, ...]], ...]
     first_index: int
+    folder: Path
+    key: bytes
+
+    def reopen(self, digest: str) -> Verdict:
+        """Check an artifact once more, from its bytes: before its model takes charge."""
+        match open_sealed(self.folder, digest, self.key):
+            case Refuse() as refused:
+                return refused
+            case sealed:
+                detail = f"{sealed.manifest.passport.model} {sealed.manifest.version} is whole"
+                return passed("artifact.whole", detail)
 
     def facts(self, now_ns: UtcNs) -> tuple[ModelRegistered | GateGiven, ...]:
         """Who is registered, and with which evidence, at the start of the climb."""
@@ -81,7 +94,7 @@ def made(
     key = _key(folder.trust)
     sealed = [_open(folder.models, digest, key) for digest in digests]
     away = tuple((c.model, c.evidence) for c in report.candidates if c.digest is None)
-    return _shelf(sealed, away, settings, first_index)
+    return _shelf(sealed, away, settings, first_index, (folder.models, key))
 
 
 def given(models: Path, trust: Path, settings: Settings, bars: PairBars) -> Shelf:
@@ -104,12 +117,7 @@ def given(models: Path, trust: Path, settings: Settings, bars: PairBars) -> Shel
         day = np.datetime64(last_ns, "ns").astype("datetime64[s]")
         msg = f"the models saw bars up to {day} UTC, and there are none after it to climb on"
         raise ConfigError(msg)
-    return _shelf(sealed, (), settings, first_index)
-
-
-def reopened(models: Path, trust: Path, digest: str) -> SealedModel | Refuse:
-    """Open a model once more, from disk: before it is put back in charge."""
-    return open_sealed(models, digest, _key(trust))
+    return _shelf(sealed, (), settings, first_index, (models, key))
 
 
 def _shelf(
@@ -117,6 +125,7 @@ def _shelf(
     away: tuple[tuple[str, tuple[GateEvidence, ...]], ...],
     settings: Settings,
     first_index: int,
+    origin: tuple[Path, bytes],
 ) -> Shelf:
     schema = schema_hash(settings.features)
     runtimes: dict[str, ModelRuntime] = {}
@@ -128,7 +137,7 @@ def _shelf(
         if isinstance(verdict, Refuse):
             raise ConfigError(_words(verdict.findings))
         runtimes[model.digest] = runtime
-    return Shelf(runtimes, rule.card.digest, tuple(sealed), away, first_index)
+    return Shelf(runtimes, rule.card.digest, tuple(sealed), away, first_index, *origin)
 
 
 def _open(folder: Path, digest: str, key: bytes) -> SealedModel:

@@ -16,9 +16,10 @@ from stairway.app.books import Books, book_name
 from stairway.app.past import Past
 from stairway.app.recorder import Recorder
 from stairway.app.vitals import VitalRules, Vitals
+from stairway.app.world import ARTIFACT_GATE
 from stairway.base.config import Config
 from stairway.base.units import UtcNs
-from stairway.base.verdict import refuse
+from stairway.base.verdict import Verdict, refuse
 from stairway.decision.cadence import CadenceRules, Pace, Weather, predicted
 from stairway.decision.ensemble import Seat
 from stairway.decision.facts import WeightsInForce, WeightSource
@@ -78,8 +79,8 @@ class Bylaws:
 class Steward:
     """Supervisor, lifecycle and the seats that follow from them.
 
-    ``hand`` gives what an operator asked for at a bar; ``baseline`` is the digest of the
-    rule that needs no model.
+    ``hand`` gives what an operator asked for at a bar, ``reopen`` checks an artifact by its
+    digest; ``baseline`` is the digest of the rule that needs no model.
     """
 
     bylaws: Bylaws
@@ -89,6 +90,7 @@ class Steward:
     symbols: tuple[str, str]
     seed: int
     hand: Callable[[PairBar], Sequence[OperatorMoved]]
+    reopen: Callable[[str], Verdict]
     past: Past = field(default_factory=Past)
     vitals: dict[str, Vitals] = field(default_factory=dict[str, Vitals])
     _offered: WeightTable | None = None
@@ -186,6 +188,16 @@ class Steward:
         recorder.publish(*said)
         if any(isinstance(answer, ModelMoved | RampChanged) for answer in said):
             self._reseat(now, recorder)
+        for answer in said:
+            if isinstance(answer, ModelMoved) and answer.after is Stage.CHAMPION:
+                self._reverify(answer, now, recorder)
+
+    def _reverify(self, moved: ModelMoved, now: UtcNs, recorder: Recorder) -> None:
+        """Open the artifact of whoever takes charge once more, before it decides anything."""
+        verdict = self.reopen(moved.digest)
+        gate = GateGiven(now, ARTIFACT_GATE, moved.model, moved.digest, verdict)
+        recorder.publish(gate)
+        self._feed(gate, now, recorder)
 
     def _reseat(self, now: UtcNs, recorder: Recorder) -> None:
         champions = [e.digest for e in self.registry.standing(Stage.CHAMPION)]

@@ -12,15 +12,20 @@ from typing import Protocol, TypeAlias
 
 from stairway.app.catalog import CODEC
 from stairway.base.errors import InvariantError
+from stairway.base.verdict import Verdict
 from stairway.events.ports import EventLog
 from stairway.execution.facts import CommandSent, VenueSaid
 from stairway.execution.orders import Command, VenueEvent
 from stairway.execution.ports import Broker
+from stairway.lifecycle.facts import GateGiven
 from stairway.market.bars import PairBar
 from stairway.models.ask import Question, ask
 from stairway.models.ports import ModelRuntime
 from stairway.models.prediction import Answer, Exclusion, ExclusionCode, Prediction
 from stairway.trader.observe import Seen
+
+ARTIFACT_GATE = "artifact"
+"""Gate that opens a model's artifact again before it takes charge."""
 
 Heard: TypeAlias = tuple[tuple[str, VenueEvent], ...]
 """What the venue said at one go: (book, event)."""
@@ -56,6 +61,10 @@ class World(Protocol):
         """Pass a command on. It is on disk already."""
         ...
 
+    def reopen(self, digest: str) -> Verdict:
+        """Check a model's artifact once more, from its bytes."""
+        ...
+
 
 @dataclass(slots=True)
 class LiveWorld:
@@ -66,6 +75,7 @@ class LiveWorld:
     open_account: Callable[[], Account]
     symbols: tuple[str, str]
     action_margin: float
+    artifacts: Callable[[str], Verdict]
     _accounts: dict[str, Account] = field(default_factory=dict[str, "Account"])
     _bar: PairBar | None = None
 
@@ -97,6 +107,10 @@ class LiveWorld:
                 account.open(self._bar)
                 account.range(self._bar)
         account.submit(command)
+
+    def reopen(self, digest: str) -> Verdict:
+        """Ask whoever keeps the artifacts."""
+        return self.artifacts(digest)
 
     def _drain(self) -> Iterator[Heard]:
         while batch := tuple(
@@ -132,6 +146,7 @@ class RecordedWorld:
     _answers: Iterator[Answer] = field(init=False)
     _orders: Iterator[CommandSent | VenueSaid] = field(init=False)
     _next: CommandSent | VenueSaid | None = field(init=False)
+    _reopened: Iterator[GateGiven] = field(init=False)
 
     def __post_init__(self) -> None:
         answers = (CODEC.decode(e.payload) for e in self.log.read("model.answer"))
@@ -139,6 +154,10 @@ class RecordedWorld:
         orders = (CODEC.decode(e.payload) for e in self.log.read("order"))
         self._orders = (o for o in orders if isinstance(o, CommandSent | VenueSaid))
         self._next = next(self._orders, None)
+        gates = (CODEC.decode(e.payload) for e in self.log.read("gate.verdict"))
+        self._reopened = (
+            g for g in gates if isinstance(g, GateGiven) and g.gate == ARTIFACT_GATE
+        )
 
     def heard(self, bar: PairBar) -> Iterator[Heard]:
         """Yield what was recorded during this bar, in the batches in which it was heard."""
@@ -174,3 +193,11 @@ class RecordedWorld:
 
     def send(self, book: str, command: Command) -> None:
         """Do nothing: it was sent when it was recorded."""
+
+    def reopen(self, digest: str) -> Verdict:
+        """Return what was found then."""
+        gate = next(self._reopened, None)
+        if gate is None or gate.digest != digest:
+            msg = f"the record says nothing about opening the artifact {digest[:12]} again"
+            raise InvariantError(msg)
+        return gate.verdict

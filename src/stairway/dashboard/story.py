@@ -14,6 +14,7 @@ from stairway.dashboard.words import cause, counted, instant, percent, short, wo
 from stairway.lifecycle.facts import ModelMoved, RampChanged
 
 _FROZEN_FEED = "risk.frozen_feed"
+_NOBODY = "nobody fell after it"
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -86,7 +87,7 @@ def became(seen: RunView, one: DrillAnnounced, notes: Sequence[str]) -> str:
         case "edge_dies":
             return _next_fall(seen, one.index, "")
         case "collapse":
-            return _next_fall(seen, one.index, one.detail.partition(" ")[0])
+            return _found_out(seen, one.index, one.detail.partition(" ")[0])
         case "freeze":
             times = sum(c[_FROZEN_FEED] for c in seen.refusals.values())
             return f"{counted(times, 'order')} refused because the feed stood still"
@@ -124,7 +125,19 @@ def _next_fall(seen: RunView, index: int, model: str) -> str:
                 f"{after} later {move.model} fell from {move.before.value} to "
                 f"{move.after.value}: {cause(move.cause)}"
             )
-    return "nobody who stood there fell after it"
+    return _NOBODY
+
+
+def _found_out(seen: RunView, index: int, model: str) -> str:
+    """The first refusal of a model by a live gate, and its fall where there was one."""
+    for gate in seen.gates:
+        at = seen.index_at(gate.time_ns)
+        if at >= index and gate.model == model and isinstance(gate.verdict, Refuse):
+            detail = gate.verdict.findings[0].detail
+            found = f"{counted(at - index, 'bar')} later {gate.gate} refused {model}: {detail}"
+            fell = _next_fall(seen, index, model)
+            return found if fell == _NOBODY else f"{found}; {fell}"
+    return _next_fall(seen, index, model)
 
 
 def _move(seen: RunView, move: ModelMoved) -> Event:

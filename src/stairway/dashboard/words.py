@@ -178,6 +178,17 @@ def listed(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
+def capital(text: str) -> str:
+    """A sentence with its first letter large.
+
+    Examples
+    --------
+    >>> capital("one value in SP500"), capital("")
+    ('One value in SP500', '')
+    """
+    return text[:1].upper() + text[1:]
+
+
 def sentence(finding: Finding) -> str:
     """A finding in words, with its figures.
 

@@ -46,7 +46,7 @@ class Instrument(Config, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         exact = self.tick_usd * self.lot_units * MICROS_PER_UNIT
-        if not (abs(exact - round(exact)) < _EXACT and round(exact) >= 1):
+        if not (math.isfinite(exact) and _is_whole(exact)):
             msg = (
                 f"{self.symbol}: one tick of one lot is worth {exact} micro-USD, "
                 "which is not a whole number of at least one; choose a larger tick or lot"
@@ -64,13 +64,21 @@ class Instrument(Config, frozen=True, kw_only=True):
         Raises
         ------
         DataError
-            If the price is not finite and positive.
+            If the price is not finite and positive, or nearest to no tick at all.
         """
         if not (math.isfinite(price_usd) and price_usd > 0.0):
             msg = f"{self.symbol}: a price must be finite and positive, got {price_usd}"
             raise DataError(msg)
-        return Ticks(round(price_usd / self.tick_usd))
+        ticks = round(price_usd / self.tick_usd)
+        if ticks < 1:
+            msg = f"{self.symbol}: {price_usd} is less than half a tick of {self.tick_usd} USD"
+            raise DataError(msg)
+        return Ticks(ticks)
 
     def usd(self, ticks: int) -> float:
         """Price of ``ticks``, in USD."""
         return ticks * self.tick_usd
+
+
+def _is_whole(micros: float) -> bool:
+    return abs(micros - round(micros)) < _EXACT and round(micros) >= 1

@@ -3,10 +3,12 @@
 SQLite drops the end of a damaged write-ahead log without a word: whoever then counts
 the events finds a record that is whole, and shorter. So the last position and hash of
 every stream are also kept in this small file, written after each commit and before the
-commit is acknowledged.
+commit is acknowledged. From then on it survives ``kill -9``. It is synced when the writer
+comes to rest, so a power cut may leave it a moment behind the record, and never ahead.
 
-1. The file holds two slots of equal size. A write goes to the slot that does *not* hold
-   the latest mark, so a write that is torn by a crash leaves the other one good.
+1. The file holds two slots of equal size. One holds the mark that was synced last and is
+   left alone; all writes go to the other, so one that is torn costs nothing. A sync makes
+   them change places.
 2. A slot is a header (magic, generation, length, SHA-256) and a MessagePack map.
 3. The valid slot with the higher generation rules. No valid slot means damage: the
    first mark is put in place whole, before anything is acknowledged.
@@ -110,7 +112,7 @@ class Mark:
         self._lay_out()
 
     def write(self, heads: Heads) -> None:
-        """Record ``heads``; on return they survive a power cut."""
+        """Record ``heads``; on return they survive the end of this process."""
         self._generation += 1
         slot = pack(self._generation, heads)
         if len(slot) > self._slot_size:
@@ -118,9 +120,16 @@ class Mark:
             os.close(self._fd)
             self._lay_out()
             return
-        os.pwrite(self._fd, slot, self._slot_size * (self._generation % 2))
-        os.fdatasync(self._fd)
+        os.pwrite(self._fd, slot, self._slot_size * self._free_slot)
         self.heads = dict(heads)
+        self._is_synced = False
+
+    def sync(self) -> None:
+        """Make what was written survive a power cut."""
+        if not self._is_synced:
+            os.fdatasync(self._fd)
+            self._free_slot = 1 - self._free_slot
+            self._is_synced = True
 
     def close(self) -> None:
         """Let go of the file."""
@@ -131,3 +140,5 @@ class Mark:
         self._slot_size = max(_SMALLEST_SLOT, 1 << (2 * len(slot) - 1).bit_length())
         files.replace(self._path, slot.ljust(self._slot_size, b"\0") * 2)
         self._fd = os.open(self._path, os.O_RDWR)
+        self._free_slot = 0
+        self._is_synced = True

@@ -4,10 +4,11 @@
    behind.
 2. The thread commits as soon as ``commit_events`` wait, ``commit_ms`` after the first
    of them came, or at once when somebody waits in ``flush``.
-3. A full disk stops nothing that was queued: the ballast is dropped, the same rows are
+3. When nothing has come for ``commit_ms``, the sink may settle what it put off.
+4. A full disk stops nothing that was queued: the ballast is dropped, the same rows are
    tried again, and ``put`` refuses until the ballast could be set aside once more.
    Meanwhile :meth:`GroupCommit.use_ballast` lets exits use the room it left.
-4. Any other failure is final. After a failed fsync nobody knows what is on the disk
+5. Any other failure is final. After a failed fsync nobody knows what is on the disk
    (asking the kernel again gives a false yes), so nothing is tried again.
 """
 
@@ -36,6 +37,10 @@ class Sink(Protocol):
         """Do what is better done between two commits."""
         ...
 
+    def settle(self) -> None:
+        """Do what was put off until there is time."""
+        ...
+
     def drop_ballast(self) -> None:
         """Give up the room that was set aside."""
         ...
@@ -58,6 +63,7 @@ class GroupCommit:
         self._tries = 0
         self._waiting = 0
         self._closing = False
+        self._is_settled = True
         self._full: DiskFullError | None = None
         self._stuck = False
         self._ballast_open = False
@@ -169,8 +175,12 @@ class GroupCommit:
         if self._full is not None:
             self._change.wait_for(self._is_urged, self._settings.retry_ms / 1_000)
             return
-        self._change.wait_for(lambda: bool(self._rows) or self._closing)
-        self._change.wait_for(self._is_ripe, self._settings.commit_ms / 1_000)
+        moment = self._settings.commit_ms / 1_000
+        if self._change.wait_for(self._has_work, None if self._is_settled else moment):
+            self._change.wait_for(self._is_ripe, moment)
+
+    def _has_work(self) -> bool:
+        return bool(self._rows) or self._closing
 
     def _is_ripe(self) -> bool:
         return len(self._rows) >= self._settings.commit_events or self._is_urged()
@@ -182,7 +192,10 @@ class GroupCommit:
         try:
             if batch:
                 self._with_ballast(partial(self._commit, batch))
-            self._with_ballast(self._sink.tidy)
+                self._with_ballast(self._sink.tidy)
+            elif not self._is_settled:
+                self._sink.settle()
+                self._is_settled = True
             self._recover()
         except DiskFullError:
             with self._change:
@@ -196,6 +209,7 @@ class GroupCommit:
 
     def _commit(self, batch: list[Row]) -> None:
         self._sink.commit(batch)
+        self._is_settled = False
         with self._change:
             for _ in batch:
                 self._rows.popleft()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from stairway.base.arrays import FloatArray
@@ -19,36 +22,33 @@ from stairway.dashboard.figures.plain import (
 )
 from stairway.dashboard.views import RunView
 
-_TOP, _BOTTOM = [0.62, 1.0], [0.0, 0.5]
+_ROWS = ((0.74, 1.0), (0.37, 0.66), (0.0, 0.29))
+_ROWS_WITHOUT_VOTES = ((), (0.56, 1.0), (0.0, 0.44))
 _CHAMPION = "champion"
 
 
 def holdings(seen: RunView) -> Figure:
-    """Weights above positions; positions alone where no model ever held a seat."""
+    """Weights above a row per instrument; these alone where no model ever held a seat."""
     shares = weights(seen)
     voted = [_area(seen, model, k, values) for k, (model, values) in enumerate(shares.items())]
     held = [_position(seen, k) for k in range(len(seen.symbols))]
-    domain = _BOTTOM if voted else [0.0, 1.0]
-    axes = {
-        "xaxis": time_axis(seen, anchor="y2"),
-        "yaxis2": {
-            "domain": domain,
-            "title": {"text": "position / equity"},
-            "tickformat": ".0%",
-            "zeroline": True,
-            "nticks": 5,
-        },
-    }
+    rows = _ROWS if voted else _ROWS_WITHOUT_VOTES
+    axes: dict[str, Any] = {"xaxis": time_axis(seen, anchor="y3")}
     if voted:
-        title = {"text": "weight of vote"}
-        axes["yaxis"] = {
-            "domain": _TOP,
-            "title": title,
-            "range": [0, 1],
-            "tickformat": ".0%",
-            "nticks": 3,
-        }
-    return figure([*voted, *held], 440 if voted else 300, axes, hovermode="x unified")
+        axes["yaxis"] = _axis("weight of vote", rows[0], range=[0, 1], nticks=3)
+    for k, symbol in enumerate(seen.symbols):
+        axes[f"yaxis{k + 2}"] = _axis(f"{name(symbol)} / equity", rows[k + 1], nticks=5)
+    return figure([*voted, *held], 500 if voted else 350, axes, hovermode="x unified")
+
+
+def _axis(title: str, domain: Sequence[float], **more: Any) -> dict[str, Any]:
+    return {
+        "title": {"text": title},
+        "domain": list(domain),
+        "tickformat": ".0%",
+        "zeroline": True,
+        **more,
+    }
 
 
 def weights(seen: RunView) -> dict[str, FloatArray]:
@@ -110,9 +110,11 @@ def _position(seen: RunView, k: int) -> Trace:
         "type": "scatter",
         "mode": "lines",
         "name": name(seen.symbols[k]),
-        "yaxis": "y2",
+        "yaxis": f"y{k + 2}",
+        "fill": "tozeroy",
+        "fillcolor": f"--symbol{k}-soft",
         "x": dates(seen, index[rows]),
         "y": rounded(share[rows], 4),
-        "line": {"width": 1.1, "color": f"--symbol{k}", "shape": "hv"},
+        "line": {"width": 0.8, "color": f"--symbol{k}", "shape": "hv"},
         "hovertemplate": "%{y:.1%}",
     }

@@ -42,7 +42,7 @@ def equity(seen: RunView, planted: Sequence[Misfortune]) -> Figure:
         _fall(seen, real, "real money", REAL, "solid", filled=True),
     ]
     axes = {
-        "xaxis": time_axis(seen, anchor="y2", matches="x"),
+        "xaxis": time_axis(seen, anchor="y2"),
         "yaxis": {
             "type": "log",
             "domain": _TOP,

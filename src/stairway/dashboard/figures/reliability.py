@@ -18,6 +18,7 @@ class Diagram:
 
     regime: str
     n: str
+    said: str
     error: str
     word: str
     figure: Figure
@@ -47,11 +48,11 @@ def _diagram(regime: str, found: Reliability) -> Diagram | None:
     if not found.bins:
         return None
     by_chance = found.ece <= found.ece_bound
-    verdict = "within chance" if by_chance else "beyond chance"
     return Diagram(
         regime="all regimes" if regime == "all" else regime,
         n=counted(sum(b.n for b in found.bins), "forecast"),
-        error=f"error {found.ece:.3f}, {verdict} (≤ {found.ece_bound:.3f})",
+        said="within chance" if by_chance else "beyond chance",
+        error=f"error {found.ece:.3f}, chance up to {found.ece_bound:.3f}",
         word="pass" if by_chance else "refuse",
         figure=_figure(found),
     )

@@ -49,7 +49,10 @@ def stays(seen: RunView) -> Iterator[Stay]:
 
 
 def timeline(seen: RunView) -> Figure:
-    """Stays as bars, one row per model, the first one at the top."""
+    """Stays as bars, one row per model, the first one at the top.
+
+    Names stand above their rows, so that the axis lines up with the money's.
+    """
     found = list(stays(seen))
     rows = list(dict.fromkeys(stay.row for stay in found))
     used = [stage for stage in _STAGES if any(stay.stage == stage for stay in found)]
@@ -61,11 +64,27 @@ def timeline(seen: RunView) -> Figure:
             "categoryorder": "array",
             "categoryarray": [name(row) for row in reversed(rows)],
             "showgrid": False,
-            "automargin": True,
+            "showticklabels": False,
+            "range": [-0.5, len(rows) - 0.28],
         },
     }
-    height = 90 + 44 * len(rows)
-    return figure(traces, height, axes, barmode="overlay", bargap=0.3)
+    labels = [_label(row, place) for place, row in enumerate(reversed(rows))]
+    height = 84 + 58 * len(rows)
+    return figure(traces, height, axes, barmode="overlay", bargap=0.52, annotations=labels)
+
+
+def _label(row: str, place: int) -> Trace:
+    return {
+        "text": name(row),
+        "x": 0,
+        "xref": "paper",
+        "xanchor": "left",
+        "y": place + 0.25,
+        "yref": "y",
+        "yanchor": "bottom",
+        "showarrow": False,
+        "font": {"size": 12, "color": "--ink"},
+    }
 
 
 def _trace(seen: RunView, stage: str, found: Sequence[Stay]) -> Trace:
