@@ -19,8 +19,8 @@ test-long: setup ## the same with long profiles of faults and properties
 	@STAIRWAY_PROFILE=long $(BIN)/pytest $(ARGS)
 
 check: setup ## format, lint, types, import contracts
-	@$(BIN)/ruff format --check src tests benchmarks
-	@$(BIN)/ruff check src tests benchmarks
+	@$(BIN)/ruff format --check src tests benchmarks scripts
+	@$(BIN)/ruff check src tests benchmarks scripts
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports --no-cache
 

@@ -2,8 +2,9 @@
 
 Everything that happens between hearing a bar and having an order to send, without the
 log's commit: features, regime, both members about both instruments, the ensemble, the
-sizing ladder, the clamp and the bracket. Models are trained on the drill's bars first, since on real ones they wish for little. Each
-bar is decided as if the book were flat, so that every bar walks the whole way. Writes
+sizing ladder, the clamp and the bracket. Models are trained on the drill's bars, since on
+real ones they wish for little. Each bar is decided as if the book were flat, so that
+every bar walks the whole way, for both instruments. Writes
 ``benchmarks/results/perf_manifest.json``; percentiles come from HDR histograms.
 """
 
@@ -42,7 +43,9 @@ def main() -> None:
     """Measure and write down."""
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary) / "run"
-        subprocess.run([STAIRWAY, "run", "--drill", "--out", str(root)], check=True, capture_output=True)
+        subprocess.run(
+            [STAIRWAY, "run", "--drill", "--out", str(root)], check=True, capture_output=True
+        )
         latencies, orders, decisions = measure(root)
     manifest = msgspec.to_builtins(latencies.manifest())
     manifest["orders"], manifest["decisions"] = orders, decisions
@@ -62,7 +65,9 @@ def measure(root: Path) -> tuple[Latencies, int, int]:
     shelf = made(folder, read_report(folder), settings, ask.first_index or 0)
     rules, pair = trader_rules(settings, bars.instruments), bars.instruments
     margin = settings.ensemble.action_margin
-    world = LiveWorld(shelf.runtimes, Collapse(None), _no_account, bars.symbols, margin, shelf.reopen)
+    world = LiveWorld(
+        shelf.runtimes, Collapse(None), _no_account, bars.symbols, margin, shelf.reopen
+    )
     models = [digest for digest in shelf.runtimes if digest != shelf.baseline]
     seats = {
         d: Seat(shelf.runtimes[d].card.model, d, "champion", 1.0 / len(models)) for d in models

@@ -16,7 +16,7 @@ found out also where the power went within milliseconds of it.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from stairway.adapters.journal.failures import damaged
@@ -42,7 +42,10 @@ class Reader:
         marked = _is_marked(path)
         self._mark = read_mark(mark_path(path)) if marked else {}
         self._store = Store(path)
-        _require_whole(self._store, self._mark, marked=marked)
+        with ExitStack() as undo:
+            undo.callback(self.close)
+            _require_whole(self._store, self._mark, marked=marked)
+            undo.pop_all()
 
     def streams(self) -> tuple[str, ...]:
         """Names of streams, sorted."""
@@ -102,9 +105,12 @@ class Journal:
         if not marked:
             create(path)
         self._store = Store(path, sync)
-        known = read_mark(mark_path(path)) if marked else {}
-        _require_whole(self._store, known, marked=marked)
-        self._mark = Mark(mark_path(path))
+        with ExitStack() as undo:
+            undo.callback(self._store.close, checkpoint=False)
+            known = read_mark(mark_path(path)) if marked else {}
+            _require_whole(self._store, known, marked=marked)
+            self._mark = Mark(mark_path(path))
+            undo.pop_all()
         self.heads = {name: self._store.last(name) for name in self._store.streams()}
         # What a killed writer left behind the mark may not have reached the disk yet.
         self._unsettled = 0

@@ -72,6 +72,7 @@ def create(path: Path) -> None:
 
 def _lay_out(path: Path) -> None:
     connection = apsw.Connection(str(path))
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     try:
         if execute(connection, "select count(*) from sqlite_schema")[0][0] > 0:
             return
@@ -105,6 +106,8 @@ def connect(path: Path, *, read_only: bool) -> apsw.Connection:
             )
     connection = apsw.Connection(name, flags=flags)
     connection.set_busy_timeout(1_000)
+    # Or a log that is refused would be changed by letting go of it.
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     execute(connection, "pragma cell_size_check = on")
     execute(connection, "pragma trusted_schema = off")
     return connection

@@ -260,8 +260,8 @@ class Store:
 
     def close(self, *, checkpoint: bool = True) -> None:
         """Let go of the file; without ``checkpoint`` its write-ahead log is left alone."""
-        if not checkpoint:
-            self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        if checkpoint:
+            self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
         self._connection.close(force=True)
 
 

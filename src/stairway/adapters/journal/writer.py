@@ -58,7 +58,6 @@ class GroupCommit:
         self._settings = settings
         self._change = threading.Condition()
         self._rows: deque[Row] = deque()
-        self._accepted = 0
         self._committed = 0
         self._tries = 0
         self._waiting = 0
@@ -108,7 +107,6 @@ class GroupCommit:
                 self.require_open()
             was_idle = not self._rows
             self._rows.extend(rows)
-            self._accepted += len(rows)
             if was_idle or len(self._rows) >= self._settings.commit_events:
                 self._change.notify_all()
 
@@ -123,7 +121,7 @@ class GroupCommit:
             If it will never be.
         """
         with self._change:
-            goal, tries = self._accepted, self._tries
+            goal, tries = self._committed + len(self._rows), self._tries
             self._waiting += 1
             self._change.notify_all()
             try:
