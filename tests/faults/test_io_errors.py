@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections import Counter
 
 import apsw
@@ -102,14 +103,38 @@ def test_every_failing_call_ends_writing_and_loses_nothing_acknowledged(
     assert count["fired"] >= 8
 
 
-def test_a_failed_sync_of_the_mark_ends_writing(watched_disk, tmp_path):
-    fault = FailsOnce("sync", 3, names=("durable.mark",))
+def test_a_failed_write_of_the_mark_ends_writing(watched_disk, tmp_path):
+    fault = FailsOnce("write", 3, names=("durable.mark",))
     acked, ended = publish(watched_disk, tmp_path, fault)
     assert fault.fired
     assert acked == 2
     assert "high-water mark" in str(ended)
     log = open_log(tmp_path, Config(**SETTINGS))
     assert log.head("fill").position >= 2
+    log.close()
+
+
+def test_a_failed_sync_of_the_mark_ends_writing(watched_disk, tmp_path):
+    fault, settings = FailsOnce("sync", 1, names=("durable.mark",)), Settings(**SETTINGS)
+    rows = [Row("fill", 1, 1, chain(GENESIS, "fill", 1, b""), b"")]
+    with watched_disk(fault):
+        pair = WritingPair(tmp_path, settings)
+        writer = GroupCommit(pair, settings)
+        fault.armed = True
+        writer.put(rows)
+        writer.flush()
+        # It is synced when the writer comes to rest.
+        for _ in range(2_000):
+            if writer.failed:
+                break
+            threading.Event().wait(0.005)
+        with pytest.raises(RecordError, match="high-water mark"):
+            writer.put(rows)
+        writer.close()
+        pair.close(failed=True)
+    assert fault.fired
+    log = open_log(tmp_path, Config(**SETTINGS))
+    assert log.head("fill").position == 1
     log.close()
 
 

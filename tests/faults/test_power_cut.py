@@ -31,7 +31,7 @@ def payload_of(stream, position):
     return rng.bytes(int(rng.integers(20, 1_500)))
 
 
-def record(watched_disk, folder, commits, sync=Sync.FULL, seed=1):
+def record(watched_disk, folder, commits, sync=Sync.FULL, seed=1, *, rest=False):
     """Fill a journal; return the operations, with what was acknowledged between them."""
     ops, acked, rng = [], {}, np.random.default_rng(seed)
     with watched_disk(lambda op: op.kind == "read" or ops.append(op)):
@@ -46,6 +46,8 @@ def record(watched_disk, folder, commits, sync=Sync.FULL, seed=1):
                 heads[stream] = Head(head.position + 1, digest)
                 rows.append(Row(stream, head.position + 1, len(ops), digest, payload))
             journal.commit(rows)
+            if rest:
+                journal.settle()
             acked = {stream: head.position for stream, head in journal.heads.items()}
             ops.append(acked)
             if n % 7 == 6:
@@ -181,10 +183,10 @@ def outcomes(ram, states):
     return count
 
 
-def run(watched_disk, ram, commits, sync=Sync.FULL, every=1, lies=()):
+def run(watched_disk, ram, commits, sync=Sync.FULL, every=1, lies=(), *, rest=False):
     before = ram / "before"
     before.mkdir()
-    ops = record(watched_disk, before, commits, sync)
+    ops = record(watched_disk, before, commits, sync, rest=rest)
     return outcomes(ram, crash_states(ops, every, lies))
 
 
@@ -210,8 +212,15 @@ def test_telemetry_may_lose_its_last_moments_and_is_never_taken_for_damaged(watc
     assert count["whole"] > 20
 
 
+@pytest.mark.parametrize("rest", [False, True])
+def test_nothing_acknowledged_is_lost_whenever_the_mark_is_synced(watched_disk, ram, rest):
+    count = run(watched_disk, ram, commits=40, every=7, rest=rest)
+    assert count["lost"] == count["refused"] == 0
+    assert count["whole"] > 200
+
+
 def test_a_disk_that_lies_about_the_write_ahead_log_is_found_out_by_the_mark(watched_disk, ram):
-    count = run(watched_disk, ram, commits=20, every=5, lies=["x.db-wal"])
+    count = run(watched_disk, ram, commits=20, every=5, lies=["x.db-wal"], rest=True)
     assert count["lost"] == 0
     assert count["refused"] > 50
 

@@ -7,6 +7,7 @@ times. Every time the log must either be refused, or be the same as before.
 
 from __future__ import annotations
 
+import gc
 import zlib
 from collections import Counter
 
@@ -151,6 +152,10 @@ def test_the_end_of_the_durable_write_ahead_log_cannot_go_unseen(ram, image):
             for read_only in (True, False):
                 with pytest.raises(DamagedLogError, match="high-water mark"):
                     open_log(ram, CONFIG, read_only=read_only)
+                gc.collect()
+                # What is left of the evidence is left alone.
+                assert (ram / "durable.db-wal").read_bytes() == hurt
+                assert (ram / "durable.db").read_bytes() == image["durable.db"]
             lost += 1
     assert lost > 20
 
@@ -160,6 +165,18 @@ def test_a_write_ahead_log_that_is_gone_cannot_go_unseen(ram, image):
     lay_out(ram, files)
     with pytest.raises(DamagedLogError, match="high-water mark"):
         open_log(ram, CONFIG)
+
+
+@pytest.mark.parametrize("name", ["durable.mark", "telemetry.mark"])
+def test_a_log_whose_mark_is_gone_is_refused_and_left_alone(ram, image, name):
+    files = {n: content for n, content in image.items() if n != name}
+    lay_out(ram, files)
+    with pytest.raises(DamagedLogError, match=r"high-water mark of .* is gone"):
+        open_log(ram, CONFIG)
+    gc.collect()
+    left = {n: (ram / n).read_bytes() for n in FILES if n.startswith(name[:4]) and n != name}
+    assert left == {n: content for n, content in files.items() if n in left}
+    assert len(left) == 2
 
 
 def test_files_of_two_logs_do_not_mix(ram, image, tmp_path):

@@ -26,7 +26,7 @@ class OpenLog(Protocol):
 
 
 def small_settings(**changes: float) -> dict[str, float]:
-    """Settings of a log that is made and thrown away, with ``changes``."""
+    """Return settings for a log that is made and thrown away, with ``changes``."""
     return {
         "commit_ms": 1.0,
         "commit_events": 256,

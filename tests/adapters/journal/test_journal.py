@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import apsw
 import pytest
 
-from stairway.adapters.journal.journal import Journal, Reader, mark_path
+from stairway.adapters.journal.journal import MARK_COMMITS, Journal, Reader, mark_path
 from stairway.adapters.journal.mark import read_mark
 from stairway.adapters.journal.store import Row, Store, Sync
 from stairway.base.errors import DamagedLogError, RecordError
@@ -42,6 +43,23 @@ def test_the_mark_follows_each_durable_commit(tmp_path):
         assert read_mark(mark_path(path)) == journal.heads
         assert journal.heads == {"fill": Head(2 * n, rows[-1].hash)}
     journal.close()
+
+
+def test_the_mark_is_synced_at_rest_and_at_the_latest_after_so_many_commits(
+    tmp_path, monkeypatch
+):
+    journal = Journal(tmp_path / "x.db", Sync.FULL)
+    syncs = []
+    monkeypatch.setattr(os, "fdatasync", syncs.append)
+    for n in range(1, 2 * MARK_COMMITS + 2):
+        journal.commit(rows_of("fill", 1, journal.heads.get("fill")))
+        assert len(syncs) == n // MARK_COMMITS
+    journal.settle()
+    journal.settle()
+    assert len(syncs) == 3
+    journal.commit(rows_of("fill", 1, journal.heads["fill"]))
+    journal.close()
+    assert len(syncs) == 4
 
 
 def test_the_mark_of_telemetry_claims_only_what_a_checkpoint_has_synced(tmp_path):
@@ -203,6 +221,9 @@ def test_a_mark_that_cannot_be_written_ends_writing(tmp_path, monkeypatch):
     monkeypatch.setattr(journal._mark, "write", fail)
     with pytest.raises(RecordError, match=r"high-water mark of .* look after the disk"):
         journal.commit(rows_of("fill", 1))
+    monkeypatch.setattr(journal._mark, "sync", lambda: fail(None))
+    with pytest.raises(RecordError, match=r"high-water mark of .* look after the disk"):
+        journal.settle()
     journal.close(failed=True)
 
 

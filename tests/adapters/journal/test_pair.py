@@ -98,3 +98,15 @@ def test_both_files_must_be_there_to_be_read(tmp_path):
         (tmp_path / name).unlink()
     with pytest.raises(ConfigError, match=r"no log in .*telemetry\.db is missing"):
         ReadingPair(tmp_path)
+
+
+def test_settling_syncs_both_marks(tmp_path, monkeypatch):
+    pair, syncs = pair_in(tmp_path), []
+    monkeypatch.setattr("os.fdatasync", syncs.append)
+    pair.commit([row("fill"), row("timing")])
+    assert syncs == []
+    pair.settle()
+    # That of telemetry had nothing to claim yet.
+    assert len(syncs) == 1
+    pair.close(failed=False)
+    assert len(syncs) == 2

@@ -16,6 +16,7 @@ from stairway.testing.log import small_settings
 
 
 NO_ROOM = DiskFullError("no room left")
+LOST = "the mark is lost"
 NO_BALLAST = DiskFullError("no room for the ballast")
 
 
@@ -47,6 +48,9 @@ class FakeSink:
 
     def tidy(self):
         self.calls.append("tidy")
+
+    def settle(self):
+        self.calls.append("settle")
 
     def drop_ballast(self):
         self.calls.append("drop")
@@ -132,6 +136,40 @@ def test_a_commit_comes_by_itself(sink, start):
     writer.put(rows(0))
     assert committed.wait(10)
     assert sink.rows == rows(0)
+
+
+def test_the_sink_settles_once_when_nothing_comes_any_more(sink, start):
+    writer = start(commit_ms=30.0)
+    settled = threading.Event()
+    settle = sink.settle
+    sink.settle = lambda: (settle(), settled.set())
+    for n in range(5):
+        writer.put(rows(n))
+        writer.flush()
+        assert "settle" not in sink.calls
+    assert settled.wait(10)
+    threading.Event().wait(0.1)
+    assert sink.calls == ["commit", "tidy"] * 5 + ["settle"]
+
+
+def test_a_sink_that_cannot_settle_is_dead(sink, start):
+    writer = start()
+    failed = threading.Event()
+
+    def fail():
+        failed.set()
+        raise RecordError(LOST)
+
+    sink.settle = fail
+    writer.put(rows(0))
+    writer.flush()
+    assert failed.wait(10)
+    for _ in range(1_000):
+        if writer.failed:
+            break
+        threading.Event().wait(0.002)
+    with pytest.raises(RecordError, match=LOST):
+        writer.put(rows(1))
 
 
 def test_flushing_nothing_returns(start):
