@@ -16,8 +16,9 @@ PAGE = ROOT / "docs" / "reference" / "codes.md"
 MAKERS = {"refuse": "refuse", "inconclusive": "inconclusive", "passed": "pass", "Finding": ""}
 HEAD = """# Codes
 
-Every code that a gate, the clamp or the ensemble may answer with, and where it is made. Codes
-are stable: alerts may rely on them; the words beside them may change. Made by `scripts/codes.py`.
+Every code that a gate, the clamp or the ensemble may answer with, and where it is made.
+Codes are stable: alerts may rely on them; the words beside them may change.
+`scripts/codes.py` made this page.
 
 | code | answers | where |
 |---|---|---|
