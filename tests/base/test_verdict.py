@@ -64,7 +64,7 @@ def test_a_verdict_cannot_be_used_as_a_condition(verdict: Verdict) -> None:
 
 
 @pytest.mark.parametrize("kind", [Refuse, Inconclusive])
-def test_whoever_blocks_must_say_why(kind: type[Refuse] | type[Inconclusive]) -> None:
+def test_whoever_blocks_must_say_why(kind: type[Refuse | Inconclusive]) -> None:
     with pytest.raises(ValueError, match="must say"):
         kind(())
 

@@ -110,7 +110,7 @@ class Machine(RuleBasedStateMachine):
         self.position = 0
         self.executions = 0
         self.amends_under_way: dict[str, int] = {}
-        self.stops_asked: list[int] = []
+        self.final_stops: list[int] = []
         self.sent = 0
         self.naked_from: int | None = None
         self.closed_states: dict[str, OrderState] = {}
@@ -128,11 +128,25 @@ class Machine(RuleBasedStateMachine):
         self.bracket, commands = on(self.bracket, event)
         self.check_rejection(before, event)
         self.check_ration(event, commands)
+        self.watch_naked_time()
         if isinstance(event, Amended | AmendRejected):
             self.amends_under_way[event.order_id] = 0
         for command in commands:
             self.check_command(command, entry_was_live)
         self.inbox.extend(commands)
+
+    def watch_naked_time(self) -> None:
+        """I14: naked is when no stop was ever confirmed to us, by this simpler account."""
+        bracket = self.bracket
+        confirmed = {
+            e.order_id for e in self.heard if isinstance(e, Accepted | Amended | Filled)
+        }
+        stops = [o for o in bracket.exits if o.leg is Leg.STOP and o.is_live]
+        guarded = any(o.order_id in confirmed for o in stops)
+        if bracket.held_lots <= 0 or bracket.is_dust or guarded:
+            self.naked_from = None
+        elif self.naked_from is None:
+            self.naked_from = self.now
 
     def check_rejection(self, before, event) -> None:
         """A leg that the venue will not hold means: out."""
@@ -175,11 +189,12 @@ class Machine(RuleBasedStateMachine):
     def check_stop(self, price: int, entry_was_live) -> None:
         side, entered = self.order.side, self.bracket.entered
         assert price >= 1
-        if self.stops_asked and not entry_was_live and not self.bracket.entry.is_live:
-            assert side * (price - self.stops_asked[-1]) >= 0, "I12: a stop was loosened"
+        if not self.bracket.entry.is_live:
+            if self.final_stops:
+                assert side * (price - self.final_stops[-1]) >= 0, "I12: a stop was loosened"
+            self.final_stops.append(price)
         if entry_was_live and side * entered.notional / entered.lots > 1:
             assert side * (entered.notional - price * entered.lots) > 0, "I12: wrong side"
-        self.stops_asked.append(price)
 
     # -- the venue acts ----------------------------------------------------------------
 
@@ -288,6 +303,29 @@ class Machine(RuleBasedStateMachine):
         order = data.draw(st.sampled_from([o for o in self.orders.values() if o.is_open]))
         order.is_open = False
         self.outbox.append(Canceled(order.command.order_id, self.later()))
+
+    @precondition(lambda self: "cancel" in self.luck)
+    @rule()
+    def the_venue_cancels_every_exit_that_comes(self) -> None:
+        for _ in range(9):
+            self.everything_under_way_arrives()
+            for order in self.exits_at_work():
+                order.is_open = False
+                self.outbox.append(Canceled(order.command.order_id, self.later()))
+
+    @precondition(lambda self: "overtake" in self.luck and self.grown())
+    @rule(data=st.data(), price=PRICES)
+    def a_fill_overtakes_the_answer_to_an_amend(self, data, price) -> None:
+        order = data.draw(st.sampled_from(self.grown()))
+        self.execute(order, data.draw(st.integers(1, self.fillable(order))), price)
+        event = self.outbox.pop()
+        self.heard.append(event)
+        self.tell(event)
+
+    def grown(self) -> list[Order]:
+        """Return orders whose amend was done, and we do not know it yet."""
+        unheard = {e.order_id for e in self.outbox if isinstance(e, Amended)}
+        return [o for o in self.open_orders() if o.command.order_id in unheard]
 
     @precondition(lambda self: "overfill" in self.luck and self.orders)
     @rule(data=st.data(), lots=st.integers(1, 3))
@@ -430,20 +468,6 @@ class Machine(RuleBasedStateMachine):
 
     def leg(self, fill: Filled) -> Leg:
         return self.bracket.find(fill.order_id).leg
-
-    @invariant()
-    def naked_time_is_watched(self) -> None:
-        """I14: naked is when no stop was ever confirmed to us, by this simpler account."""
-        bracket = self.bracket
-        confirmed = {
-            e.order_id for e in self.heard if isinstance(e, Accepted | Amended | Filled)
-        }
-        stops = [o for o in bracket.exits if o.leg is Leg.STOP and o.is_live]
-        guarded = any(o.order_id in confirmed for o in stops)
-        if bracket.held_lots <= 0 or bracket.is_dust or guarded:
-            self.naked_from = None
-        elif self.naked_from is None:
-            self.naked_from = self.now
 
     @invariant()
     def each_leg_has_at_most_one_live_order(self) -> None:

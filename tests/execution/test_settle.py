@@ -255,3 +255,45 @@ def test_a_price_is_no_trigger_where_the_target_rests_by_itself(desk) -> None:
     d.answer()
     assert d.tick(10, 2_000) == ()
     assert not d.bracket.taking
+
+
+# -- whatever the order ----------------------------------------------------------------
+
+
+@given(
+    pieces=st.lists(
+        st.tuples(st.integers(1, 4), st.integers(990, 1_010)), min_size=1, max_size=5
+    ),
+    side=st.sampled_from([1, -1]),
+    data=st.data(),
+)
+def test_the_same_fills_in_any_order_end_under_the_same_exits(pieces, side, data) -> None:
+    """I7: with an obliging venue, what rests depends on what filled and on nothing else."""
+    lots = sum(n for n, _ in pieces)
+    start, _ = open_bracket(some_order(lots, side), some_opening(), some_rules())
+    fills = [
+        Filled(start.entry.order_id, f"x{k}", 2_000 + k, n, price, 0)
+        for k, (n, price) in enumerate(pieces)
+    ]
+    ends = set()
+    for way in (fills, data.draw(st.permutations(fills))):
+        ends.add(_resting(start, way, patient=data.draw(st.booleans())))
+    assert len(ends) == 1
+    ((stop, target, held),) = ends
+    assert stop[0] == target[0] == held == lots
+
+
+def _resting(bracket, fills, *, patient: bool):
+    """Tell ``fills``; the venue answers after each, or only after the last."""
+    waiting, now = [], 10_000
+    for k, fill in enumerate(fills):
+        bracket, commands = on(bracket, fill)
+        waiting.extend(commands)
+        while waiting and (patient or k == len(fills) - 1):
+            now += 1
+            ((_, answer),) = _answers([waiting.pop(0)], now)
+            bracket, commands = on(bracket, answer)
+            waiting.extend(commands)
+    stop, target = bracket.live(Leg.STOP), bracket.live(Leg.TARGET)
+    exits = [(o.leaves, o.price_ticks) for o in (stop, target)]
+    return (*exits, bracket.held_lots)

@@ -38,6 +38,7 @@ AROUND_THE_CLOCK = SessionRules(
     early_by_minutes=0,
     overnight="hold",
     flat_by_close=False,
+    lead_out_bars=1,
     bar_seconds=60,
     bars_per_session=1_440,
     periods_per_year=525_600.0,

@@ -54,3 +54,43 @@ def test_a_tick_of_a_lot_that_is_no_whole_micro_is_refused(
 def test_a_tick_must_be_above_zero(tick_usd: float) -> None:
     with pytest.raises(msgspec.ValidationError):
         Instrument(symbol="X", tick_usd=tick_usd, lot_units=1.0)
+
+
+@pytest.mark.parametrize(("tick_usd", "lot_units"), [(float("inf"), 1.0), (0.01, float("inf"))])
+def test_an_infinite_step_is_refused_in_a_sentence(tick_usd: float, lot_units: float) -> None:
+    with pytest.raises(ConfigError, match="is worth inf micro-USD"):
+        Instrument(symbol="X", tick_usd=tick_usd, lot_units=lot_units)
+
+
+@pytest.mark.parametrize("lot_units", [0.0, -1.0, float("nan")])
+def test_a_lot_must_be_above_zero(lot_units: float) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        Instrument(symbol="X", tick_usd=0.01, lot_units=lot_units)
+
+
+@given(st.floats(1e-9, 0.00499))
+def test_a_price_of_less_than_half_a_tick_is_no_price(price_usd: float) -> None:
+    with pytest.raises(DataError, match=r"is less than half a tick of 0.01 USD"):
+        SHARE.ticks(price_usd)
+
+
+@given(st.floats(0.01, 1e6), st.floats(0.01, 1e6))
+def test_a_higher_price_never_has_fewer_ticks(one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    assert SHARE.ticks(low) <= SHARE.ticks(high)
+
+
+@given(st.integers(1, 10**7), st.integers(1, 10**5), st.integers(1, 10**5))
+def test_money_adds_up_over_lots(ticks: int, some: int, more: int) -> None:
+    scale = SHARE.micros_per_tick_lot
+    assert ticks * (some + more) * scale == ticks * some * scale + ticks * more * scale
+    assert isinstance(ticks * some * scale, int)
+
+
+def test_an_unknown_key_of_an_instrument_is_refused() -> None:
+    with pytest.raises(msgspec.ValidationError, match="unknown field `lots`"):
+        msgspec.convert({"symbol": "X", "tick_usd": 0.01, "lots": 1.0}, Instrument)
+
+
+def test_an_instrument_is_read_back_as_it_was_written() -> None:
+    assert msgspec.json.decode(msgspec.json.encode(SHARE), type=Instrument) == SHARE

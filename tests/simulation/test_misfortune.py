@@ -135,3 +135,27 @@ def test_a_freeze_outside_the_bars_is_refused(start: int, count: int) -> None:
 def test_a_strength_out_of_range_is_refused(name: str, value: float) -> None:
     with pytest.raises(ValidationError):
         replace(RULES, **{name: value})
+
+
+def test_who_reads_the_volume_at_a_close_profits_from_the_next_open_on() -> None:
+    plain = random_walk(2_000, seed=1)
+    planted = plant_edge(plain, RULES, 7, climb_index=1_000, off_index=1_800)
+    told = spells(plain, planted)[:-1]
+    earned = told * np.log(planted.close[1:] / planted.open[1:])
+    before, after = earned[1_000:1_799], earned[1_800:]
+    assert before.mean() > 4 * before.std() / np.sqrt(before.size)
+    assert abs(after.mean()) < 3 * after.std() / np.sqrt(after.size)
+
+
+def test_the_edge_may_begin_with_the_bars_and_never_end() -> None:
+    plain = random_walk(50, seed=1)
+    whole = plant_edge(plain, RULES, 7, climb_index=0, off_index=50)
+    assert (drift(plain, whole)[1:] != 0.0).all()
+    np.testing.assert_allclose(drift(plain, whole)[0], 0.0, atol=1e-12)
+
+
+def test_an_edge_that_dies_at_once_is_only_a_pattern() -> None:
+    plain = random_walk(50, seed=1)
+    dead = plant_edge(plain, RULES, 7, climb_index=0, off_index=0)
+    np.testing.assert_allclose(dead.close, plain.close, rtol=1e-12)
+    assert (dead.volume != plain.volume).all()

@@ -57,6 +57,7 @@ SESSION = {
     "early_by_minutes": 0,
     "overnight": "hold",
     "flat_by_close": False,
+    "lead_out_bars": 1,
     "bar_seconds": 86_400,
     "bars_per_session": 1,
     "periods_per_year": 252.0,

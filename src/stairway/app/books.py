@@ -79,6 +79,10 @@ class Books(UserDict[str, Book]):
         mark = self._marks.get(name)
         return 0 if mark is None else mark.pnl_micros[k]
 
+    def equity_micros(self, name: str) -> Micros:
+        """Worth of a book at its last mark."""
+        return self[name].account.equity_micros
+
     def drawdown_frac(self, name: str) -> float:
         """Loss since the book's peak; none where a book was ended and has no money."""
         book, account = self[name], self[name].account

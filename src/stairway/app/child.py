@@ -99,5 +99,7 @@ def _pass_on(line: dict[str, Any], progress: Progress) -> None:
 
 
 def _error(said: dict[str, str]) -> StairwayError:
-    kind = getattr(errors, said["kind"], InvariantError)
-    return cast("StairwayError", kind(said["message"]))
+    kind: Any = getattr(errors, said["kind"], None)
+    if isinstance(kind, type) and issubclass(kind, StairwayError):
+        return kind(said["message"])
+    return InvariantError(said["message"])

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from stairway.adapters.logs.sqlite import open_log
+from stairway.adapters.logs.sqlite import open_log, verify
 from stairway.app.books import Books, Money
 from stairway.app.catalog import CODEC
 from stairway.app.collapse import Collapse
@@ -24,7 +24,8 @@ from stairway.app.settings import Settings, decode
 from stairway.app.shelf import Shelf
 from stairway.app.steward import Steward
 from stairway.app.world import LiveWorld, World
-from stairway.base.errors import ConfigError
+from stairway.base.errors import ConfigError, DamagedLogError
+from stairway.base.verdict import Refuse
 from stairway.events.ports import EventLog
 from stairway.lifecycle import state as climb_state
 from stairway.lifecycle.facts import OperatorMoved
@@ -63,14 +64,15 @@ def climb(
         If an operator's wish is for no bar of the climb.
     """
     settings = decode(ask.policy, ask.policy_name)
+    ended = None if hand else _ended(folder, settings)
+    if ended is not None:
+        return Climbed(ended, 0, 0)
     log = open_log(folder.log, settings.log)
     try:
         recorder = Recorder(log)
         start = started(ask, bars, shelf)
         known = Hand(log, hand)
         _require_bars(hand, bars, shelf.first_index)
-        if not hand and folder.perf.exists() and is_finished(log):
-            return Climbed(run_hash(log), 0, 0)
         desk = furnish(start, live_world(settings, bars, shelf, ask), recorder, known)
         recorder.publish(start, ask.data_report, *announcements(ask.plan))
         walk(desk, start, bars, progress)
@@ -81,9 +83,20 @@ def climb(
     return Climbed(hashed, recorder.checked, recorder.appended)
 
 
-def is_finished(log: EventLog) -> bool:
-    """Tell whether the record goes to the last bar."""
-    return any(isinstance(CODEC.decode(e.payload), RunFinished) for e in log.read("run"))
+def _ended(folder: RunFolder, settings: Settings) -> str | None:
+    """Hash of a record that is finished, having checked every event of it."""
+    if not folder.perf.exists():
+        return None
+    verdict = verify(folder.log)
+    if isinstance(verdict, Refuse):
+        raise DamagedLogError(verdict.findings[0].detail)
+    log = open_log(folder.log, settings.log, read_only=True)
+    try:
+        facts = (CODEC.decode(e.payload) for e in log.read("run"))
+        whole = any(isinstance(fact, RunFinished) for fact in facts)
+        return run_hash(log) if whole else None
+    finally:
+        log.close()
 
 
 def _require_bars(hand: Sequence[OperatorMoved], bars: PairBars, first_index: int) -> None:

@@ -238,9 +238,10 @@ def _override(tables: dict[str, Any], name: str, text: str) -> None:
         msg = f"{name}: no key {key!r} there; it has {sorted(table)}"
         raise ConfigError(msg)
     try:
-        table[key] = tomllib.loads(f"value = {text}")["value"]
+        parsed = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
-        table[key] = text
+        parsed = {}
+    table[key] = parsed["value"] if parsed.keys() == {"value"} else text
 
 
 def _numbers(value: Any, key: str = "") -> Iterator[tuple[str, float]]:

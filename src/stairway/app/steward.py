@@ -287,7 +287,7 @@ class Steward:
         twin, k = books.twin_of(incumbent), self.symbols.index(trade.symbol)
         opened = self.past.index_before(trade.opened_ns)
         made = books.pnl_micros(twin, k) - self.past.pnl_micros(twin, k, opened)
-        scale = books[trade.book].start_micros / books[twin].start_micros
+        scale = books.equity_micros(trade.book) / books.equity_micros(twin)
         incumbent_r = made * scale / trade.risk_micros
         return TradePaired(
             bar.time_ns, trade.trade_id, vote.digest, vote.stage, trade.r_multiple, incumbent_r

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Annotated, Protocol, cast
 
 import typer
+from typer.main import get_command
 
 from stairway.base.errors import StairwayError
 from stairway.cli import replay, run
@@ -71,7 +72,8 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        code = app(standalone_mode=False)
+        # Not app(...): that puts an excepthook of its own in the place of ours.
+        code = get_command(app)(standalone_mode=False)
         sys.stdout.flush()
     except _USAGE as error:
         code = _fail(_about(cast("_Usage", error)))
@@ -83,9 +85,6 @@ def main() -> None:
         code = FAILED
     except OSError as error:
         code = _fail(f"{error.strerror or error}{_where(error)}; see to it and try again")
-    except (typer.Abort, KeyboardInterrupt):
-        typer.echo("stairway: stopped; nothing recorded is lost", err=True)
-        code = run.STOPPED
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+STOPPED = 130
 HELP = """Fold the log of a run again and compare every decision with the record, hash for hash.
 
 The models and the venue are replaced by what they were recorded to have said, so no model
@@ -19,7 +20,8 @@ is needed and nothing is written.
 
   stairway replay runs/sample-1 --json
 
-Exit: 0 identical, 2 something differs or the run is not finished, 1 an error.
+Exit: 0 identical, 2 something differs or the run is not finished, 1 an error,
+130 stopped by Ctrl-C.
 """
 
 
@@ -34,7 +36,11 @@ def command(
     from stairway.app.replay import replay
     from stairway.cli.progress import Bars
 
-    with Bars() as progress:
-        answer = replay(run, progress)
+    try:
+        with Bars() as progress:
+            answer = replay(run, progress)
+    except KeyboardInterrupt:
+        typer.echo("stairway: stopped; a replay changes nothing", err=True)
+        return STOPPED
     sys.stdout.write(answer.as_json() if as_json else answer.as_text())
     return answer.exit_code

@@ -83,7 +83,7 @@ class Account(msgspec.Struct, frozen=True):
 
 
 def accounts(seen: RunView) -> tuple[Account, ...]:
-    """Real money, the baseline's twin, buying and holding both, and every other book."""
+    """List real money, the baseline's twin, buying and holding, and every other book."""
     others = [book for book in seen.marks if book not in {CAPITAL, TWIN}]
     rows = [_account(seen, CAPITAL, real_money(seen)), _account(seen, TWIN, of(seen, TWIN))]
     rows.append(_account(seen, HOLD, buy_and_hold(seen)))
@@ -92,14 +92,14 @@ def accounts(seen: RunView) -> tuple[Account, ...]:
 
 
 def buy_and_hold(seen: RunView) -> Worth:
-    """Half into each instrument at the first close of the climb; no costs counted."""
+    """Put half into each instrument at the first close of the climb; no costs counted."""
     close = seen.close[seen.first_index :]
     index = np.arange(seen.first_index, seen.first_index + len(close))
     return Worth(index, (close / close[:1]).mean(axis=1))
 
 
 def real_money(seen: RunView) -> Worth:
-    """Capital and canaries together, over what the capital began with."""
+    """Add capital and canaries, over what the capital began with."""
     equity = {m.index: float(m.equity_micros) for m in seen.marks.get(CAPITAL, ())}
     for book in seen.marks:
         if book.startswith(_CANARY):
@@ -112,14 +112,16 @@ def real_money(seen: RunView) -> Worth:
 
 
 def of(seen: RunView, book: str) -> Worth:
-    """Worth of one book, linked over the money that came and went."""
+    """Link the worth of one book over the money that came and went."""
     given: dict[int, float] = defaultdict(float)
     for flow in seen.funded:
         if book in {flow.source, flow.target}:
             given[flow.index] += flow.micros if flow.target == book else -flow.micros
     flows = sorted(given.items())
     had = 0.0 if book.startswith(_CANARY) else _start_micros(seen)
-    worth, index, linked, due = 1.0, [], [], 0
+    index: list[int] = []
+    linked: list[float] = []
+    worth, due = 1.0, 0
     for at, micros in _equity(seen, book):
         while due < len(flows) and flows[due][0] < at:
             had, due = had + flows[due][1], due + 1
@@ -131,7 +133,7 @@ def of(seen: RunView, book: str) -> Worth:
 
 
 def _equity(seen: RunView, book: str) -> list[tuple[int, float]]:
-    """Worth in micros at each close; money on its way home is what the book was worth last."""
+    """List equity at each close; money that goes home is what a book was worth last."""
     marked = {m.index: float(m.equity_micros) for m in seen.marks.get(book, ())}
     for flow in seen.funded:
         if flow.source == book and flow.target == CAPITAL and flow.index not in marked:

@@ -68,9 +68,7 @@ def limits(seen: RunView) -> Limits:
     orders, refused = _both(seen.bindings), _both(seen.refusals)
     real = sum(orders[0].values()) + sum(refused[0].values())
     virtual = sum(orders[1].values()) + sum(refused[1].values())
-    return Limits(
-        real + virtual, _rows(*orders, real, virtual), _rows(*refused, real, virtual)
-    )
+    return Limits(real + virtual, _rows(*orders, real, virtual), _rows(*refused, real, virtual))
 
 
 def _both(counts: Mapping[str, Counter[str]]) -> tuple[Counter[str], Counter[str]]:

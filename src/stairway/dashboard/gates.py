@@ -17,6 +17,7 @@ _QUESTIONS = {
     "causality": "Does any feature see the future?",
     "calibration_skill": "Are its probabilities better than base rates?",
     "after_cost_sharpe": "Was anything left after costs, out of sample?",
+    "artifact": "Is the sealed file what was signed?",
     "quality_gate": "Do its live answers look alive?",
     "promotion.shadow": "May it answer at all?",
     "promotion.canary": "May it trade a little real money?",
@@ -37,7 +38,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Equal verdicts in a row: which, how many, and where in the history they lie, in [0, 1]."""
+    """Equal verdicts in a row, and which part of the history they are, in [0, 1]."""
 
     word: str
     times: int
@@ -71,7 +72,7 @@ class Table:
 
 
 def tables(seen: RunView) -> tuple[Table, ...]:
-    """One table per model, in the order in which gates first spoke of them."""
+    """Make one table per model, in the order in which gates first spoke of them."""
     models = dict.fromkeys((g.model, g.digest) for g in seen.gates)
     return tuple(_table(seen, model, digest) for model, digest in models)
 
@@ -99,12 +100,12 @@ def _row(seen: RunView, gate: str, given: Sequence[GateGiven]) -> Row:
         word=words[-1],
         lines=lines(given[-1].verdict, seen.names),
         tally={name: times for name, times in tally.items() if times},
-        history=_history(words),
+        history=history(words),
     )
 
 
 def lines(verdict: Verdict, names: dict[str, str]) -> tuple[Line, ...]:
-    """Findings of a verdict as text."""
+    """Put the findings of a verdict in words."""
     return tuple(_line(finding, names) for finding in verdict.findings)
 
 
@@ -118,7 +119,14 @@ def _line(finding: Finding, names: dict[str, str]) -> Line:
     )
 
 
-def _history(words: Sequence[str]) -> tuple[Run, ...]:
+def history(words: Sequence[str]) -> tuple[Run, ...]:
+    """Draw equal verdicts in a row together.
+
+    Examples
+    --------
+    >>> [(run.word, run.times) for run in history(["pass", "pass", "refuse", "pass"])]
+    [('pass', 2), ('refuse', 1), ('pass', 1)]
+    """
     runs: list[Run] = []
     done = 0
     for name, group in groupby(words):

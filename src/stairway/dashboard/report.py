@@ -10,7 +10,8 @@ A policy inside the page forbids it to load anything from anywhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -43,7 +44,7 @@ _TREADS = {
     "shadow": "virtual money",
     "canary": "a little real money",
     "champion": "votes on the capital",
-    "retired": "made way",
+    "retired": "off the stairs",
     "quarantined": "never again",
 }
 
@@ -85,7 +86,7 @@ def page(folder: RunFolder, seen: RunView, steps: Sequence[Step], notes: Sequenc
         again=again(ask),
         seen=seen,
         steps=steps,
-        models=[step for step in steps if step.is_model],
+        named={step.model for step in steps},
         floor=next((step for step in steps if not step.is_model), None),
         headline=climbing.headline(steps),
         treads=treads(steps),
@@ -107,7 +108,7 @@ def page(folder: RunFolder, seen: RunView, steps: Sequence[Step], notes: Sequenc
 
 
 def treads(steps: Sequence[Step]) -> tuple[Tread, ...]:
-    """The drawn stairs from left to right: the door, the steps, and who fell off them.
+    """Lay the stairs out from left to right: the door, then the steps.
 
     A stage off the stairs (refused, retired, quarantined) is drawn where somebody is.
     """
@@ -119,32 +120,27 @@ def treads(steps: Sequence[Step]) -> tuple[Tread, ...]:
             meaning=_TREADS[stage],
             height=RISE.index(stage) + 1 if stage in RISE else 0,
             here=_at(steps, stage),
-            once=tuple(s for s in steps if s.reached == stage != s.stage and s.is_model),
+            once=()
+            if stage == RISE[0]
+            else tuple(s for s in steps if s.reached == stage != s.stage),
         )
         for stage in shown
     )
 
 
 def again(ask: Ask) -> str:
-    """The command that does the same run again, from the same data and seed.
-
-    Examples
-    --------
-    >>> from stairway.testing.records import some_ask
-    >>> again(some_ask())
-    'stairway run --source sample --policy daily --seed 7'
-    """
-    words_ = ["stairway run", f"--source {ask.source}", f"--policy {ask.policy_name}"]
-    words_.append(f"--seed {ask.seed}")
+    """Say the command that does the same run again, from the same data and seed."""
+    said = ["stairway", "run", "--source", ask.source, "--policy", ask.policy_name]
+    said.extend(("--seed", str(ask.seed)))
     if ask.plan is not None:
-        words_.append("--drill")
+        said.append("--drill")
     if ask.models is not None:
-        words_.append(f"--models {ask.models} --trust PUBLIC_KEY")
-    return " ".join(words_)
+        said.extend(("--models", ask.models, "--trust", "PUBLIC_KEY"))
+    return shlex.join(said)
 
 
 def plotly_script() -> str:
-    """Plotly's own script, from its wheel.
+    """Read Plotly's own script, from its wheel.
 
     Raises
     ------
@@ -166,14 +162,14 @@ def _at(steps: Sequence[Step], stage: str) -> tuple[Step, ...]:
 
 
 def _prover(training: TrainingReport | None, seen: RunView) -> tuple[str, Sequence[gates.Line]]:
-    """What the causality prover said of the honest features."""
+    """Say what the causality prover found about the honest features."""
     if training is None:
         return "inconclusive", ()
     return words.word(training.causality), gates.lines(training.causality, seen.names)
 
 
 def _latency(path: Path) -> dict[str, Any] | None:
-    """Measured durations of this machine; never part of a hash, and often not there."""
+    """Read measured durations, which are never part of a hash, and often not there."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
     except (OSError, msgspec.MsgspecError):
@@ -189,7 +185,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    filters: dict[str, Callable[..., Any]] = {
         "plot": _plot,
         "capital": words.capital,
         "count": words.count,
@@ -202,10 +198,11 @@ def _environment() -> Environment:
         "short": words.short,
         "standing": climbing.standing,
     }
+    environment.filters.update(filters)
     return environment
 
 
 def _plot(figure: Figure) -> Markup:
-    """A figure as JSON that cannot end the script element it stands in."""
+    """Write a figure as JSON that cannot end the script element it stands in."""
     text = msgspec.json.encode(figure).decode()
     return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))  # noqa: S704 - escaped here

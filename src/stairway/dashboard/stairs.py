@@ -38,6 +38,9 @@ class Step(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
+    model, version, digest
+        Its slot, a label, and what it is for certain; the latter two are empty for one that
+        was never sealed.
     stage
         Where it stands; ``refused`` for one that was never trained, ``baseline`` for the
         static rule.
@@ -79,7 +82,7 @@ class Step(msgspec.Struct, frozen=True):
 
 
 def stairs(seen: RunView) -> tuple[Step, ...]:
-    """Every model on its step, the highest first, the baseline last.
+    """Put every model on its step, the highest first, the baseline last.
 
     One that was turned away before training has no digest, and stands below all others.
     """
@@ -92,7 +95,7 @@ def stairs(seen: RunView) -> tuple[Step, ...]:
 
 
 def headline(steps: Sequence[Step]) -> str:
-    """Who may touch money, in one sentence.
+    """Say who may touch money, in one sentence.
 
     Examples
     --------
@@ -107,7 +110,8 @@ def headline(steps: Sequence[Step]) -> str:
         said.append(f"{listed(champions)} may trade the capital.")
     if canaries:
         noun = "a canary" if len(canaries) == 1 else "canaries"
-        said.append(f"{listed(canaries)} may trade a small share of it, as {noun}.")
+        whole = "it" if champions else "the capital"
+        said.append(f"{listed(canaries)} may trade a small share of {whole}, as {noun}.")
     if not said:
         return "No model may touch money. The static rule trades."
     if not champions:
@@ -116,11 +120,12 @@ def headline(steps: Sequence[Step]) -> str:
 
 
 def standing(step: Step) -> str:
-    """What one model may do, in one sentence without its reasons.
+    """Say what one model may do, without its reasons.
 
     Examples
     --------
-    >>> standing(Step("m", "", "d", "shadow", "refuse", (), "2015-07-17", "champion", 0.0, 9, 0.1))
+    >>> day = "2015-07-17"
+    >>> standing(Step("m", "", "d", "shadow", "refuse", (), day, "champion", 0.0, 9, 0.1))
     'may not: it was champion, and fell back to shadow on 2015-07-17'
     """
     when = f" since {step.since}" if step.since else ""
@@ -143,6 +148,8 @@ def _without_money(step: Step) -> str:
     match step.stage:
         case "candidate":
             return "no evidence carried it off the ground"
+        case "retired" if step.reached == Stage.CANDIDATE.value:
+            return f"a gate refused its evidence{on}"
         case "quarantined" | "retired":
             past = f"it was {step.reached}, and " if fell else "it "
             return f"{past}was {step.stage}{on}"
@@ -186,7 +193,7 @@ def _step(seen: RunView, model: str, version: str, digest: str) -> Step:
 def _reason(
     seen: RunView, digest: str, moves: Sequence[ModelMoved]
 ) -> tuple[Verdict, tuple[str, ...]]:
-    """What put it where it is, and what has kept it there since."""
+    """Find what put it where it is, and what has kept it there since."""
     set_aside = moves[-1] if moves and moves[-1].cause.startswith(_ASIDE) else None
     since = moves[-1].time_ns if set_aside is not None else 0
     blocking = _blocking([g for g in seen.gates if g.digest == digest and g.time_ns >= since])
@@ -201,7 +208,7 @@ def _reason(
 
 
 def _blocking(gates: Sequence[GateGiven]) -> list[GateGiven]:
-    """The last word of each gate, where that was no pass; measurements decide nothing."""
+    """Keep the last word of each gate that did not pass; measurements decide nothing."""
     last = {g.gate: g for g in gates if not g.gate.startswith(_MEASURED)}
     return [g for g in last.values() if not isinstance(g.verdict, Pass)]
 
@@ -236,7 +243,7 @@ def _record(seen: RunView, books: set[str]) -> tuple[int, float | None]:
 
 
 def record(step: Step) -> str:
-    """How a model's own trades went, in a few words.
+    """Say how a model's own trades went, in a few words.
 
     Examples
     --------
@@ -249,7 +256,7 @@ def record(step: Step) -> str:
 
 
 def title(step: Step) -> str:
-    """Name and short digest.
+    """Give name and short digest.
 
     Examples
     --------

@@ -49,20 +49,20 @@ class Misfortune:
 
 
 def events(seen: RunView) -> tuple[Event, ...]:
-    """Promotions, rollbacks and ramp steps, in order of time."""
+    """List promotions, rollbacks and ramp steps, in order of time."""
     ramps = [_ramp(seen, r) for r in seen.ramps if not _is_first_share(seen, r)]
     found = [*(_move(seen, m) for m in seen.moves), *ramps]
     return tuple(sorted(found, key=lambda event: event.at))
 
 
 def is_up(move: ModelMoved) -> bool:
-    """True for a step up the stairs."""
+    """Tell a step up the stairs from one down or aside."""
     rise = {stage: height for height, stage in enumerate(RISE)}
     return rise.get(move.after.value, -1) > rise.get(move.before.value, -1)
 
 
 def misfortunes(seen: RunView, notes: Sequence[str]) -> tuple[Misfortune, ...]:
-    """Announcements of a drill, lettered in order of their bars."""
+    """List the announcements of a drill, lettered in order of their bars."""
     ordered = sorted(seen.announced, key=lambda a: a.index)
     return tuple(
         Misfortune(
@@ -78,23 +78,24 @@ def misfortunes(seen: RunView, notes: Sequence[str]) -> tuple[Misfortune, ...]:
 
 
 def became(seen: RunView, one: DrillAnnounced, notes: Sequence[str]) -> str:
-    """What the record shows of a misfortune; says so where it shows nothing."""
+    """Say what the record shows of a misfortune, or that it shows nothing."""
     match one.kind:
         case "leak":
-            return _leak(seen)
+            found = _leak(seen)
         case "edge":
-            return _climbed(seen)
+            found = _climbed(seen)
         case "edge_dies":
-            return _next_fall(seen, one.index, "")
+            found = _next_fall(seen, one.index, "")
         case "collapse":
-            return _found_out(seen, one.index, one.detail.partition(" ")[0])
+            found = _found_out(seen, one.index, one.detail.partition(" ")[0])
         case "freeze":
             times = sum(c[_FROZEN_FEED] for c in seen.refusals.values())
-            return f"{counted(times, 'order')} refused because the feed stood still"
+            found = f"{counted(times, 'order')} refused because the feed stood still"
         case "kill":
-            return "; ".join(notes) or "nothing was noted"
+            found = "; ".join(notes) or "nothing was noted"
         case _:
-            return "this version does not know what to look for"
+            found = "this version does not know what to look for"
+    return found
 
 
 def _leak(seen: RunView) -> str:
@@ -105,7 +106,7 @@ def _leak(seen: RunView) -> str:
 
 
 def _climbed(seen: RunView) -> str:
-    top = max((m for m in seen.moves), key=lambda m: _height(m), default=None)
+    top = max(seen.moves, key=_height, default=None)
     if top is None:
         return "no model climbed on it"
     when = _when(seen, seen.index_at(top.time_ns))
@@ -129,7 +130,7 @@ def _next_fall(seen: RunView, index: int, model: str) -> str:
 
 
 def _found_out(seen: RunView, index: int, model: str) -> str:
-    """The first refusal of a model by a live gate, and its fall where there was one."""
+    """Find the first refusal of a model by a live gate, and its fall if it fell."""
     for gate in seen.gates:
         at = seen.index_at(gate.time_ns)
         if at >= index and gate.model == model and isinstance(gate.verdict, Refuse):
@@ -173,7 +174,7 @@ def _ramp(seen: RunView, ramp: RampChanged) -> Event:
 
 
 def _is_first_share(seen: RunView, ramp: RampChanged) -> bool:
-    """True where the share came with a move, which tells it already."""
+    """Tell whether the share came with a move, which says so already."""
     return any(m.time_ns == ramp.time_ns and m.digest == ramp.digest for m in seen.moves)
 
 

@@ -1,87 +1,168 @@
-"""The stairs as one sees them in a terminal of any width."""
+"""The stairs as one sees them in a terminal of any width; plain text where it is piped.
+
+1. Who may touch money, in one sentence.
+2. The stairs, drawn, with everybody on their step.
+3. Each model: what it may do, and why.
+4. What each book made; what happened; where the rest lies.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from stairway.dashboard.stairs import Step
+from stairway.dashboard.accounts import Account
+from stairway.dashboard.result import Result
+from stairway.dashboard.stairs import RISE, Step, record, standing, title
+from stairway.dashboard.story import Event, events
 from stairway.dashboard.views import RunView
+from stairway.dashboard.words import MINUS, count, counted, percent
 
-if TYPE_CHECKING:
-    from stairway.dashboard.conclude import Result
-
-_MARKS = {"pass": ("+", "green"), "refuse": ("x", "red"), "inconclusive": ("?", "yellow")}
-_HEIGHT = {"champion": 4, "canary": 3, "shadow": 2, "candidate": 1}
+_MARKS = {"pass": ("✓", "green"), "refuse": ("✕", "red"), "inconclusive": ("?", "yellow")}
+_OFF = ("refused", "quarantined", "retired")
+_RISE_WIDTH = 3
+_MOST_REASONS = 2
+_MOST_EVENTS = 12
+_NARROWEST, _WIDEST = 40, 110
+_ROOM_FOR_RECORD = 76
+_PLAIN = str.maketrans(f"┏━┛✓✕→{MINUS}…", "+-+vx>-.")
 
 
 def draw(result: Result, seen: RunView, width: int | None = None) -> str:
     """Draw everything that ``stairway run`` says at its end."""
+    screen = Console()
+    width = min(max(width or screen.width, _NARROWEST), _WIDEST)
     out = io.StringIO()
-    screen = Console(width=width)
-    console = Console(file=out, width=width or screen.width, force_terminal=screen.is_terminal)
-    console.print(Text("The stairs", style="bold"))
-    for step in result.steps:
-        console.print(_step(step))
-    console.print()
-    console.print(_accounts(result))
-    for line in _events(seen, result.notes):
-        console.print(line)
-    console.print(f"report  {result.report}", soft_wrap=True)
-    console.print(f"check   {result.replay}", soft_wrap=True)
-    console.print(f"hash    {result.run_hash}", soft_wrap=True)
-    return out.getvalue()
-
-
-def _step(step: Step) -> Table:
-    """One model: a tread as high as its stage, its name, and why it stands there."""
-    mark, colour = _MARKS[step.verdict]
-    tread = "▁▂▄▆█"[_HEIGHT.get(step.stage, 0)]
-    row = Table.grid(padding=(0, 1))
-    row.add_column(width=1)
-    row.add_column(width=1)
-    row.add_column(width=11, no_wrap=True)
-    row.add_column(ratio=1)
-    record = f"{step.trades} trades"
-    if step.average_r is not None:
-        record += f", {step.average_r:+.2f} R on average"
-    row.add_row(
-        tread,
-        Text(mark, style=colour),
-        Text(step.stage, style=colour),
-        f"{step.model}  {record}",
+    console = Console(
+        file=out,
+        width=width,
+        force_terminal=screen.is_terminal,
+        color_system="standard" if screen.is_terminal else None,
+        no_color=screen.no_color,
+        highlight=False,
     )
-    for why in step.why:
-        row.add_row("", "", "", Text(why, style="dim"))
-    return row
+    for part in _parts(result, seen, width):
+        console.print(part)
+    for name, where in _places(result):
+        console.print(f"{name:<8}{where}", soft_wrap=True, markup=False)
+    return readable(_trimmed(out.getvalue()), screen.encoding)
 
 
-def _accounts(result: Result) -> Table:
-    table = Table(box=None, padding=(0, 1), pad_edge=False)
-    table.add_column("book", no_wrap=True)
-    for name in ("return", "drawdown", "trades"):
-        table.add_column(name, justify="right")
-    for one in result.accounts:
-        table.add_row(
-            one.book, f"{one.total_return:+.1%}", f"{one.max_drawdown:.1%}", str(one.trades)
-        )
+def readable(text: str, encoding: str) -> str:
+    """Write text so that a terminal of this encoding can show it.
+
+    Examples
+    --------
+    >>> readable("✓ shadow → canary", "ascii")
+    'v shadow > canary'
+    """
+    try:
+        text.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return text.translate(_PLAIN).encode("ascii", "replace").decode()
+    return text
+
+
+def _parts(result: Result, seen: RunView, width: int) -> Iterator[RenderableType]:
+    yield Text(result.headline, style="bold")
+    if result.drill:
+        yield Text("A drill: its edge and its misfortunes were planted.", style="yellow")
+    yield ""
+    yield from _staircase(result.steps)
+    yield ""
+    yield from (_model(step) for step in result.steps)
+    yield ""
+    yield _books(result.accounts, wide=width >= _ROOM_FOR_RECORD)
+    yield ""
+    yield from _events(events(seen), wide=width >= _ROOM_FOR_RECORD)
+    yield from (Text(note, style="dim") for note in result.notes)
+    if result.notes:
+        yield ""
+
+
+def _staircase(steps: Iterable[Step]) -> Iterator[Text]:
+    """Draw the steps from the top down, each further in than the one below it."""
+    by_stage = {s: list(g) for s, g in groupby(steps, key=lambda step: step.stage)}
+    for height, stage in reversed(list(enumerate(RISE))):
+        rise = f"{' ' * (_RISE_WIDTH * height)}┏{'━' * (_RISE_WIDTH - 1)}"
+        below = "┛" if height < len(RISE) - 1 else "━"
+        yield _tread(rise + below, stage, by_stage.get(stage, ()))
+    for stage in _OFF:
+        if stage in by_stage:
+            yield _tread("", stage, by_stage[stage])
+    yield _tread("━" * (_RISE_WIDTH * len(RISE) + 1), "floor", by_stage.get("baseline", ()))
+
+
+def _tread(rise: str, stage: str, here: Iterable[Step]) -> Text:
+    line = Text(f"{rise:<{_RISE_WIDTH * len(RISE) + 2}}", style="dim", no_wrap=True)
+    line.append(f"{stage:<12}", style="not dim bold")
+    people = list(here)
+    if not people:
+        return line.append("nobody", style="dim")
+    for step in people:
+        mark, colour = _MARKS[step.verdict]
+        line.append(f"{mark} ", style=f"not dim {colour}")
+        line.append(f"{'static rule' if not step.is_model else step.model}  ", style="not dim")
+    return line
+
+
+def _model(step: Step) -> RenderableType:
+    """Say what one model may do, how it did, and the first reasons."""
+    mark, colour = _MARKS[step.verdict]
+    head = Text(f"{mark} ", style=colour)
+    head.append("static rule" if not step.is_model else title(step), style="bold not dim")
+    head.append(f" {standing(step)}", style="default")
+    rest = [] if step.stage == "refused" else [Text(record(step), style="dim")]
+    if step.is_model and not step.may_touch_money:
+        rest = [*(Text(why) for why in step.why[:_MOST_REASONS]), *rest]
+        more = len(step.why) - _MOST_REASONS
+        if more > 0:
+            rest.append(Text(f"{counted(more, 'more reason')} in the report", style="dim"))
+    return Group(head, *(Padding(line, (0, 0, 0, 2)) for line in rest))
+
+
+def _books(accounts: Iterable[Account], *, wide: bool) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("after costs", overflow="fold")
+    table.add_column("return", justify="right", no_wrap=True)
+    table.add_column("deepest fall" if wide else "fall", justify="right", no_wrap=True)
+    table.add_column("trades", justify="right", no_wrap=True)
+    for one in accounts:
+        trades = count(one.trades) if one.trades else ""
+        fall = percent(one.max_drawdown)
+        table.add_row(Text(one.label), percent(one.total_return), fall, trades)
     return table
 
 
-def _events(seen: RunView, notes: Sequence[str]) -> list[str]:
-    """What happened on the stairs, one line each."""
-    lines = [
-        f"{_day(m.time_ns)}  {m.model}: {m.before} -> {m.after} ({m.cause})" for m in seen.moves
-    ]
-    return ["", *lines, *notes, ""]
+def _events(found: tuple[Event, ...], *, wide: bool) -> Iterator[RenderableType]:
+    """Tell what happened, a line each; only the latest where there is much."""
+    moves = [one for one in found if one.way != "ramp"]
+    if len(moves) > _MOST_EVENTS:
+        earlier = counted(len(moves) - _MOST_EVENTS, "earlier move")
+        yield Text(f"{earlier} in the report", style="dim")
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for one in moves[-_MOST_EVENTS:]:
+        why = [Text(one.why if one.way == "down" else "", style="dim")] if wide else []
+        table.add_row(Text(one.when, style="dim"), Text(f"{one.model} {one.what}"), *why)
+    if moves:
+        yield table
+        yield ""
 
 
-def _day(time_ns: int) -> str:
-    import numpy as np  # noqa: PLC0415
+def _places(result: Result) -> tuple[tuple[str, str], ...]:
+    return (
+        ("report", result.report),
+        ("check", result.replay),
+        ("hash", result.run_hash),
+    )
 
-    return str(np.datetime64(time_ns, "ns").astype("datetime64[m]")).replace("T", " ")
+
+def _trimmed(text: str) -> str:
+    """Take blanks off the ends of lines, where a pipe would carry them on."""
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"

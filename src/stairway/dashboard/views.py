@@ -88,7 +88,9 @@ class RunView:
     @property
     def names(self) -> dict[str, str]:
         """Model of each digest, the baseline included."""
-        return {r.digest: r.model for r in self.registered} | {self.started.baseline: "baseline"}
+        return {r.digest: r.model for r in self.registered} | {
+            self.started.baseline: "baseline"
+        }
 
     @property
     def bar_seconds(self) -> int:

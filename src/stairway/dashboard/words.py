@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Container
 
 import numpy as np
 
 from stairway.base.verdict import Finding, Inconclusive, Pass, Refuse, Verdict
+
+MINUS = "\N{MINUS SIGN}"
+"""As wide as a plus, so that columns of figures line up."""
 
 _SHORT = 8
 _HEX_DIGEST = 64
@@ -27,11 +31,11 @@ _CAUSES = {
     "operator": "moved by hand",
     "superseded": "a better one took its place",
 }
-_BOOKS = {"shadow": "virtual", "canary": "real, small share", "twin": "virtual twin"}
+_BOOKS = frozenset({"shadow", "canary", "twin"})
 
 
 def short(digest: str) -> str:
-    """First characters of a digest, enough to tell models apart.
+    """Cut a digest to what tells models apart.
 
     Examples
     --------
@@ -42,12 +46,12 @@ def short(digest: str) -> str:
 
 
 def book_label(book: str, names: dict[str, str]) -> str:
-    """A book as people call it; ``names`` gives the model of a digest.
+    """Call a book as people do; ``names`` gives the model of a digest.
 
     Examples
     --------
     >>> book_label("shadow:31963c0d90f0", {"31963c0d90f0": "lightgbm"})
-    'lightgbm 31963c0d, virtual'
+    'lightgbm 31963c0d, shadow'
     >>> book_label("twin:baseline", {}), book_label("capital", {})
     ("the static rule's twin", 'real money')
     """
@@ -58,11 +62,11 @@ def book_label(book: str, names: dict[str, str]) -> str:
     kind, _, digest = book.partition(":")
     if kind not in _BOOKS:
         return book
-    return f"{names.get(digest, 'model')} {short(digest)}, {_BOOKS[kind]}"
+    return f"{names.get(digest, 'model')} {short(digest)}, {kind}"
 
 
 def cause(code: str) -> str:
-    """Why a model moved, in words; an unknown code speaks for itself.
+    """Say why a model moved; an unknown code speaks for itself.
 
     Examples
     --------
@@ -73,15 +77,15 @@ def cause(code: str) -> str:
 
 
 def figure(value: float | None) -> str:
-    """A number of unknown size, short enough to read.
+    """Write a number of unknown size, short enough to read; nothing for ``None``.
 
     Examples
     --------
     >>> [figure(v) for v in (None, 0.0, 200.0, 1408.22, 0.022079, 1e-9, float("nan"))]
-    ['–', '0', '200', '1,408', '0.0221', '1e-9', 'not a number']
+    ['', '0', '200', '1,408', '0.0221', '1e-9', 'not a number']
     """
     if value is None:
-        return "–"
+        return ""
     if not math.isfinite(value):
         return "not a number" if math.isnan(value) else "infinite"
     size = abs(value)
@@ -94,18 +98,18 @@ def figure(value: float | None) -> str:
 
 
 def count(number: int | None) -> str:
-    """A count with its thousands parted.
+    """Part the thousands of a count; nothing for ``None``.
 
     Examples
     --------
     >>> count(12078), count(None)
-    ('12,078', '–')
+    ('12,078', '')
     """
-    return "–" if number is None else f"{number:,}"
+    return "" if number is None else f"{number:,}"
 
 
 def counted(number: int, noun: str) -> str:
-    """A count and what it counts.
+    """Say a count and what it counts.
 
     Examples
     --------
@@ -115,33 +119,33 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def percent(fraction: float | None, digits: int = 1, *, signed: bool = True) -> str:
-    """A fraction as percent.
+def percent(fraction: float, digits: int = 1, *, signed: bool = True) -> str:
+    """Write a fraction as percent.
 
     Examples
     --------
-    >>> percent(0.599), percent(-0.0228), percent(0.05, 0, signed=False), percent(None)
-    ('+59.9 %', '−2.3 %', '5 %', '–')
+    >>> percent(0.599), percent(-0.0228) == f"{MINUS}2.3 %", percent(0.05, 0, signed=False)
+    ('+59.9 %', True, '5 %')
     """
-    if fraction is None or not math.isfinite(fraction):
-        return "–"
+    if not math.isfinite(fraction):
+        return "not a number"
     text = f"{100.0 * fraction:+.{digits}f}" if signed else f"{100.0 * fraction:.{digits}f}"
-    return f"{text.replace('-', '−')} %"  # noqa: RUF001 - a real minus sign lines up with +
+    return f"{text.replace('-', MINUS)} %"
 
 
 def r_multiple(value: float | None) -> str:
-    """Profit in units of what was risked.
+    """Write profit in units of what was risked; nothing for ``None``.
 
     Examples
     --------
     >>> r_multiple(0.3775), r_multiple(None)
-    ('+0.38 R', '–')
+    ('+0.38 R', '')
     """
-    return "–" if value is None else f"{value:+.2f} R".replace("-", "−")  # noqa: RUF001 - as above
+    return "" if value is None else f"{value:+.2f} R".replace("-", MINUS)
 
 
 def day(time_ns: int) -> str:
-    """The date (UTC) of an instant.
+    """Give the date (UTC) of an instant.
 
     Examples
     --------
@@ -152,7 +156,7 @@ def day(time_ns: int) -> str:
 
 
 def instant(time_ns: int, bar_seconds: int) -> str:
-    """Date, and the minute (UTC) where bars are shorter than a day.
+    """Give the date, and the minute (UTC) where bars are shorter than a day.
 
     Examples
     --------
@@ -165,7 +169,7 @@ def instant(time_ns: int, bar_seconds: int) -> str:
 
 
 def listed(names: list[str]) -> str:
-    """Names as one says them; a long list is cut and counted.
+    """List names as one says them; a long list is cut and counted.
 
     Examples
     --------
@@ -178,19 +182,20 @@ def listed(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def capital(text: str) -> str:
-    """A sentence with its first letter large.
+def capital(text: str, named: Container[str] = ()) -> str:
+    """Begin a sentence with a large letter, unless it begins with a name.
 
     Examples
     --------
-    >>> capital("one value in SP500"), capital("")
-    ('One value in SP500', '')
+    >>> capital("one value in 156"), capital("e_detector rang"), capital("ann fell", {"ann"})
+    ('One value in 156', 'e_detector rang', 'ann fell')
     """
-    return text[:1].upper() + text[1:]
+    first = text.partition(" ")[0]
+    return text if first in named or "_" in first else text[:1].upper() + text[1:]
 
 
 def sentence(finding: Finding) -> str:
-    """A finding in words, with its figures.
+    """Put a finding in words, with its figures.
 
     Examples
     --------
@@ -208,7 +213,7 @@ def sentence(finding: Finding) -> str:
 
 
 def word(verdict: Verdict) -> str:
-    """One word for a verdict.
+    """Give one word for a verdict.
 
     Examples
     --------

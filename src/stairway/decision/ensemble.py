@@ -282,7 +282,10 @@ def _share(answered: Sequence[float], table: Sequence[Seat]) -> float:
 def _mean(probabilities: Sequence[float], weights: Sequence[float]) -> float:
     """Weighted mean, kept between the least and the greatest in spite of rounding."""
     products = (w * p for w, p in zip(weights, probabilities, strict=True))
-    mean = math.fsum(products) / math.fsum(weights)
+    total = math.fsum(weights)
+    if not total > 0.0:
+        return math.nan
+    mean = math.fsum(products) / total
     return min(max(mean, min(probabilities)), max(probabilities))
 
 

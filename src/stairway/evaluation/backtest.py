@@ -13,7 +13,7 @@ import numpy as np
 
 from stairway.base.arrays import FloatArray
 from stairway.base.errors import DataError
-from stairway.base.units import NS_PER_SECOND, Micros
+from stairway.base.units import Micros
 from stairway.base.verdict import Finding
 from stairway.decision.ensemble import EnsembleRules, Seat, decide_alone
 from stairway.decision.intent import Abstain, Intent
@@ -22,13 +22,13 @@ from stairway.execution.facts import TradeClosed
 from stairway.execution.orders import Command
 from stairway.features.regime import Regime
 from stairway.market.bars import PairBar, PairBars
-from stairway.market.calendar import SessionRules, place
+from stairway.market.calendar import SessionRules
 from stairway.models.ask import action_of
 from stairway.models.prediction import Prediction
 from stairway.simulation.venue import PaperRules, Venue
 from stairway.trader.act import TraderRules, act
 from stairway.trader.book import Book, mark, open_book
-from stairway.trader.observe import Seen
+from stairway.trader.observe import Seen, is_closing
 from stairway.trader.settle import settle
 
 _SEAT = Seat("backtest", "backtest", "shadow", 1.0)
@@ -118,8 +118,6 @@ def _sights(
     session: SessionRules,
 ) -> Iterator[tuple[PairBar, Seen]]:
     """Every bar beside what was known at its close."""
-    last = bars.last_of_session
-    next_last = place(bars.time_ns + session.bar_seconds * NS_PER_SECOND, session).last & ~last
     unchanged = (0, 0)
     before: PairBar | None = None
     for i, bar in enumerate(bars):
@@ -128,7 +126,10 @@ def _sights(
             closes = (before.bars[0].close, before.bars[1].close)
             same = [a == b for a, b in zip(before.bars, bar.bars, strict=True)]
             unchanged = (unchanged[0] + 1 if same[0] else 0, unchanged[1] + 1 if same[1] else 0)
-        yield bar, Seen(bar, features[i], regimes(i), unchanged, closes, bool(next_last[i]))
+        yield (
+            bar,
+            Seen(bar, features[i], regimes(i), unchanged, closes, is_closing(bar, session)),
+        )
         before = bar
 
 

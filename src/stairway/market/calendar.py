@@ -46,8 +46,9 @@ class SessionRules(Config, frozen=True, kw_only=True):
     overnight
         ``"hold"``: positions stay from one session to the next. ``"refuse_entry"``: a
         decision on the session's last bar opens nothing.
-    flat_by_close
-        Whether open positions are closed before the session ends.
+    flat_by_close, lead_out_bars
+        Whether open positions are closed before the session ends, and how many bars before
+        it they are begun to be let go: an exit may take more than one bar to fill.
     bar_seconds
         Spacing of the bars.
     bars_per_session
@@ -68,6 +69,7 @@ class SessionRules(Config, frozen=True, kw_only=True):
     early_by_minutes: Annotated[int, Meta(ge=0)]
     overnight: Literal["hold", "refuse_entry"]
     flat_by_close: bool
+    lead_out_bars: Annotated[int, Meta(ge=1)]
     bar_seconds: Annotated[int, Meta(ge=1, le=31_622_400)]
     bars_per_session: Annotated[int, Meta(ge=1)]
     periods_per_year: Annotated[float, Meta(gt=0.0, le=1e9)]
@@ -119,7 +121,7 @@ def place(close_ns: IntArray, rules: SessionRules) -> Place:
     --------
     >>> rules = SessionRules(
     ...     kind="intraday", tz="America/New_York", close="16:00", early_close_days=(),
-    ...     early_by_minutes=180, overnight="refuse_entry", flat_by_close=True,
+    ...     early_by_minutes=180, overnight="refuse_entry", flat_by_close=True, lead_out_bars=5,
     ...     bar_seconds=60, bars_per_session=390, periods_per_year=98280.0,
     ... )
     >>> close = np.datetime64("2018-03-29T20:00", "ns").astype(np.int64)
@@ -153,7 +155,7 @@ def bars_left(close_ns: int, rules: SessionRules) -> int | None:
     --------
     >>> rules = SessionRules(
     ...     kind="intraday", tz="UTC", close="24:00", early_close_days=(),
-    ...     early_by_minutes=0, overnight="hold", flat_by_close=False,
+    ...     early_by_minutes=0, overnight="hold", flat_by_close=False, lead_out_bars=1,
     ...     bar_seconds=3600, bars_per_session=24, periods_per_year=8760.0,
     ... )
     >>> bars_left(22 * NS_PER_HOUR, rules)

@@ -52,7 +52,7 @@ def unusable(
         if not _within(value, low, high):
             detail = f"{wish.symbol}: {name} is {value!r}; it must lie in [{low:g}, {high:g}]"
             return refuse("risk.unusable_input", detail, _number(value))
-    if not instrument.ticks(sight.price_usd) >= 1:
+    if not round(sight.price_usd / instrument.tick_usd) >= 1:
         detail = f"{wish.symbol}: {sight.price_usd} is less than one tick"
         return refuse("risk.unusable_input", detail, sight.price_usd, instrument.tick_usd)
     return _contradiction(wish)

@@ -7,10 +7,10 @@ variables, which is another way that a user goes.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
@@ -73,8 +73,7 @@ def csv_rows(bars: PairBars, k: int) -> list[str]:
     numbers = np.column_stack([column[:, k] for column in columns]).tolist()
     times: list[int] = bars.time_ns.tolist()
     return [
-        ",".join((str(time), *map(repr, row)))
-        for time, row in zip(times, numbers, strict=True)
+        ",".join((str(time), *map(repr, row))) for time, row in zip(times, numbers, strict=True)
     ]
 
 
@@ -84,18 +83,11 @@ def quickly(**more: str) -> Generator[None]:
 
     Examples
     --------
+    >>> from stairway.app.environment import overrides
     >>> with quickly(STAIRWAY__ACCOUNT__EQUITY_USD="1e5"):
-    ...     os.environ["STAIRWAY__PROVER__CUTS"]
-    '8'
+    ...     wanted = overrides()
+    >>> wanted["STAIRWAY__PROVER__CUTS"], wanted["STAIRWAY__ACCOUNT__EQUITY_USD"]
+    ('8', '1e5')
     """
-    wanted = {**QUICK, **more}
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
+    with patch.dict("os.environ", {**QUICK, **more}):
         yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -21,7 +21,7 @@ def sight(
     *,
     volatility: float = 0.01,
     unchanged: tuple[int, int] = (0, 0),
-    next_is_last: bool = False,
+    closing: bool = False,
 ) -> Seen:
     """See ``bar`` in calm weather; every feature of both instruments is ``volatility``.
 
@@ -34,7 +34,7 @@ def sight(
     rows = np.full((2, len(FEATURE_NAMES)), volatility)
     first, second = bar.bars
     closes = (first.close, second.close)
-    return Seen(bar, rows, CALM, unchanged, closes, next_is_last)
+    return Seen(bar, rows, CALM, unchanged, closes, closing)
 
 
 def wish_for(symbol: str, bar: PairBar, side: int = 1, digest: str = "d" * 64) -> Enter:

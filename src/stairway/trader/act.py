@@ -87,7 +87,7 @@ def _lead_out(
 def _exit_cause(
     book: Book, bracket: Bracket, k: int, seen: Seen, rules: TraderRules
 ) -> ExitCause | None:
-    if rules.session.flat_by_close and (seen.next_is_last or seen.bar.last_of_session):
+    if rules.session.flat_by_close and seen.closing:
         return ExitCause.SESSION
     age_bars = seen.bar.index - book.opened_index[k]
     return ExitCause.HORIZON if not age_bars < bracket.opening.horizon_bars else None
@@ -129,7 +129,7 @@ def _not_now(book: Book, seen: Seen, rules: TraderRules) -> Refuse | None:
         return refuse(
             "session.last_bar", "the next bar is another session's: not filled overnight"
         )
-    if rules.session.flat_by_close and seen.next_is_last:
+    if rules.session.flat_by_close and seen.closing:
         return refuse("session.closing", "an entry now could not be led out before the close")
     return None
 

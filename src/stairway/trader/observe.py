@@ -11,13 +11,12 @@ import numpy as np
 
 from stairway.base.arrays import FloatArray
 from stairway.base.config import Config
-from stairway.base.units import NS_PER_SECOND
 from stairway.features import engine, regime
 from stairway.features.engine import FeatureState
 from stairway.features.regime import Regime, RegimeRules, RegimeState
 from stairway.features.spec import VOLATILITY_LONG, FeatureRules
 from stairway.market.bars import PairBar
-from stairway.market.calendar import SessionRules, place
+from stairway.market.calendar import SessionRules, bars_left
 
 
 class WatchRules(Config, frozen=True, kw_only=True):
@@ -57,8 +56,8 @@ class Seen:
         Age of the information, in bars, per instrument.
     previous_close_usd
         Close before this one, per instrument; NaN at the first bar.
-    next_is_last
-        True where, by the calendar, the next bar is the session's last.
+    closing
+        True where, by the calendar, the session ends within ``lead_out_bars``.
     """
 
     bar: PairBar
@@ -66,7 +65,7 @@ class Seen:
     regime: Regime
     unchanged_bars: tuple[int, int]
     previous_close_usd: tuple[float, float]
-    next_is_last: bool
+    closing: bool
 
     @property
     def volatility_per_bar(self) -> tuple[float, float]:
@@ -90,7 +89,7 @@ def observe(watch: Watch, bar: PairBar) -> tuple[Watch, Seen]:
     regimes, now = regime.step(watch.regime, bar)
     unchanged = (_unchanged(watch, bar, 0), _unchanged(watch, bar, 1))
     before = (_close_before(watch, 0), _close_before(watch, 1))
-    seen = Seen(bar, rows, now, unchanged, before, _next_is_last(bar, watch.session))
+    seen = Seen(bar, rows, now, unchanged, before, is_closing(bar, watch.session))
     return Watch(features, regimes, watch.session, bar, unchanged), seen
 
 
@@ -98,11 +97,10 @@ def _close_before(watch: Watch, k: int) -> float:
     return float("nan") if watch.last is None else watch.last.bars[k].close
 
 
-def _next_is_last(bar: PairBar, session: SessionRules) -> bool:
-    if session.kind == "daily" or bar.last_of_session:
-        return False
-    next_ns = bar.time_ns + session.bar_seconds * NS_PER_SECOND
-    return bool(place(np.array([next_ns], np.int64), session).last[0])
+def is_closing(bar: PairBar, session: SessionRules) -> bool:
+    """Say whether it is time to lead out, by the clock and the calendar alone."""
+    left = bars_left(bar.time_ns, session)
+    return left is not None and left <= session.lead_out_bars
 
 
 def _unchanged(watch: Watch, bar: PairBar, k: int) -> int:

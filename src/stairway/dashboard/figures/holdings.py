@@ -1,4 +1,4 @@
-"""Who was listened to, and what was held: weights of the votes, and positions of the capital."""
+"""Who was listened to, and what was held: weights of votes, positions of the capital."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _axis(title: str, domain: Sequence[float], **more: Any) -> dict[str, Any]:
 
 def weights(seen: RunView) -> dict[str, FloatArray]:
     """Weight of each champion's vote at each close of the climb; 0 without a seat."""
-    changes = [(fact.time_ns, dict(fact.overall)) for fact in seen.in_force]
+    changes = [(int(fact.time_ns), dict(fact.overall)) for fact in seen.in_force]
     changes.extend((time_ns, {}) for time_ns in _emptied(seen))
     # Sorting is stable, so the weights of an instant outweigh an emptied table of the same.
     changes.sort(key=lambda change: (change[0], bool(change[1])))
@@ -110,6 +110,7 @@ def _position(seen: RunView, k: int) -> Trace:
         "type": "scatter",
         "mode": "lines",
         "name": name(seen.symbols[k]),
+        "showlegend": False,
         "yaxis": f"y{k + 2}",
         "fill": "tozeroy",
         "fillcolor": f"--symbol{k}-soft",

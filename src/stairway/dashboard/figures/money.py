@@ -30,7 +30,7 @@ _TOP, _BOTTOM = [0.36, 1.0], [0.0, 0.27]
 
 
 def equity(seen: RunView, planted: Sequence[Misfortune]) -> Figure:
-    """Worth of a dollar after costs, on a log axis, over the fall from its peak."""
+    """Draw the worth of a dollar after costs over the fall from its peak."""
     real, rule, hold = real_money(seen), of(seen, TWIN), buy_and_hold(seen)
     traces = [
         _line(seen, hold, "buy and hold (no costs)", HOLD, "dot", 1.5),
@@ -61,9 +61,7 @@ def equity(seen: RunView, planted: Sequence[Misfortune]) -> Figure:
     }
     shapes = [_wall(seen, one) for one in planted if one.at >= seen.first_index]
     labels = [_flag(seen, one) for one in planted if one.at >= seen.first_index]
-    return figure(
-        traces, 500, axes, hovermode="x unified", shapes=shapes, annotations=labels
-    )
+    return figure(traces, 500, axes, hovermode="x unified", shapes=shapes, annotations=labels)
 
 
 def _line(
@@ -105,7 +103,7 @@ def _fall(
 
 
 def _moves(seen: RunView, real: Worth) -> list[Trace]:
-    """Steps to and from money, on the curve."""
+    """Put steps to and from money on the curve."""
     ours = [m for m in seen.moves if {m.before.value, m.after.value} & _MONEY]
     up = [m for m in ours if is_up(m)]
     down = [m for m in ours if not is_up(m)]

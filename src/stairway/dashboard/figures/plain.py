@@ -23,9 +23,7 @@ REAL, BASE, HOLD = "--real", "--base", "--hold"
 _MARGIN = {"l": 56, "r": 14, "t": 28, "b": 34}
 
 
-def figure(
-    traces: Sequence[Trace], height: int, axes: dict[str, Any], **layout: Any
-) -> Figure:
+def figure(traces: Sequence[Trace], height: int, axes: dict[str, Any], **layout: Any) -> Figure:
     """Put traces and axes together."""
     return {
         "data": list(traces),
@@ -42,7 +40,7 @@ def figure(
 
 
 def name(text: str) -> str:
-    """A name that Plotly shows as it is: its labels take some HTML, and links.
+    """Escape a name for Plotly, whose labels take some HTML, and links.
 
     Examples
     --------
@@ -53,7 +51,7 @@ def name(text: str) -> str:
 
 
 def thin(values: FloatArray, most: int = MOST_POINTS) -> IntArray:
-    """Rows to draw of a long series: ends, and low and high of each stretch.
+    """Choose rows to draw of a long series: ends, and low and high of each stretch.
 
     No peak and no trough is lost, so a drawdown looks as deep as it was.
 
@@ -74,17 +72,17 @@ def thin(values: FloatArray, most: int = MOST_POINTS) -> IntArray:
 
 
 def dates(seen: RunView, index: IntArray) -> list[str]:
-    """Close times of bars as Plotly reads them, UTC."""
+    """Write close times of bars as Plotly reads them, UTC."""
     unit = "datetime64[D]" if seen.bar_seconds >= 86_400 else "datetime64[s]"  # noqa: PLR2004
     return [str(t) for t in seen.time_ns[index].view("datetime64[ns]").astype(unit)]
 
 
 def rounded(values: FloatArray, digits: int = 5) -> list[float]:
-    """Values short enough for a file that is read over a slow line."""
+    """Shorten values, for a file that may be read over a slow line."""
     return [round(v, digits) for v in values.tolist()]
 
 
 def time_axis(seen: RunView, **more: Any) -> dict[str, Any]:
-    """Axis over the bars of the climb: the same one in every figure."""
+    """Make the axis over the bars of the climb, the same one in every figure."""
     first, last = dates(seen, np.array([seen.first_index, len(seen.bars) - 1]))
     return {"type": "date", "range": [first, last], "showgrid": False, **more}

@@ -33,7 +33,7 @@ class Diagrams:
 
 
 def diagrams(report: TrainingReport) -> tuple[Diagrams, ...]:
-    """Diagrams of every candidate that was trained."""
+    """Draw the diagrams of every candidate that was trained."""
     found = (_of(candidate) for candidate in report.candidates)
     return tuple(one for one in found if one.diagrams)
 
@@ -70,7 +70,7 @@ def _figure(found: Reliability) -> Figure:
 
 
 def _band(found: Reliability) -> Trace:
-    """What 95 % of chance leaves open, on independent samples."""
+    """Shade the 95 % interval of what happened, on independent samples."""
     said = [round(b.confidence, 4) for b in found.bins]
     low = [round(b.low, 4) for b in found.bins]
     high = [round(b.high, 4) for b in found.bins]

@@ -47,5 +47,7 @@
   };
 
   draw();
+  const fit = new ResizeObserver((entries) => entries.forEach((one) => Plotly.Plots.resize(one.target)));
+  document.querySelectorAll(".plot").forEach((place) => fit.observe(place));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 })();

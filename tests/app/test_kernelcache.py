@@ -1,0 +1,81 @@
+"""A kernel that changed is compiled anew; one that did not is not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stairway.app import kernelcache
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    for name in ("features", "models/deep"):
+        (tmp_path / "package" / name).mkdir(parents=True)
+        (tmp_path / "package" / name / "kernels.py").write_text(f"# {name}\n")
+    (tmp_path / "package" / "plain.py").write_text("")
+    return tmp_path / "package"
+
+
+def test_the_same_kernels_have_the_same_folder(package: Path) -> None:
+    assert kernelcache.folder(package) == kernelcache.folder(package)
+
+
+@pytest.mark.parametrize("name", ["features", "models/deep"])
+def test_a_change_in_any_kernel_is_another_folder(package: Path, name: str) -> None:
+    before = kernelcache.folder(package)
+    path = package / name / "kernels.py"
+    text = path.read_text()
+    path.write_text(text + "\n")
+    changed = kernelcache.folder(package)
+    assert changed != before
+    assert changed.parent == before.parent
+    path.write_text(text)
+    assert kernelcache.folder(package) == before
+
+
+def test_a_change_elsewhere_is_not(package: Path) -> None:
+    before = kernelcache.folder(package)
+    (package / "plain.py").write_text("changed = True\n")
+    assert kernelcache.folder(package) == before
+
+
+def test_every_compiled_function_of_ours_lies_in_a_file_that_is_looked_at() -> None:
+    compiled = [p for p in kernelcache._PACKAGE.rglob("*.py") if "@njit" in p.read_text()]
+    assert compiled
+    assert {p.name for p in compiled} == {"kernels.py"}
+
+
+def test_it_lies_in_the_cache_of_the_person(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert kernelcache.folder(package).parent == tmp_path / "cache" / "stairway"
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    assert kernelcache.folder(package).parent == Path.home() / ".cache" / "stairway"
+
+
+def test_the_operators_wish_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "/elsewhere")
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "2")
+    kernelcache.prepare()
+    assert os.environ["NUMBA_CACHE_DIR"] == "/elsewhere"
+    assert os.environ["NUMBA_NUM_THREADS"] == "2"
+
+
+def test_preparing_comes_before_numba_and_points_it_there() -> None:
+    code = (
+        "from stairway.app import kernelcache; import sys; assert 'numba' not in sys.modules;"
+        "kernelcache.prepare(); import numba.core.config as c;"
+        "assert c.CACHE_DIR == str(kernelcache.folder()), c.CACHE_DIR;"
+        "assert c.NUMBA_NUM_THREADS == 1"
+    )
+    bare = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=bare, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()

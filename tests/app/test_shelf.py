@@ -1,0 +1,185 @@
+"""Only what was signed is opened, and the climb begins where no model has looked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from stairway.adapters.artifacts.directory import new_key, public_bytes, seal
+from stairway.app import settings as policies
+from stairway.app import shelf as shelves
+from stairway.app.folder import RunFolder
+from stairway.base.errors import ConfigError, DataError
+from stairway.base.units import NS_PER_DAY, UtcNs
+from stairway.base.verdict import Pass, Refuse, refuse
+from stairway.features.spec import schema_hash
+from stairway.lifecycle.facts import GateGiven, ModelRegistered
+from stairway.models.sealed import GateEvidence
+from stairway.testing.bars import random_walk
+from stairway.testing.models import toy_bundle, toy_passport
+from stairway.training.report import CandidateReport, TrainingReport
+
+DAILY = policies.load("daily")
+SCHEMA = schema_hash(DAILY.features)
+BARS = random_walk(60, seed=1)
+NOW = UtcNs(5)
+
+
+class Run:
+    """A run's folder with models that were sealed by its own key."""
+
+    def __init__(self, root: Path, *seeds: int, last_ns: int | None = None) -> None:
+        self.folder = RunFolder(root)
+        self.folder.models.mkdir(parents=True)
+        self.key = new_key()
+        self.folder.trust.write_bytes(public_bytes(self.key))
+        last = BARS.at(39).time_ns if last_ns is None else UtcNs(last_ns)
+        self.digests = [self.sealed(seed, last) for seed in seeds]
+
+    def sealed(self, seed: int, last_ns: UtcNs, schema: str = SCHEMA) -> str:
+        passport = msgspec.structs.replace(
+            toy_passport(f"slot{seed}", schema), last_data_ns=last_ns
+        )
+        return seal(self.folder.models, toy_bundle(seed, passport), self.key)
+
+    def report(self, *away: str) -> TrainingReport:
+        evidence = (GateEvidence("causality", refuse("causality.leak", "it saw ahead")),)
+        sealed = [
+            CandidateReport(f"slot{d}", d, "v", Pass(), (), {}, {}, None) for d in self.digests
+        ]
+        refused = [
+            CandidateReport(name, None, None, evidence[0].verdict, evidence, {}, {}, None)
+            for name in away
+        ]
+        return TrainingReport(40, "d", "c", SCHEMA, Pass(), (*sealed, *refused))
+
+
+def test_what_the_trainer_sealed_is_opened_and_loaded(tmp_path: Path) -> None:
+    run = Run(tmp_path, 1, 2)
+    shelf = shelves.made(run.folder, run.report(), DAILY, first_index=40)
+    assert [s.digest for s in shelf.sealed] == run.digests
+    assert set(shelf.runtimes) == {shelf.baseline, *run.digests}
+    assert shelf.runtimes[shelf.baseline].card.model == "baseline"
+    assert (shelf.first_index, shelf.turned_away) == (40, ())
+    row = np.zeros(12)
+    for digest in run.digests:
+        raw, confidence = shelf.runtimes[digest].predict(row, "range")
+        assert np.isfinite(raw)
+        assert 0.0 < confidence < 1.0
+
+
+def test_without_any_model_the_baseline_is_still_there(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    shelf = shelves.made(run.folder, run.report("leaking"), DAILY, first_index=40)
+    assert set(shelf.runtimes) == {shelf.baseline}
+    assert [name for name, _ in shelf.turned_away] == ["leaking"]
+
+
+def test_facts_register_each_model_with_its_evidence_and_those_turned_away(
+    tmp_path: Path,
+) -> None:
+    run = Run(tmp_path, 1)
+    facts = shelves.made(run.folder, run.report("leaking"), DAILY, 40).facts(NOW)
+    registered, *gates = facts
+    assert isinstance(registered, ModelRegistered)
+    assert (registered.model, registered.digest) == ("slot1", run.digests[0])
+    assert all(isinstance(g, GateGiven) and g.time_ns == NOW for g in gates)
+    told = [
+        (g.gate, g.model, g.digest, type(g.verdict)) for g in gates if isinstance(g, GateGiven)
+    ]
+    assert told == [
+        ("causality", "slot1", run.digests[0], Pass),
+        ("causality", "leaking", "", Refuse),
+    ]
+
+
+def test_given_models_climb_after_the_last_bar_that_any_of_them_saw(tmp_path: Path) -> None:
+    run = Run(tmp_path, 1)
+    run.sealed(2, BARS.at(49).time_ns)
+    shelf = shelves.given(run.folder.models, run.folder.trust, DAILY, BARS)
+    assert shelf.first_index == 50
+    assert len(shelf.sealed) == 2
+    assert shelf.turned_away == ()
+
+
+@pytest.mark.parametrize(("shift_ns", "first"), [(0, 40), (1, 40), (-1, 39)])
+def test_a_bar_that_a_model_saw_to_the_nanosecond_is_not_climbed_on(
+    tmp_path: Path, shift_ns: int, first: int
+) -> None:
+    run = Run(tmp_path, 1, last_ns=BARS.at(39).time_ns + shift_ns)
+    assert shelves.given(run.folder.models, run.folder.trust, DAILY, BARS).first_index == first
+
+
+def test_models_that_saw_everything_have_nothing_to_climb_on(tmp_path: Path) -> None:
+    run = Run(tmp_path, 1, last_ns=BARS.at(59).time_ns)
+    with pytest.raises(ConfigError, match="the models saw bars up to 2015-03-27T20:00:00 UTC"):
+        shelves.given(run.folder.models, run.folder.trust, DAILY, BARS)
+
+
+def test_a_folder_without_models_is_refused(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    for folder in (run.folder.models, tmp_path / "gone"):
+        with pytest.raises(ConfigError, match="holds no sealed model"):
+            shelves.given(folder, run.folder.trust, DAILY, BARS)
+
+
+def test_a_key_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    run = Run(tmp_path, 1)
+    with pytest.raises(ConfigError, match=r"public key .* cannot be read"):
+        shelves.given(run.folder.models, tmp_path / "gone.pub", DAILY, BARS)
+
+
+def test_what_another_key_signed_is_not_loaded(tmp_path: Path) -> None:
+    run, stranger = Run(tmp_path / "a", 1), Run(tmp_path / "b", 2)
+    with pytest.raises(DataError, match=r"is refused: .*; nothing of it was loaded"):
+        shelves.given(run.folder.models, stranger.folder.trust, DAILY, BARS)
+
+
+def test_a_byte_that_changed_is_not_loaded(tmp_path: Path) -> None:
+    run = Run(tmp_path, 1)
+    blob = max((run.folder.models / run.digests[0]).iterdir(), key=lambda p: p.stat().st_size)
+    content = bytearray(blob.read_bytes())
+    content[len(content) // 2] ^= 1
+    blob.chmod(0o644)
+    blob.write_bytes(bytes(content))
+    with pytest.raises(DataError, match=f"model {run.digests[0][:12]} is refused"):
+        shelves.made(run.folder, run.report(), DAILY, 40)
+
+
+def test_a_model_of_other_features_is_refused(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    run.sealed(1, BARS.at(39).time_ns, schema="5" * 64)
+    with pytest.raises(ConfigError):
+        shelves.given(run.folder.models, run.folder.trust, DAILY, BARS)
+
+
+def test_an_artifact_is_opened_again_from_its_bytes(tmp_path: Path) -> None:
+    run = Run(tmp_path, 1)
+    (digest,) = run.digests
+    shelf = shelves.made(run.folder, run.report(), DAILY, 40)
+    whole = shelf.reopen(digest)
+    assert isinstance(whole, Pass)
+    assert whole.findings[0].detail.startswith("slot1 v")
+    blob = next(p for p in (run.folder.models / digest).iterdir() if p.suffix == ".safetensors")
+    blob.chmod(0o644)
+    blob.write_bytes(blob.read_bytes()[:-1])
+    assert isinstance(shelf.reopen(digest), Refuse)
+    assert isinstance(shelf.reopen("0" * 64), Refuse)
+
+
+def test_a_swapped_key_file_changes_nothing_for_a_shelf_that_is_open(tmp_path: Path) -> None:
+    run = Run(tmp_path, 1)
+    shelf = shelves.made(run.folder, run.report(), DAILY, 40)
+    run.folder.trust.write_bytes(public_bytes(new_key()))
+    assert isinstance(shelf.reopen(run.digests[0]), Pass)
+
+
+def test_the_baselines_digest_follows_its_rules(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    one = shelves.made(run.folder, run.report(), DAILY, 40).baseline
+    other = policies.load("daily", {"STAIRWAY__BASELINE__MAX_EDGE": "0.05"})
+    assert shelves.made(run.folder, run.report(), other, 40).baseline != one
+    assert BARS.at(1).time_ns - BARS.at(0).time_ns == NS_PER_DAY

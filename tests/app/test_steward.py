@@ -1,0 +1,329 @@
+"""Who has a say follows from the record: seats, weights, ramp, gates and pairs."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+import pytest
+
+from stairway.app.books import BASELINE_TWIN, CAPITAL
+from stairway.app.catalog import CODEC
+from stairway.app.recorder import Recorder
+from stairway.app.steward import QUALITY_GATE, StewardRules
+from stairway.base.verdict import Inconclusive, Pass, Refuse, refuse
+from stairway.decision.facts import WeightsInForce
+from stairway.decision.intent import Enter
+from stairway.events.ports import EventLog
+from stairway.execution.facts import TradeClosed
+from stairway.lifecycle.facts import (
+    GateGiven,
+    ModelMoved,
+    ModelRegistered,
+    OperatorMoved,
+    RampChanged,
+    TradePaired,
+)
+from stairway.lifecycle.stage import Stage
+from stairway.models.prediction import Prediction
+from stairway.supervision.facts import QualityMeasured, WeightsPublished
+from stairway.trader.facts import Decided, Marked
+
+OpenLog = Callable[..., EventLog]
+FOREST, BOOST = "lightgbm" * 8, "xgboost" * 8
+
+
+def of(source: Any, stream: str, kind: type) -> list[Any]:
+    log = getattr(source, "log", source)
+    facts = (CODEC.decode(e.payload) for e in log.read(stream))
+    return [fact for fact in facts if isinstance(fact, kind)]
+
+
+def stages(log: EventLog, digest: str) -> list[Stage]:
+    return [m.after for m in of(log, "model.moved", ModelMoved) if m.digest == digest]
+
+
+def test_models_with_their_evidence_begin_in_the_shadow(story: Any) -> None:
+    assert [r.digest for r in of(story, "model.moved", ModelRegistered)] == [FOREST, BOOST]
+    for digest in (FOREST, BOOST):
+        assert stages(story.log, digest)[0] is Stage.SHADOW
+
+
+def test_without_one_of_the_gates_a_candidate_stays_one(little: Any, new_log: OpenLog) -> None:
+    desk = little.desk(new_log())
+    admitted = [
+        f for f in little.start().admitted
+        if not (isinstance(f, GateGiven) and f.gate == "after_cost_sharpe")
+    ]  # fmt: skip
+    desk.steward.welcome(admitted, desk.recorder)
+    assert [e.stage for e in desk.steward.registry.entries.values()] == [Stage.CANDIDATE] * 2
+    assert desk.steward.living == (little.baseline,)
+
+
+def test_a_refused_gate_keeps_a_candidate_out(little: Any, new_log: OpenLog) -> None:
+    desk = little.desk(new_log())
+    for fact in little.start().admitted:
+        if isinstance(fact, GateGiven) and fact.gate == "causality":
+            leak = refuse("causality.leak", "it saw the next bar")
+            desk.steward.welcome([msgspec.structs.replace(fact, verdict=leak)], desk.recorder)
+        else:
+            desk.steward.welcome([fact], desk.recorder)
+    stages_now = {e.stage for e in desk.steward.registry.entries.values()}
+    assert stages_now == {Stage.QUARANTINED}
+    assert desk.steward.living == (little.baseline,)
+
+
+def test_the_baseline_is_asked_first_and_then_everybody_who_lives(story: Any) -> None:
+    assert story.desk.steward.living == (story.run.baseline, FOREST, BOOST)
+
+
+def test_only_champions_have_seats(story: Any, little: Any, new_log: OpenLog) -> None:
+    seats = story.desk.steward.seats
+    assert set(seats) == {FOREST}
+    assert seats[FOREST].stage == "champion"
+    assert 0.0 < seats[FOREST].weight <= 1.0
+    assert little.go(new_log(), until=65).steward.seats == {}
+
+
+def test_a_seat_of_its_own_has_the_whole_weight_and_a_stranger_has_none(story: Any) -> None:
+    seat = story.desk.steward.seat_of(BOOST)
+    assert (seat.model, seat.stage, seat.weight) == ("xgboost", "shadow", 1.0)
+    assert story.desk.steward.seat_of("nobody") is None
+    assert story.desk.steward.seat_of(None) is None
+
+
+def test_the_ramp_is_what_the_champion_has_earned_and_the_baseline_needs_none(
+    story: Any, little: Any, new_log: OpenLog
+) -> None:
+    (entry,) = story.desk.steward.registry.standing(Stage.CHAMPION)
+    assert story.desk.steward.ramp == pytest.approx(entry.share)
+    changes = [r.share for r in of(story, "model.moved", RampChanged) if r.digest == FOREST]
+    assert changes == [0.01, 0.05, 0.25]
+    assert little.go(new_log(), until=65).steward.ramp == 1.0
+
+
+def test_with_two_champions_the_ramp_is_their_weighted_mean(
+    little: Any, new_log: OpenLog
+) -> None:
+    little.order(65, "lightgbm", Stage.CHAMPION)
+    little.order(75, "xgboost", Stage.CHAMPION)
+    steward = little.go(new_log(), until=90).steward
+    champions = steward.registry.standing(Stage.CHAMPION)
+    seats = steward.seats
+    total = sum(seat.weight for seat in seats.values())
+    assert len(champions) == len(seats) == 2
+    assert math.isclose(
+        steward.ramp, sum(seats[e.digest].weight * e.share for e in champions) / total
+    )
+
+
+def test_weights_of_the_champions_are_published_and_taken_at_once(story: Any) -> None:
+    published = of(story, "model.weights", WeightsPublished)
+    assert published
+    assert all(math.isclose(sum(p.overall.values()), 1.0) for p in published if p.overall)
+    in_force = of(story, "model.weights", WeightsInForce)
+    moved = next(
+        m.time_ns
+        for m in of(story, "model.moved", ModelMoved)
+        if m.digest == FOREST and m.after is Stage.CHAMPION
+    )
+    assert in_force[0].time_ns == moved
+    assert in_force[0].overall == {"lightgbm": 1.0}
+
+
+def test_weights_are_put_on_record_only_when_they_change(story: Any) -> None:
+    in_force = of(story, "model.weights", WeightsInForce)
+    plain = [msgspec.structs.replace(w, time_ns=0) for w in in_force]
+    assert all(a != b for a, b in pairwise(plain))
+
+
+def test_what_an_operator_asked_for_is_done_and_on_record_once(story: Any) -> None:
+    wishes = of(story, "operator", OperatorMoved)
+    assert tuple(wishes) == story.run.hand
+    by_hand = [m for m in of(story, "model.moved", ModelMoved) if m.cause == "operator"]
+    assert [(m.time_ns, m.digest, m.after) for m in by_hand] == [
+        (w.time_ns, w.digest, w.after) for w in wishes
+    ]
+
+
+def test_quality_is_measured_every_so_many_bars_of_every_living_model(story: Any) -> None:
+    every = story.run.settings.steward.quality_every_bars
+    first, n = story.run.first_index, len(story.run.bars)
+    times = [story.run.bars.at(i).time_ns for i in range(first, n) if i % every == 0]
+    measured = of(story, "model.quality", QualityMeasured)
+    assert [(m.time_ns, m.digest) for m in measured] == [
+        (t, d) for t in times for d in (FOREST, BOOST)
+    ]
+    gates = [g for g in of(story, "gate.verdict", GateGiven) if g.gate == QUALITY_GATE]
+    assert [g.verdict for g in gates] == [m.verdict for m in measured]
+    assert all(isinstance(g.verdict, Inconclusive) for g in gates), "too few answers to judge"
+
+
+def test_a_models_trade_is_laid_beside_what_its_incumbent_made_meanwhile(story: Any) -> None:
+    """Computed again, from the marks on record: in the same R, scaled to the same money."""
+    trades = {t.trade_id: t for t in of(story, "trade.closed", TradeClosed)}
+    marks: dict[str, dict[int, tuple[int, ...]]] = defaultdict(dict)
+    worth: dict[tuple[str, int], int] = {}
+    for m in of(story, "book.marked", Marked):
+        marks[m.book][m.index] = m.pnl_micros
+        worth[m.book, m.index] = m.equity_micros
+    index_of = {t: i for i, t in enumerate(story.run.bars.time_ns.tolist())}
+    crowned = next(
+        m.time_ns for m in of(story, "model.moved", ModelMoved) if m.after is Stage.CHAMPION
+    )
+    pairs = of(story, "trade.paired", TradePaired)
+    for pair in pairs:
+        trade = trades[pair.trade_id]
+        assert pair.r == trade.r_multiple
+        assert (pair.digest, pair.stage) == (trade.votes[0].digest, trade.votes[0].stage)
+        assert not (pair.digest == FOREST and pair.time_ns > crowned)
+        k = story.run.bars.symbols.index(trade.symbol)
+        now, decided = index_of[pair.time_ns], index_of[trade.opened_ns] - 1
+        made = marks[BASELINE_TWIN][now][k]
+        made -= marks[BASELINE_TWIN][decided][k] if decided in marks[BASELINE_TWIN] else 0
+        scale = worth[trade.book, now] / worth[BASELINE_TWIN, now]
+        assert pair.incumbent_r == pytest.approx(made * scale / trade.risk_micros)
+    assert len(pairs) > 30
+    assert {p.stage for p in pairs} == {"shadow", "canary"}
+
+
+def test_only_books_of_a_models_own_are_paired(story: Any) -> None:
+    paired = {p.trade_id for p in of(story, "trade.paired", TradePaired)}
+    for trade in of(story, "trade.closed", TradeClosed):
+        if trade.book.partition(":")[0] not in {"shadow", "canary"}:
+            assert trade.trade_id not in paired
+
+
+def test_a_trade_is_credited_to_the_votes_of_its_entry(story: Any) -> None:
+    entered: dict[tuple[str, int, str], Enter] = {}
+    for fact in of(story, "trade.intent", Decided):
+        for wish in fact.intents:
+            if isinstance(wish, Enter):
+                entered[fact.book, fact.index, wish.symbol] = wish
+    index_of = {t: i for i, t in enumerate(story.run.bars.time_ns.tolist())}
+    for trade in of(story, "trade.closed", TradeClosed):
+        wish = entered[trade.book, index_of[trade.opened_ns] - 1, trade.symbol]
+        assert trade.votes == wish.votes
+        assert trade.side == wish.side
+
+
+def test_an_artifact_is_opened_again_before_a_champion_decides(story: Any) -> None:
+    gates = [g for g in of(story, "gate.verdict", GateGiven) if g.gate == "artifact"]
+    assert [(g.digest, type(g.verdict)) for g in gates] == [(FOREST, Pass)]
+
+
+def test_a_champion_whose_artifact_is_damaged_never_decides(
+    little: Any, new_log: OpenLog
+) -> None:
+    little.order(70, "lightgbm", Stage.CHAMPION)
+    little.reopen = lambda _: refuse("artifact.hash", "a byte changed")
+    log = new_log()
+    desk = little.go(log, until=80)
+    assert stages(log, FOREST)[-2:] == [Stage.CHAMPION, Stage.QUARANTINED]
+    assert desk.steward.seats == {}
+    (gate,) = [g for g in of(log, "gate.verdict", GateGiven) if g.gate == "artifact"]
+    assert isinstance(gate.verdict, Refuse)
+    votes = [
+        vote.digest
+        for fact in of(log, "trade.intent", Decided)
+        if fact.book == CAPITAL
+        for wish in fact.intents
+        if isinstance(wish, Enter)
+        for vote in wish.votes
+    ]
+    assert FOREST not in votes
+
+
+def test_a_canary_that_goes_and_comes_back_is_not_blamed_for_its_empty_book(
+    little: Any, new_log: OpenLog
+) -> None:
+    little.order(65, "lightgbm", Stage.CANARY)
+    little.order(80, "lightgbm", Stage.SHADOW)
+    little.order(92, "lightgbm", Stage.CANARY)
+    log = new_log()
+    desk = little.go(log, until=97)
+    assert stages(log, FOREST)[1:] == [Stage.CANARY, Stage.SHADOW, Stage.CANARY]
+    vitals = desk.steward.vitals[FOREST]
+    assert vitals.since_ns == little.bars.at(92).time_ns
+    assert vitals.answers == 2 * (97 - 92)
+    assert vitals.errors == 0
+
+
+def test_a_stay_as_canary_is_counted_from_its_beginning(story: Any) -> None:
+    vitals = story.desk.steward.vitals[BOOST]
+    assert vitals.since_ns == story.run.bars.at(80).time_ns
+    assert vitals.answers == 2 * (105 - 80)
+
+
+def test_answers_are_remembered_by_model_for_the_quality_gate(story: Any) -> None:
+    count = sum(a.digest == BOOST for a in of(story, "model.answer", Prediction))
+    *_, last = (m for m in of(story, "model.quality", QualityMeasured) if m.digest == BOOST)
+    assert 0 < last.measured.events <= count
+
+
+@pytest.mark.parametrize("bars", [0, -1])
+def test_quality_must_be_measured_at_some_spacing(bars: int) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        StewardRules(quality_every_bars=bars)
+
+
+def test_welcoming_nobody_says_nothing(little: Any, new_log: OpenLog) -> None:
+    log = new_log()
+    desk = little.desk(log)
+    desk.steward.welcome((), desk.recorder)
+    desk.recorder.flush()
+    assert log.streams() == ()
+    assert isinstance(desk.recorder, Recorder)
+    assert desk.steward.living == (little.baseline,)
+
+
+def test_a_stranger_that_is_moved_by_hand_moves_nobody(little: Any, new_log: OpenLog) -> None:
+    little.order(65, "nobody", Stage.CHAMPION)
+    log = new_log()
+    desk = little.go(log, until=70)
+    assert [w.digest for w in of(log, "operator", OperatorMoved)] == ["nobody" * 8]
+    assert desk.steward.seats == {}
+    assert {e.stage for e in desk.steward.registry.entries.values()} == {Stage.SHADOW}
+
+
+def test_an_illegal_order_is_refused_on_record(little: Any, new_log: OpenLog) -> None:
+    little.order(65, "lightgbm", Stage.QUARANTINED)
+    little.order(68, "lightgbm", Stage.CHAMPION)
+    log = new_log()
+    little.go(log, until=72)
+    assert stages(log, FOREST) == [Stage.SHADOW, Stage.QUARANTINED]
+    refused = [g for g in of(log, "gate.verdict", GateGiven) if g.gate == "operator"]
+    assert [type(g.verdict) for g in refused] == [Refuse]
+
+
+def test_a_model_that_is_quarantined_is_not_asked_any_more(
+    little: Any, new_log: OpenLog
+) -> None:
+    little.order(65, "lightgbm", Stage.QUARANTINED)
+    log = new_log()
+    desk = little.go(log, until=72)
+    assert desk.steward.living == (little.baseline, BOOST)
+    last = max(a.as_of_ns for a in of(log, "model.answer", Prediction) if a.digest == FOREST)
+    assert last < little.bars.at(65).time_ns
+
+
+def test_a_champion_taken_down_leaves_the_capital_to_the_baseline(
+    little: Any, new_log: OpenLog
+) -> None:
+    little.order(65, "lightgbm", Stage.CHAMPION)
+    little.order(80, "lightgbm", Stage.SHADOW)
+    log = new_log()
+    desk = little.go(log, until=95)
+    assert (desk.steward.seats, desk.steward.ramp) == ({}, 1.0)
+    later = [
+        wish.route.value
+        for fact in of(log, "trade.intent", Decided)
+        if fact.book == CAPITAL and fact.index >= 80
+        for wish in fact.intents
+        if isinstance(wish, Enter)
+    ]
+    assert set(later) == {"baseline"}

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from stairway.dashboard.figures.plain import Figure
+from stairway.dashboard.figures.reliability import Diagram, diagrams
+
+
+@pytest.fixture
+def shown(training: Any) -> tuple[Diagram, ...]:
+    (one,) = diagrams(training())
+    return one.diagrams
+
+
+def test_plotly_understands_it(
+    shown: tuple[Diagram, ...], judge: Callable[[Figure], Any]
+) -> None:
+    for diagram in shown:
+        assert len(judge(diagram.figure).data) == 3
+
+
+def test_only_candidates_that_were_trained_have_diagrams(training: Any) -> None:
+    assert [one.model for one in diagrams(training())] == ["lightgbm"]
+
+
+def test_the_whole_comes_first_and_an_empty_regime_is_left_out(
+    shown: tuple[Diagram, ...],
+) -> None:
+    assert [diagram.regime for diagram in shown] == ["all regimes", "trend"]
+
+
+def test_an_error_is_told_beside_what_chance_would_make(shown: tuple[Diagram, ...]) -> None:
+    whole, trend = shown
+
+    assert whole.error == "error 0.020, chance up to 0.080"
+    assert (whole.said, whole.word) == ("within chance", "pass")
+    assert (trend.said, trend.word) == ("beyond chance", "refuse")
+
+
+def test_forecasts_are_counted(shown: tuple[Diagram, ...]) -> None:
+    assert [diagram.n for diagram in shown] == ["800 forecasts", "300 forecasts"]
+
+
+def test_points_lie_inside_their_band(shown: tuple[Diagram, ...]) -> None:
+    band, _, points = shown[0].figure["data"]
+    n = len(points["x"])
+    high, low = band["y"][:n], band["y"][n:][::-1]
+
+    assert band["x"][:n] == points["x"]
+    assert all(a <= y <= b for a, y, b in zip(low, points["y"], high, strict=True))
+
+
+def test_a_perfect_forecaster_lies_on_the_dotted_line(shown: tuple[Diagram, ...]) -> None:
+    _, line, points = shown[0].figure["data"]
+
+    assert line["x"] == line["y"] == [0, 1]
+    assert points["x"] == points["y"]
+
+
+def test_both_axes_are_probabilities_of_the_same_scale(shown: tuple[Diagram, ...]) -> None:
+    layout = shown[0].figure["layout"]
+
+    assert layout["xaxis"]["range"] == layout["yaxis"]["range"] == [0, 1]
+    assert layout["yaxis"]["scaleanchor"] == "x"

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stairway.base.verdict import Finding, inconclusive, passed, refuse
+from stairway.dashboard import words
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        (0.0, "0"),
+        (1.0, "1"),
+        (-3.0, "-3"),
+        (0.52, "0.52"),
+        (0.7566666, "0.757"),
+        (999.4, "999"),
+        (1408.22, "1,408"),
+        (-0.0312, "-0.0312"),
+        (1e-9, "1e-9"),
+        (2.5e-7, "2.5e-7"),
+        (math.inf, "infinite"),
+        (math.nan, "not a number"),
+    ],
+)
+def test_a_figure_is_short_whatever_its_size(value: float | None, text: str) -> None:
+    assert words.figure(value) == text
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e12, max_value=1e12))
+def test_a_figure_says_what_it_stands_for_to_three_digits(value: float) -> None:
+    said = float(words.figure(value).replace(",", ""))
+
+    assert said == pytest.approx(value, rel=0.06 if abs(value) < 1e-4 else 0.006)
+
+
+def test_counts_have_their_thousands_parted_and_agree_with_their_noun() -> None:
+    assert words.count(12_078) == "12,078"
+    assert words.counted(1, "bar") == "1 bar"
+    assert words.counted(0, "bar") == "0 bars"
+    assert words.counted(1_181, "trade") == "1,181 trades"
+
+
+def test_a_loss_is_written_with_a_true_minus_as_wide_as_a_plus() -> None:
+    assert words.percent(-0.0228) == f"{words.MINUS}2.3 %"
+    assert words.percent(0.599) == "+59.9 %"
+    assert words.r_multiple(-0.08) == f"{words.MINUS}0.08 R"
+
+
+def test_a_share_has_no_sign() -> None:
+    assert words.percent(0.25, 0, signed=False) == "25 %"
+
+
+def test_what_is_no_number_is_not_shown_as_one() -> None:
+    assert words.percent(math.nan) == "not a number"
+    assert words.r_multiple(None) == ""
+
+
+def test_a_digest_is_cut_to_eight_characters() -> None:
+    assert words.short("0123456789abcdef") == "01234567"
+
+
+def test_books_are_called_by_who_trades_in_them() -> None:
+    names = {"d" * 64: "lightgbm"}
+
+    assert words.book_label("capital", names) == "real money"
+    assert words.book_label("twin:baseline", names) == "the static rule's twin"
+    assert words.book_label(f"canary:{'d' * 64}", names) == "lightgbm dddddddd, canary"
+    assert words.book_label(f"shadow:{'f' * 64}", names) == "model ffffffff, shadow"
+    assert words.book_label("something else", names) == "something else"
+
+
+def test_every_cause_of_a_move_has_words_and_an_unknown_one_speaks_for_itself() -> None:
+    for code in (
+        "promotion.shadow",
+        "rollback.drift",
+        "gate.refused",
+        "operator",
+        "superseded",
+    ):
+        assert words.cause(code) != code
+    assert words.cause("rollback.of_tomorrow") == "rollback.of_tomorrow"
+
+
+def test_daily_bars_have_dates_and_minutes_have_minutes() -> None:
+    at = 1_437_163_200_000_000_000
+
+    assert words.instant(at, 86_400) == "2015-07-17"
+    assert words.instant(at, 60) == "2015-07-17 20:00"
+
+
+def test_a_long_list_is_cut_and_counted() -> None:
+    assert words.listed(["a", "b"]) == "a and b"
+    assert words.listed(["a", "b", "c", "d"]) == "a, b, c and 1 more"
+
+
+def test_a_sentence_begins_large_but_a_name_stays_as_it_is() -> None:
+    assert words.capital("one value in 156") == "One value in 156"
+    assert words.capital("lightgbm fell", {"lightgbm"}) == "lightgbm fell"
+    assert words.capital("e_detector rang") == "e_detector rang"
+    assert words.capital("") == ""
+
+
+def test_a_finding_gives_value_bound_and_sample() -> None:
+    assert words.sentence(Finding("c", "BUY in 210", 0.7, 0.65, 1_200)) == (
+        "BUY in 210 (0.7 against 0.65, n 1,200)"
+    )
+
+
+def test_a_finding_without_a_value_shows_no_bound() -> None:
+    assert words.sentence(Finding("c", "nothing measured", None, 3.0)) == "nothing measured"
+    assert words.sentence(Finding("c", "only counted", None, None, 3)) == "only counted (n 3)"
+
+
+def test_each_verdict_has_one_word() -> None:
+    assert words.word(passed("c", "d")) == "pass"
+    assert words.word(refuse("c", "d")) == "refuse"
+    assert words.word(inconclusive("c", "d")) == "inconclusive"
+
+
+def test_a_whole_digest_in_a_sentence_becomes_a_name() -> None:
+    digest = "ab" * 32
+
+    said = words.with_names(f"beaten by {digest}", {digest: "lightgbm"})
+
+    assert said == "beaten by lightgbm abababab"
+    assert words.with_names("beaten by ab", {"ab": "no digest"}) == "beaten by ab"
