@@ -68,3 +68,8 @@ def test_every_make_target_in_the_readme_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     said = set(re.findall(r"`?make ([a-z-]+)", (ROOT / "README.md").read_text("utf-8")))
     assert said <= targets
+
+
+def test_the_readme_shows_real_output_and_measured_figures() -> None:
+    command = [sys.executable, str(ROOT / "scripts/readme.py"), "--check"]
+    assert subprocess.run(command, check=False).returncode == 0, "run scripts/readme.py"

@@ -220,7 +220,7 @@ def _guilt(offences: tuple[Offence, ...], probes: int) -> Verdict | None:
         Finding(
             "causality.looks_ahead",
             f"column {o.column} at row {o.row} moved when the bars from {o.cut} on were "
-            f"{o.perturbation}: it looks at least {o.ahead_bars} bars ahead; use bars at or "
+            f"{o.perturbation}: it looks at least {o.ahead_bars} {_bars(o.ahead_bars)} ahead; use bars at or "
             "before each row only",
             float(o.ahead_bars),
             0.0,
@@ -297,3 +297,7 @@ def _streamed(stream: Stream, bars: PairBars, names: tuple[str, ...]) -> FloatAr
         detail = f"{answered} answers for {len(bars)} bars; give one for each"
         return Finding("causality.length", detail, float(answered), float(len(bars)))
     return told
+
+
+def _bars(count: int) -> str:
+    return "bar" if count == 1 else "bars"

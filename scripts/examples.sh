@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Run the README's commands for real and keep what they print in docs/examples, then put
+# that and the figures of benchmarks/results into the README.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+export COLUMNS=80
+mkdir -p "$root/docs/examples"
+"$root/.venv/bin/stairway" run >"$root/docs/examples/run.txt"
+"$root/.venv/bin/stairway" run --drill >"$root/docs/examples/drill.txt"
+{
+  echo '$ stairway replay runs/sample-2'
+  "$root/.venv/bin/stairway" replay runs/sample-2
+} >"$root/docs/examples/replay.txt"
+"$root/.venv/bin/python" "$root/scripts/readme.py"
