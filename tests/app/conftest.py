@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from stairway.adapters.logs.sqlite import Config, open_log
@@ -51,7 +52,6 @@ QUICK = {
     "STAIRWAY__REGIME__HISTORY_BARS": "20",
     "STAIRWAY__REGIME__MIN_SAMPLES": "20",
     "STAIRWAY__LABELS__HORIZON_BARS": "3",
-    "STAIRWAY__LIMITS__DUPLICATE_WINDOW_S": "0.0",
 }
 
 
@@ -155,7 +155,9 @@ def admitted(now_ns: UtcNs, model: str) -> Sequence[ModelRegistered | GateGiven]
 @pytest.fixture(scope="session")
 def quick() -> Settings:
     """The daily policy with short windows."""
-    return policies.load("daily", QUICK)
+    quick = policies.load("daily", QUICK)
+    often = msgspec.structs.replace(quick.limits, duplicate_window_s=0.0)
+    return msgspec.structs.replace(quick, limits=often)
 
 
 def new_little(quick: Settings) -> LittleRun:

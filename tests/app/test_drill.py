@@ -38,7 +38,7 @@ def test_the_edge_is_planted_and_the_feed_hangs() -> None:
     bars = random_walk(1_000, seed=1)
     plan, spoilt = drill.unfortunate(SETTINGS, bars, seed=7)
     assert len(spoilt) == len(bars)
-    held = spoilt.close[plan.freeze_index : plan.freeze_index + plan.freeze_bars + 1]
+    held = spoilt.close[plan.freeze_index : plan.freeze_index + plan.freeze_bars]
     assert (held == held[0]).all()
     assert not np.array_equal(spoilt.volume, bars.volume)
     assert (spoilt.time_ns == bars.time_ns).all()

@@ -90,8 +90,14 @@ def test_the_options_may_stand_without_a_section(walk_source: Path, tmp_path: Pa
     assert read_source(str(bare))[1] == read_source(str(walk_source))[1]
 
 
-@pytest.mark.parametrize("source", ["csv", "parquet", "yahoo", "../sample", ""])
-def test_only_the_sample_goes_without_a_file(source: str) -> None:
+@pytest.mark.parametrize("source", ["csv", "parquet"])
+def test_a_source_that_needs_options_says_which(source: str) -> None:
+    with pytest.raises(ConfigError, match=r"missing required field.*see examples/"):
+        read_source(source)
+
+
+@pytest.mark.parametrize("source", ["yahoo", "../sample", ""])
+def test_an_unknown_source_is_refused_by_name(source: str) -> None:
     with pytest.raises(ConfigError, match="say `sample`, or the path of a TOML file"):
         read_source(source)
 

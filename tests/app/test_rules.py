@@ -35,7 +35,7 @@ def test_a_small_order_is_expected_to_cost_spread_fee_and_some_impact(
     settings: Settings,
 ) -> None:
     costs, told = settings.costs, rules.trader_rules(settings, INSTRUMENTS).round_trip_bps
-    assert told == round_trip_bps(costs, participation=0.0001)
+    assert told == round_trip_bps(costs, settings.run.expected_participation_frac)
     assert told > 2 * (costs.fee_bps + costs.half_spread_bps)
 
 

@@ -59,8 +59,11 @@ def test_the_data_report_is_said_in_words(walk_source: Path, tmp_path: Path) -> 
     notes = Notes()
     with quickly():
         prepare(request(walk_source, tmp_path / "run"), notes)
-    assert notes.lines[0] == "1100 bars of both instruments, 2015-01-05 to 2019-03-22"
-    assert notes.lines[1:] == [f"  {s}: 1100 rows, left out: none" for s in ("ALPHA", "BETA")]
+    set_outside = [line for line in notes.lines if line.startswith("from the environment: ")]
+    told = notes.lines[len(set_outside) :]
+    assert "from the environment: STAIRWAY__BOOSTING__ROUNDS=10" in set_outside
+    assert told[0] == "1100 bars of both instruments, 2015-01-05 to 2019-03-22"
+    assert told[1:] == [f"  {s}: 1100 rows, left out: none" for s in ("ALPHA", "BETA")]
 
 
 def test_rows_that_were_left_out_are_counted_by_reason(finished_run: Path) -> None:

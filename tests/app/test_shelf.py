@@ -12,10 +12,10 @@ from stairway.adapters.artifacts.directory import new_key, public_bytes, seal
 from stairway.app import settings as policies
 from stairway.app import shelf as shelves
 from stairway.app.folder import RunFolder
+from stairway.app.terms import terms_hash
 from stairway.base.errors import ConfigError, DataError
 from stairway.base.units import NS_PER_DAY, UtcNs
 from stairway.base.verdict import Pass, Refuse, refuse
-from stairway.features.spec import schema_hash
 from stairway.lifecycle.facts import GateGiven, ModelRegistered
 from stairway.models.sealed import GateEvidence
 from stairway.testing.bars import random_walk
@@ -23,8 +23,8 @@ from stairway.testing.models import toy_bundle, toy_passport
 from stairway.training.report import CandidateReport, TrainingReport
 
 DAILY = policies.load("daily")
-SCHEMA = schema_hash(DAILY.features)
 BARS = random_walk(60, seed=1)
+SCHEMA = terms_hash(DAILY.features, DAILY.labels, BARS.instruments, planted=False)
 NOW = UtcNs(5)
 
 
@@ -183,3 +183,17 @@ def test_the_baselines_digest_follows_its_rules(tmp_path: Path) -> None:
     other = policies.load("daily", {"STAIRWAY__BASELINE__MAX_EDGE": "0.05"})
     assert shelves.made(run.folder, run.report(), other, 40).baseline != one
     assert BARS.at(1).time_ns - BARS.at(0).time_ns == NS_PER_DAY
+
+
+def test_models_of_a_drill_or_of_other_instruments_are_refused(tmp_path: Path) -> None:
+    """Their evidence speaks of other bars, whatever their features are called."""
+    first, second = BARS.instruments
+    taught = [
+        terms_hash(DAILY.features, DAILY.labels, BARS.instruments, planted=True),
+        terms_hash(DAILY.features, DAILY.labels, (second, first), planted=False),
+    ]
+    for number, schema in enumerate(taught):
+        run = Run(tmp_path / str(number))
+        run.sealed(1, UtcNs(BARS.at(39).time_ns), schema)
+        with pytest.raises(ConfigError, match="the bars of a drill"):
+            shelves.given(run.folder.models, run.folder.trust, DAILY, BARS)

@@ -67,14 +67,17 @@ def test_a_process_whose_pipe_ends_is_gone_at_once() -> None:
         "print('up', flush=True)\n"
         "while True: sum(range(1000))"
     )
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdin is not None
-    assert process.stdout.readline() == "up\n"
-    process.stdin.write("said something\n")
-    process.stdin.flush()
-    assert process.poll() is None, "only the end of the pipe ends it"
-    process.communicate()
-    assert process.returncode == ward.ORPHANED
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout.readline() == "up\n"
+        process.stdin.write("said something\n")
+        process.stdin.flush()
+        assert process.poll() is None, "only the end of the pipe ends it"
+        process.stdin.close()
+        try:
+            assert process.wait(timeout=30.0) == ward.ORPHANED
+        finally:
+            process.kill()

@@ -29,17 +29,23 @@ def test_as_data_it_says_the_same(finished_run: Path, stairway: Callable[..., An
     assert answer["run_hash"] in stairway("replay", finished_run).out
 
 
-@pytest.mark.parametrize("name", ["durable.db", "telemetry.db"])
-@pytest.mark.parametrize("at", [0.2, 0.7])
-def test_one_flipped_byte_of_the_record_is_one_sentence(
-    name: str, at: float, finished_run: Path, refused: Callable[..., str], tmp_path: Path
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("durable.db", b"run.started"),
+        ("durable.db", b"trade.intent"),
+        ("telemetry.db", b"market.bar"),
+        ("telemetry.db", b"book.marked"),
+    ],
+)
+def test_a_changed_byte_of_the_record_is_one_sentence(
+    name: str, words: bytes, finished_run: Path, refused: Callable[..., str], tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
     shutil.copytree(finished_run, run)
     path = run / "log" / name
-    content = bytearray(path.read_bytes())
-    content[int(at * len(content))] ^= 0x04
-    path.write_bytes(bytes(content))
+    # Everywhere: a database keeps old copies in places that nobody reads any more.
+    path.write_bytes(path.read_bytes().replace(words, words[:-1] + b"?"))
     assert name.removesuffix(".db") in refused("replay", run)
 
 

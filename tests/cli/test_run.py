@@ -242,6 +242,11 @@ def flipped(path: Path, at: float = 0.5) -> None:
     path.write_bytes(bytes(content))
 
 
+def rewritten(path: Path, words: bytes) -> None:
+    """Change a byte of these words, in every copy that a database keeps of them."""
+    path.write_bytes(path.read_bytes().replace(words, words[:-1] + b"?"))
+
+
 def headless(run: Path) -> None:
     """Spoil the header of the record of a run that did not come to its end."""
     (run / "perf.json").unlink()
@@ -263,9 +268,9 @@ def headless(run: Path) -> None:
         (lambda run: flipped(run / "trust.pub"), "another key"),
         (lambda run: (run / "trust.pub").unlink(), "trust.pub"),
         (lambda run: flipped(next((run / "models").glob("*/manifest.json"))), "changed"),
-        (lambda run: flipped(run / "log" / "durable.db"), "durable"),
+        (lambda run: rewritten(run / "log" / "durable.db", b"run.started"), "durable"),
         (headless, "durable"),
-        (lambda run: flipped(run / "log" / "telemetry.db"), "telemetry"),
+        (lambda run: rewritten(run / "log" / "telemetry.db", b"market.bar"), "telemetry"),
         (lambda run: (run / "log" / "durable.db").unlink(), "durable"),
         (lambda run: (run / "log" / "durable.mark").write_bytes(b""), "durable.mark"),
     ],

@@ -11,7 +11,7 @@ from stairway.dashboard.stairs import Step
 @pytest.fixture
 def result() -> Result:
     step = Step("m", "v", "d", "shadow", "pass", ("why",), "2015-07-17", "shadow", 0.0, 3, 0.1)
-    account = Account("capital", "real money", 20, 79, 0.1, -0.2, 3)
+    account = Account("capital", "capital (paper)", 20, 79, 0.1, -0.2, 3)
     return Result(
         run="runs/x",
         run_hash="h",

@@ -125,7 +125,7 @@ def test_figures_stand_in_columns(story: RunView) -> None:
 
     ends = {line.index("%") for line in rows}
     assert len(ends) == 1
-    assert rows[0].startswith("real money")
+    assert rows[0].startswith("capital (paper)")
 
 
 def test_whole_digests_appear_nowhere_but_in_the_hash(story: RunView, digests: Any) -> None:

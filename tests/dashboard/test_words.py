@@ -68,7 +68,7 @@ def test_a_digest_is_cut_to_eight_characters() -> None:
 def test_books_are_called_by_who_trades_in_them() -> None:
     names = {"d" * 64: "lightgbm"}
 
-    assert words.book_label("capital", names) == "real money"
+    assert words.book_label("capital", names) == "capital (paper)"
     assert words.book_label("twin:baseline", names) == "the static rule's twin"
     assert words.book_label(f"canary:{'d' * 64}", names) == "lightgbm dddddddd, canary"
     assert words.book_label(f"shadow:{'f' * 64}", names) == "model ffffffff, shadow"

@@ -215,3 +215,13 @@ def test_what_comes_later_changes_no_bar_that_was_there(cut: int) -> None:
     part, _ = align(RawPair(taken(raw.first, rows), taken(raw.second, rows)), REFUSE, MINUTES)
     whole, _ = align(raw, REFUSE, MINUTES)
     assert part.fingerprint == whole.part(0, cut).fingerprint
+
+
+def test_opens_that_only_repeat_the_close_before_are_counted() -> None:
+    """The sample's S&P 500 does it for years; whoever fills there is flattered."""
+    from stairway.adapters.sources import sample  # noqa: PLC0415 - one test needs it
+
+    _, report = align(sample.read(sample.Config()), REFUSE, DAILY)
+    sp500, nasdaq = report.tables
+    assert sp500.carried_opens > report.bars // 4
+    assert nasdaq.carried_opens < report.bars // 20

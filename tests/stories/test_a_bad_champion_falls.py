@@ -22,7 +22,9 @@ from stairway.app.run import run
 from stairway.app.settings import load
 from stairway.base.verdict import Pass
 from stairway.dashboard.views import RunView, view
-from stairway.features.spec import FEATURE_NAMES, schema_hash
+from stairway.app.environment import overrides
+from stairway.app.terms import terms_hash
+from stairway.features.spec import FEATURE_NAMES
 from stairway.lifecycle.facts import OperatorMoved
 from stairway.lifecycle.probation import Status
 from stairway.lifecycle.stage import Stage
@@ -72,9 +74,11 @@ def one_question(model: str, sign: float, boldness: float, last_data_ns: int) ->
     )
     rng = np.random.Generator(np.random.PCG64(1))
     rows = rng.standard_normal((MIN_ROWS, len(FEATURE_NAMES)))
-    passport = msgspec.structs.replace(
-        toy_passport(model, schema_hash(load("daily").features)), last_data_ns=last_data_ns
-    )
+    with quickly():
+        settings = load("daily", overrides())
+    pair = random_walk(2, seed=11).instruments
+    terms = terms_hash(settings.features, settings.labels, pair, planted=False)
+    passport = msgspec.structs.replace(toy_passport(model, terms), last_data_ns=last_data_ns)
     calibration = Calibration(dict.fromkeys(REGIMES, table))
     return Bundle(passport, forest, calibration, parity_of(rows, forest.margins, rng))
 

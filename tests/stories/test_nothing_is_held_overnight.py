@@ -15,7 +15,9 @@ from stairway.app.request import Request
 from stairway.app.run import run
 from stairway.app.settings import load
 from stairway.dashboard.views import RunView, view
-from stairway.features.spec import schema_hash
+from stairway.app.environment import overrides
+from stairway.app.terms import terms_hash
+from stairway.market.instrument import Instrument
 from stairway.testing.models import toy_bundle, toy_passport
 from stairway.testing.runs import quickly
 
@@ -32,7 +34,10 @@ needs_bars = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"no minutes in {FOL
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run on the first sessions, with models that are not good enough to act."""
     home, key = tmp_path_factory.mktemp("minutes"), new_key()
-    schema = schema_hash(load("intraday").features)
+    with quickly():
+        settings = load("intraday", overrides())
+    pair = tuple(Instrument(symbol=s, tick_usd=0.01, lot_units=1.0) for s in ("NVDA", "MSFT"))
+    schema = terms_hash(settings.features, settings.labels, pair, planted=False)
     seal(home / "models", toy_bundle(1, toy_passport("lightgbm", schema)), key)
     (home / "trust.pub").write_bytes(public_bytes(key))
     source = EXAMPLE.read_text("utf-8")

@@ -145,7 +145,7 @@ def test_a_new_session_starts_a_new_day_and_the_same_one_does_not() -> None:
     assert book.session == 1
 
 
-def test_message_counts_begin_anew_at_each_mark_and_ratios_at_each_session() -> None:
+def test_message_counts_begin_anew_with_each_bar_and_ratios_with_each_session() -> None:
     book = counted(open_book("capital", START, 0), 3, parents=1)
     assert (book.account.messages, book.account.parents, book.account.children) == (3, 1, 3)
     book, _ = mark(book, close_at(1.0, 1.0, session=0), PAIR)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from stairway.adapters.logs.sqlite import open_log, verify
+from stairway.app import plugins
 from stairway.app.books import Books, Money
 from stairway.app.catalog import CODEC
 from stairway.app.collapse import Collapse
@@ -23,14 +24,13 @@ from stairway.app.rules import bylaws, equity_micros, trader_rules, watch_rules
 from stairway.app.settings import Settings, decode
 from stairway.app.shelf import Shelf
 from stairway.app.steward import Steward
-from stairway.app.world import LiveWorld, World
+from stairway.app.world import Account, LiveWorld, World
 from stairway.base.errors import ConfigError, DamagedLogError
 from stairway.base.verdict import Refuse
 from stairway.events.ports import EventLog
 from stairway.lifecycle import state as climb_state
 from stairway.lifecycle.facts import OperatorMoved
 from stairway.market.bars import PairBar, PairBars
-from stairway.simulation.venue import Venue
 from stairway.supervision import supervisor
 from stairway.trader import observe
 
@@ -179,9 +179,16 @@ def furnish(start: RunStarted, world: World, recorder: Recorder, hand: Hand) -> 
 
 def live_world(settings: Settings, bars: PairBars, shelf: Shelf, ask: Ask) -> LiveWorld:
     """Models that are loaded and paper accounts, with a drill's misfortunes among them."""
+    broker = plugins.load("brokers", settings.broker.kind)
+    account = broker.Config(
+        instruments=bars.instruments,
+        costs=settings.costs,
+        paper=settings.paper,
+        seed=ask.seed,
+    )
 
-    def open_account() -> Venue:
-        return Venue(bars.instruments, settings.costs, settings.paper, ask.seed)
+    def open_account() -> Account:
+        return broker.connect(account)
 
     margin = settings.ensemble.action_margin
     stand_in = Collapse(ask.plan)

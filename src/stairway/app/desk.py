@@ -38,7 +38,7 @@ from stairway.execution.state import Tick
 from stairway.market.bars import PairBar
 from stairway.models.prediction import Answer
 from stairway.trader.act import TraderRules, act
-from stairway.trader.book import Book, mark
+from stairway.trader.book import Book, begun, mark
 from stairway.trader.observe import Seen, Watch, observe
 from stairway.trader.settle import elapse, settle
 
@@ -90,6 +90,8 @@ class Desk:
 
     def _trade(self, bar: PairBar) -> list[TradeClosed]:
         """Let the venue trade the bar and every book settle what it hears."""
+        for name, book in self.books.items():
+            self.books[name] = begun(book)
         trades: list[TradeClosed] = []
         for batch in self.world.heard(bar):
             sent: list[tuple[str, Command]] = []

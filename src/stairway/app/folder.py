@@ -10,6 +10,8 @@
       training.json   what the trainer found out; written last by the trainer
       oof/            out-of-fold predictions, for the report
       log/            the record: durable.db, telemetry.db, marks
+      job.json        what the trainer was told
+      undisturbed/    of a drill: the same run, not killed, to compare with
       result.json     what came of it; written last
       perf.json       latencies of this run on this machine
       report.html     the same as a picture
@@ -249,6 +251,21 @@ def read_bars(folder: RunFolder, ask: Ask) -> PairBars:
     """
     try:
         first, second = (msgspec.convert(i, Instrument) for i in ask.instruments)
+    except (msgspec.ValidationError, ConfigError, ValueError) as error:
+        msg = f"{folder.ask} cannot be read ({error}); restore it or start a new run"
+        raise DataError(msg) from error
+    return load_bars(folder, (first, second))
+
+
+def load_bars(folder: RunFolder, pair: tuple[Instrument, Instrument]) -> PairBars:
+    """Read the bars of these instruments, every checksum looked at.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or damaged.
+    """
+    try:
         # Read whole first: numpy leaves the file open where it finds the content damaged,
         # and looks at no checksum where a header asks for less than there is.
         content = folder.bars.read_bytes()
@@ -257,7 +274,7 @@ def read_bars(folder: RunFolder, ask: Ask) -> PairBars:
         if damaged is not None:
             raise zipfile.BadZipFile(damaged)
         with np.load(io.BytesIO(content), allow_pickle=False) as columns:
-            return PairBars((first, second), **{name: columns[name] for name in columns})
+            return PairBars(pair, **{name: columns[name] for name in columns})
     except _UNREADABLE as error:
         msg = f"{folder.bars} cannot be read ({error}); start a new run with another --out"
         raise DataError(msg) from error

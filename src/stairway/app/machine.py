@@ -36,7 +36,7 @@ def describe() -> Machine:
         governor=_first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
         python=platform.python_version(),
-        kernel=platform.release(),
+        kernel=platform.release().partition("-")[0],
         libraries={name: version(name) for name in _LIBRARIES},
         commit=_commit(),
     )

@@ -119,7 +119,7 @@ def read_source(source: str) -> tuple[RawPair, dict[str, Any]]:
 
 def _options(source: str) -> tuple[str, dict[str, Any]]:
     if not source.endswith(".toml"):
-        if source not in plugins.names("sources") or source != "sample":
+        if source not in plugins.names("sources"):
             msg = (
                 f"no source named {source!r}: say `sample`, or the path of a TOML file with "
                 f"kind = one of {', '.join(plugins.names('sources'))} (see examples/)"

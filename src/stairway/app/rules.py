@@ -13,9 +13,6 @@ from stairway.risk.sizing import RiskRules
 from stairway.trader.act import TraderRules
 from stairway.trader.observe import WatchRules
 
-_SMALL_PARTICIPATION = 0.0001
-"""Share of a bar's volume that the Kelly cap expects an order to be."""
-
 
 def trader_rules(settings: Settings, pair: tuple[Instrument, Instrument]) -> TraderRules:
     """Rules by which a bar is traded; the exits lie where the labels had them."""
@@ -26,7 +23,7 @@ def trader_rules(settings: Settings, pair: tuple[Instrument, Instrument]) -> Tra
         barrier=Barrier(labels.stop_vol, labels.target_vol, labels.horizon_bars),
         session=settings.session,
         execution=settings.execution,
-        round_trip_bps=round_trip_bps(settings.costs, participation=_SMALL_PARTICIPATION),
+        round_trip_bps=round_trip_bps(settings.costs, settings.run.expected_participation_frac),
     )
 
 

@@ -36,6 +36,9 @@ from stairway.market.facts import DataReport
 Misfortune: TypeAlias = Callable[[policies.Settings, PairBars, int], tuple[Plan, PairBars]]
 """Plants what a drill plants: settings, bars and seed in, its plan and its bars out."""
 
+_CARRIED_SHARE = 20
+"""One open in so many may equal the close before it by chance; more are said aloud."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -83,6 +86,8 @@ def prepare(
         bars = folders.read_bars(folder, ask)
         return Prepared(folder, ask, policies.decode(ask.policy, ask.policy_name), bars)
     settings = policies.load(request.policy, overrides())
+    for name, text in sorted(overrides().items()):
+        progress.note(f"from the environment: {name}={text}")
     raw, options = read_source(request.source)
     progress.begin("reading bars", 1)
     bars, report = align(raw, settings.bars, settings.session)
@@ -153,4 +158,9 @@ def describe(report: DataReport) -> tuple[str, ...]:
     for table in report.tables:
         dropped = ", ".join(f"{n} {why}" for why, n in table.dropped.items() if n) or "none"
         lines.append(f"  {table.symbol}: {table.rows} rows, left out: {dropped}")
+        if table.carried_opens * _CARRIED_SHARE > report.bars:
+            lines.append(
+                f"  {table.symbol}: {table.carried_opens} opens only repeat the close before; "
+                "fills there flatter"
+            )
     return tuple(lines)

@@ -24,6 +24,7 @@ from stairway.app.vitals import VitalRules
 from stairway.base.config import Config
 from stairway.base.errors import ConfigError
 from stairway.base.hashing import content_hash
+from stairway.base.verdict import Refuse
 from stairway.decision.cadence import CadenceRules
 from stairway.decision.ensemble import EnsembleRules
 from stairway.decision.weights import WeightChecks
@@ -44,7 +45,7 @@ from stairway.market.calendar import SessionRules
 from stairway.market.quality import BarRules
 from stairway.models.baseline import BaselineRules
 from stairway.models.calibration_fit import CalibrationRules
-from stairway.risk.limits import RiskLimits
+from stairway.risk.limits import RiskLimits, tightened
 from stairway.risk.sizing import SizingRules
 from stairway.simulation.misfortune import EdgeRules
 from stairway.simulation.venue import PaperRules
@@ -62,14 +63,22 @@ class AccountRules(Config, frozen=True, kw_only=True):
     equity_usd: Annotated[float, Meta(gt=0.0, le=1e9)]
 
 
+class BrokerRules(Config, frozen=True, kw_only=True):
+    """Who fills the orders: ``kind`` is a file in ``adapters/brokers``."""
+
+    kind: str
+
+
 class RunRules(Config, frozen=True, kw_only=True):
     """How the bars of a run are divided.
 
     ``train_frac`` is the share of the bars that training sees; the models climb on the
-    rest.
+    rest. ``expected_participation_frac`` is the share of a bar's volume that an order is
+    expected to be, when costs are set against an edge before its size is known.
     """
 
     train_frac: Annotated[float, Meta(gt=0.0, lt=1.0)]
+    expected_participation_frac: Annotated[float, Meta(gt=0.0, le=1.0)]
 
 
 class DrillRules(Config, frozen=True, kw_only=True):
@@ -118,6 +127,7 @@ class Settings(Config, frozen=True, kw_only=True):
     execution: ExecutionRules
     costs: CostRules
     paper: PaperRules
+    broker: BrokerRules
     supervision: SupervisionRules
     quality_gate: QualityRules
     steward: StewardRules
@@ -166,13 +176,25 @@ def load(policy: str, environment: Mapping[str, str] | None = None) -> Settings:
     Raises
     ------
     ConfigError
-        If there is no such policy, or a key is unknown, missing or out of range.
+        If there is no such policy, a key is unknown, missing or out of range, or the
+        environment would widen a limit.
     """
     tables = _read(policy)
-    for name, text in (environment or {}).items():
-        if name.startswith(PREFIX):
-            _override(tables, name, text)
-    return decode(tables, policy)
+    wishes = {n: t for n, t in (environment or {}).items() if n.startswith(PREFIX)}
+    if not wishes:
+        return decode(tables, policy)
+    written = decode(tables, policy)
+    for name, text in wishes.items():
+        _override(tables, name, text)
+    wished = decode(tables, policy)
+    match tightened(written.limits, wished.limits):
+        case Refuse(findings):
+            msg = (
+                f"{', '.join(wishes)}: {findings[0].detail}; edit a copy of the policy instead"
+            )
+            raise ConfigError(msg)
+        case _:
+            return wished
 
 
 def decode(tables: Mapping[str, Any], origin: str) -> Settings:

@@ -15,6 +15,7 @@ from stairway.adapters.artifacts.directory import list_digests, open_sealed
 from stairway.adapters.runtimes import forest
 from stairway.app.folder import RunFolder
 from stairway.app.settings import Settings
+from stairway.app.terms import terms_hash
 from stairway.base.errors import ConfigError, DataError
 from stairway.base.units import UtcNs
 from stairway.base.verdict import Finding, Refuse, Verdict, passed
@@ -26,6 +27,15 @@ from stairway.models.baseline import baseline
 from stairway.models.ports import ModelRuntime
 from stairway.models.sealed import GateEvidence, SealedModel
 from stairway.training.report import TrainingReport
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where artifacts lie, whom to believe about them, and what they must have been taught."""
+
+    folder: Path
+    key: bytes
+    terms: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +104,8 @@ def made(
     key = _key(folder.trust)
     sealed = [_open(folder.models, digest, key) for digest in digests]
     away = tuple((c.model, c.evidence) for c in report.candidates if c.digest is None)
-    return _shelf(sealed, away, settings, first_index, (folder.models, key))
+    origin = Origin(folder.models, key, report.schema_hash)
+    return _shelf(sealed, away, settings, first_index, origin)
 
 
 def given(models: Path, trust: Path, settings: Settings, bars: PairBars) -> Shelf:
@@ -117,7 +128,8 @@ def given(models: Path, trust: Path, settings: Settings, bars: PairBars) -> Shel
         day = np.datetime64(last_ns, "ns").astype("datetime64[s]")
         msg = f"the models saw bars up to {day} UTC, and there are none after it to climb on"
         raise ConfigError(msg)
-    return _shelf(sealed, (), settings, first_index, (models, key))
+    terms = terms_hash(settings.features, settings.labels, bars.instruments, planted=False)
+    return _shelf(sealed, (), settings, first_index, Origin(models, key, terms))
 
 
 def _shelf(
@@ -125,19 +137,26 @@ def _shelf(
     away: tuple[tuple[str, tuple[GateEvidence, ...]], ...],
     settings: Settings,
     first_index: int,
-    origin: tuple[Path, bytes],
+    origin: Origin,
 ) -> Shelf:
-    schema = schema_hash(settings.features)
     runtimes: dict[str, ModelRuntime] = {}
-    rule = baseline(settings.baseline, schema)
+    rule = baseline(settings.baseline, schema_hash(settings.features))
     runtimes[rule.card.digest] = rule
     for model in sealed:
         runtime = forest.load(model)
-        verdict = same_schema(runtime.card, schema)
+        verdict = same_schema(runtime.card, origin.terms)
         if isinstance(verdict, Refuse):
             raise ConfigError(_words(verdict.findings))
         runtimes[model.digest] = runtime
-    return Shelf(runtimes, rule.card.digest, tuple(sealed), away, first_index, *origin)
+    return Shelf(
+        runtimes=runtimes,
+        baseline=rule.card.digest,
+        sealed=tuple(sorted(sealed, key=lambda model: model.manifest.passport.model)),
+        turned_away=away,
+        first_index=first_index,
+        folder=origin.folder,
+        key=origin.key,
+    )
 
 
 def _open(folder: Path, digest: str, key: bytes) -> SealedModel:

@@ -271,9 +271,10 @@ class Steward:
             own = [a for a in answers if a.digest == entry.digest]
             vitals.take(own, seen.bar.index, self.seed, rules)
             name = book_name(Stage.CANARY, entry.digest)
-            drawdown = books.drawdown_frac(name) if name in books else 0.0
-            health = vitals.health(entry.digest, seen.bar.time_ns, drawdown)
-            self._feed(health, seen.bar.time_ns, recorder)
+            if name in books:  # it is opened at the close at which the model became one
+                drawdown = books.drawdown_frac(name)
+                health = vitals.health(entry.digest, seen.bar.time_ns, drawdown)
+                self._feed(health, seen.bar.time_ns, recorder)
 
     def _paired(self, trade: TradeClosed, books: Books, bar: PairBar) -> TradePaired | None:
         """Lay the trade of a model's own book beside what its incumbent made meanwhile."""

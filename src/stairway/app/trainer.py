@@ -23,7 +23,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
-from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
@@ -31,14 +30,14 @@ import numpy as np
 import stairway
 from stairway.adapters.artifacts.directory import new_key, public_bytes, seal
 from stairway.app.backtesting import practice
-from stairway.app.folder import RunFolder, write_json, write_whole
+from stairway.app.folder import RunFolder, load_bars, write_json, write_whole
 from stairway.app.provenance import code_fingerprint, libraries
+from stairway.app.terms import terms_hash
 from stairway.base.errors import ConfigError, DataError, InvariantError, StairwayError
 from stairway.base.units import UtcNs
 from stairway.base.verdict import Pass, Verdict
 from stairway.features.causality import prove
 from stairway.features.pipeline import columns
-from stairway.features.spec import schema_hash
 from stairway.market.bars import PairBars
 from stairway.market.instrument import Instrument
 from stairway.models.sealed import Family, GateEvidence, version_label
@@ -116,7 +115,9 @@ def train(job: Job, practice_of: PracticeOf, say: Say) -> TrainingReport:
     origin = Origin(
         causality=causality,
         last_data_ns=UtcNs(int(bars.time_ns[-1])),
-        schema_hash=schema_hash(rules.features),
+        schema_hash=terms_hash(
+            rules.features, rules.labels, job.instruments, planted=job.drill
+        ),
         data_fingerprint=bars.fingerprint,
         code_fingerprint=code_fingerprint(Path(stairway.__file__).parent),
         libraries=libraries(),
@@ -168,17 +169,11 @@ def read_bars(job: Job) -> PairBars:
     DataError
         If the file is missing, damaged, or shorter than the job says.
     """
-    path = RunFolder(Path(job.root)).bars
-    try:
-        # Read whole first: numpy leaves the file open where it finds the content damaged.
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as table:
-            rows = {name: table[name][: job.n_bars] for name in table}
-        bars = PairBars(job.instruments, **rows)
-    except (OSError, ValueError, TypeError, KeyError, EOFError, BadZipFile) as error:
-        msg = f"{path} cannot be read ({error}); start a new run with another --out"
-        raise DataError(msg) from error
+    folder = RunFolder(Path(job.root))
+    bars = load_bars(folder, job.instruments)
+    held, bars = len(bars), bars.part(0, job.n_bars)
     if not 0 < len(bars) == job.n_bars:
-        msg = f"{path} holds {len(bars)} bars, but the job trains on the first {job.n_bars}"
+        msg = f"{folder.bars} holds {held} bars, but the job trains on the first {job.n_bars}"
         raise DataError(msg)
     return bars
 

@@ -134,7 +134,7 @@ class LiveWorld:
             return ask(self.stand_in(seen.bar.index, runtime), seen.rows[k], question)
         except Exception as error:  # noqa: BLE001 - a member that raises is excluded, by name
             card = runtime.card
-            code, why = ExclusionCode.RAISED, repr(error)
+            code, why = ExclusionCode.RAISED, type(error).__name__
             return Exclusion(card.model, card.version, digest, symbol, now, code, why)
 
 

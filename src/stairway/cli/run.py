@@ -15,15 +15,25 @@ HELP = """Train and judge models on real bars, then let them climb on bars that 
 
 [bold]Examples[/bold]
 
-  stairway run                                    the embedded sample: S&P 500 and Nasdaq, daily
+  The embedded sample, S&P 500 and Nasdaq, daily:
 
-  stairway run --drill                            the same with announced misfortunes
+    stairway run
 
-  stairway run --source my.toml --policy intraday your own bars; see examples/
+  The same with announced misfortunes:
 
-  stairway run --resume runs/sample-1             finish a run that was stopped
+    stairway run --drill
 
-  stairway run --models DIR --trust trust.pub     no training: models that were sealed before
+  Your own bars (see examples/):
+
+    stairway run --source my.toml --policy intraday
+
+  Finish a run that was stopped:
+
+    stairway run --resume runs/sample-1
+
+  No training, models that were sealed before:
+
+    stairway run --models DIR --trust trust.pub
 
 Exit: 0 done, 2 a gate stopped the run, 1 an error, 130 stopped by Ctrl-C.
 """

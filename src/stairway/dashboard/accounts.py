@@ -21,7 +21,7 @@ from stairway.dashboard.words import book_label
 
 CAPITAL = "capital"
 TWIN = "twin:baseline"
-HOLD = "buy and hold"
+HOLD = "buy and hold (no costs)"
 _CANARY = "canary:"
 
 

@@ -17,7 +17,9 @@ from stairway.dashboard.terminal import draw
 from stairway.dashboard.views import RunView, view
 from stairway.dashboard.words import day
 
-NO_PROMISE = "Nothing here promises a profit. Trading with learned models loses money for most."
+NO_PROMISE = (
+    "Nothing here promises a profit.\nTrading with learned models loses money for most."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ _QUESTIONS = {
     "artifact": "Is the sealed file what was signed?",
     "quality_gate": "Do its live answers look alive?",
     "promotion.shadow": "May it answer at all?",
-    "promotion.canary": "May it trade a little real money?",
+    "promotion.canary": "May it trade a little of the capital?",
     "promotion.champion": "May it vote on the capital?",
 }
 

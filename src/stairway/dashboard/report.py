@@ -42,7 +42,7 @@ _TREADS = {
     "refused": "at the door",
     "candidate": "evidence only",
     "shadow": "virtual money",
-    "canary": "a little real money",
+    "canary": "a little of the capital",
     "champion": "votes on the capital",
     "retired": "off the stairs",
     "quarantined": "never again",

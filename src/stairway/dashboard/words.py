@@ -21,8 +21,8 @@ _DAY_NS = 86_400_000_000_000
 
 _CAUSES = {
     "promotion.shadow": "its evidence passed; it may answer, on virtual money",
-    "promotion.canary": "no worse than the incumbent on virtual money; a little real money",
-    "promotion.champion": "no worse than the incumbent on real money; it votes on the capital",
+    "promotion.canary": "no worse than the incumbent on virtual money; a little of the capital",
+    "promotion.champion": "no worse than the incumbent on its share; it votes on the capital",
     "rollback.breaker": "the probation breaker tripped",
     "rollback.drift": "its trades turned for the worse",
     "rollback.guardrail": "a guardrail of live money was hit",
@@ -53,10 +53,10 @@ def book_label(book: str, names: dict[str, str]) -> str:
     >>> book_label("shadow:31963c0d90f0", {"31963c0d90f0": "lightgbm"})
     'lightgbm 31963c0d, shadow'
     >>> book_label("twin:baseline", {}), book_label("capital", {})
-    ("the static rule's twin", 'real money')
+    ("the static rule's twin", 'capital (paper)')
     """
     if book == "capital":
-        return "real money"
+        return "capital (paper)"
     if book == "twin:baseline":
         return "the static rule's twin"
     kind, _, digest = book.partition(":")

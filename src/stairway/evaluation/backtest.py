@@ -20,6 +20,7 @@ from stairway.decision.intent import Abstain, Intent
 from stairway.execution.costs import CostRules
 from stairway.execution.facts import TradeClosed
 from stairway.execution.orders import Command
+from stairway.execution.state import Tick
 from stairway.features.regime import Regime
 from stairway.market.bars import PairBar, PairBars
 from stairway.market.calendar import SessionRules
@@ -27,9 +28,9 @@ from stairway.models.ask import action_of
 from stairway.models.prediction import Prediction
 from stairway.simulation.venue import PaperRules, Venue
 from stairway.trader.act import TraderRules, act
-from stairway.trader.book import Book, mark, open_book
+from stairway.trader.book import Book, begun, mark, open_book
 from stairway.trader.observe import Seen, is_closing
-from stairway.trader.settle import settle
+from stairway.trader.settle import elapse, settle
 
 _SEAT = Seat("backtest", "backtest", "shadow", 1.0)
 
@@ -102,7 +103,9 @@ def backtest(
     equity, held = np.empty(n), np.zeros((n, 2), np.int64)
     trades: list[TradeClosed] = []
     for bar, seen in _sights(bars, features, regimes, rules.trader.session):
-        book = _trade(book, bar, venue, rules.trader, trades)
+        book = _trade(begun(book), bar, venue, rules.trader, trades)
+        book, sent = elapse(book, Tick(bar.time_ns))
+        _send(venue, sent)
         book, marked = mark(book, bar, rules.trader.instruments)
         equity[bar.index], held[bar.index] = marked.equity_micros / 1e6, marked.held
         wishes = _wishes(seen, confidences[bar.index], rules)

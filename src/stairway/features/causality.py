@@ -220,8 +220,8 @@ def _guilt(offences: tuple[Offence, ...], probes: int) -> Verdict | None:
         Finding(
             "causality.looks_ahead",
             f"column {o.column} at row {o.row} moved when the bars from {o.cut} on were "
-            f"{o.perturbation}: it looks at least {o.ahead_bars} {_bars(o.ahead_bars)} ahead; use bars at or "
-            "before each row only",
+            f"{o.perturbation}: it looks at least {o.ahead_bars} {_bars(o.ahead_bars)} ahead; "
+            "use bars at or before each row only",
             float(o.ahead_bars),
             0.0,
             probes,

@@ -141,13 +141,22 @@ def _join(
 def _report(
     pair: PairBars, tables: tuple[_Usable, _Usable], cut_short: int, rules: SessionRules
 ) -> DataReport:
-    def of(table: _Usable) -> TableReport:
+    def of(table: _Usable, k: int) -> TableReport:
         alone = table.rows.size - len(pair)
         dropped = table.dropped | ({"no_partner": alone} if alone else {})
-        return TableReport(table.raw.instrument.symbol, len(table.raw), len(pair), dropped)
+        carried = (pair.open[1:, k] == pair.close[:-1, k]) & (
+            pair.close[1:, k] != pair.open[1:, k]
+        )
+        return TableReport(
+            symbol=table.raw.instrument.symbol,
+            rows=len(table.raw),
+            kept=len(pair),
+            dropped=dropped,
+            carried_opens=int(carried.sum()),
+        )
 
     return DataReport(
-        tables=(of(tables[0]), of(tables[1])),
+        tables=(of(tables[0], 0), of(tables[1], 1)),
         bars=len(pair),
         sessions=int(pair.session[-1]) + 1,
         gaps=_gaps(pair, rules),

@@ -22,12 +22,16 @@ class TableReport(msgspec.Struct, frozen=True):
         Rows left out, by reason: those of ``market.quality``, ``outside_session`` (not
         within the hours of ``[session]``), and ``no_partner`` (the other instrument has
         no bar that closes at that instant).
+    carried_opens
+        Kept bars whose open equals the close before it to the last digit, though the bar
+        then moved: the source carried the close over, and a fill there flatters.
     """
 
     symbol: str
     rows: int
     kept: int
     dropped: dict[str, int]
+    carried_opens: int = 0
 
 
 class DataReport(msgspec.Struct, frozen=True, tag="data.report"):

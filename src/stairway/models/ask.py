@@ -94,8 +94,9 @@ def same_schema(card: ModelCard, schema_hash: str) -> Verdict:
     if card.schema_hash == schema_hash:
         return Pass()
     detail = (
-        f"{card.model} was trained on features {card.schema_hash[:12]}, "
-        f"and these are {schema_hash[:12]}: train it again with the present [features]"
+        f"{card.model} was taught on {card.schema_hash[:12]} and would climb on "
+        f"{schema_hash[:12]}: other [features] or [labels], other instruments or another order "
+        "of them, or the bars of a drill; train it again on these bars"
     )
     return refuse(ExclusionCode.SCHEMA.value, detail)
 

@@ -162,6 +162,11 @@ def counted(book: Book, messages: int, parents: int = 0) -> Book:
     )
 
 
+def begun(book: Book) -> Book:
+    """Begin a bar: messages that the venue is sent from here on count against its window."""
+    return replace(book, account=replace(book.account, messages=0))
+
+
 def mark(book: Book, bar: PairBar, instruments: Sequence[Instrument]) -> tuple[Book, Marked]:
     """Measure the book at the close of ``bar``; a new session starts a new trading day."""
     ticks = tuple(one.ticks(bar.bars[k].close) for k, one in enumerate(instruments))
@@ -170,7 +175,7 @@ def mark(book: Book, bar: PairBar, instruments: Sequence[Instrument]) -> tuple[B
     )
     equity = Micros(book.cash_micros + sum(worth))
     account = new_day(book.account) if bar.session != book.session else book.account
-    account = replace(marked(account, equity), messages=0)
+    account = marked(account, equity)
     book = replace(book, account=account, session=bar.session, mark_ticks=(ticks[0], ticks[1]))
     pnl = tuple(flow + value for flow, value in zip(book.flow_micros, worth, strict=True))
     return exposed(book, instruments), Marked(bar.index, book.name, equity, book.held, pnl)

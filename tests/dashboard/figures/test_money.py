@@ -26,7 +26,7 @@ def test_plotly_understands_it(drawn: Figure, judge: Callable[[Figure], Any]) ->
 
 
 def test_real_money_is_drawn_beside_the_rule_and_holding(drawn: Figure) -> None:
-    for name in ("real money", "static rule's twin", "buy and hold (no costs)"):
+    for name in ("capital (paper)", "static rule's twin", "buy and hold (no costs)"):
         assert len(traces(drawn, name)) == 1
 
 
@@ -35,7 +35,7 @@ def test_worth_is_on_a_log_axis(drawn: Figure) -> None:
 
 
 def test_what_is_drawn_is_what_was_made(drawn: Figure, story: RunView) -> None:
-    (real,) = traces(drawn, "real money")
+    (real,) = traces(drawn, "capital (paper)")
 
     assert real["y"] == pytest.approx(real_money(story).worth.tolist(), abs=1e-5)
     assert len(real["x"]) == len(real["y"]) == 60
@@ -80,7 +80,7 @@ def test_a_long_run_is_thinned(teller: Any) -> None:
     long = type(teller)(bars=3_000)
     long.marks("capital", [1.0 + 0.001 * (k % 7) for k in range(2_980)])
     long.marks("twin:baseline", [1.0] * 2_980)
-    (real,) = traces(equity(long.view(), ()), "real money")
+    (real,) = traces(equity(long.view(), ()), "capital (paper)")
 
     assert 100 < len(real["x"]) <= MOST_POINTS
 

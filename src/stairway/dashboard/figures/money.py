@@ -1,4 +1,4 @@
-"""What real money made beside the static rule and holding, and how deep it fell."""
+"""What the capital made beside the static rule and holding, and how deep it fell."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def equity(seen: RunView, planted: Sequence[Misfortune]) -> Figure:
     traces = [
         _line(seen, hold, "buy and hold (no costs)", HOLD, "dot", 1.5),
         _line(seen, rule, "static rule's twin", BASE, "dash", 1.8),
-        _line(seen, real, "real money", REAL, "solid", 2.6),
+        _line(seen, real, "capital (paper)", REAL, "solid", 2.6),
         *_moves(seen, real),
         _fall(seen, hold, "buy and hold", HOLD, "dot"),
         _fall(seen, rule, "static rule's twin", BASE, "dash"),
-        _fall(seen, real, "real money", REAL, "solid", filled=True),
+        _fall(seen, real, "capital (paper)", REAL, "solid", filled=True),
     ]
     axes = {
         "xaxis": time_axis(seen, anchor="y2"),
