@@ -49,6 +49,7 @@ def some_ask(plan: Plan | None = None) -> Ask:
         first_index=24,
         instruments=tuple(msgspec.to_builtins(one) for one in INSTRUMENTS),
         data_report=REPORT,
+        bars_fingerprint="f",
         plan=plan,
     )
 

@@ -24,7 +24,7 @@ from stairway.training.report import CandidateReport, TrainingReport
 
 DAILY = policies.load("daily")
 BARS = random_walk(60, seed=1)
-SCHEMA = terms_hash(DAILY.features, DAILY.labels, BARS.instruments, planted=False)
+SCHEMA = terms_hash(policies.plain(DAILY), BARS.instruments, planted=False)
 NOW = UtcNs(5)
 
 
@@ -189,11 +189,11 @@ def test_models_of_a_drill_or_of_other_instruments_are_refused(tmp_path: Path) -
     """Their evidence speaks of other bars, whatever their features are called."""
     first, second = BARS.instruments
     taught = [
-        terms_hash(DAILY.features, DAILY.labels, BARS.instruments, planted=True),
-        terms_hash(DAILY.features, DAILY.labels, (second, first), planted=False),
+        terms_hash(policies.plain(DAILY), BARS.instruments, planted=True),
+        terms_hash(policies.plain(DAILY), (second, first), planted=False),
     ]
     for number, schema in enumerate(taught):
         run = Run(tmp_path / str(number))
         run.sealed(1, UtcNs(BARS.at(39).time_ns), schema)
-        with pytest.raises(ConfigError, match="the bars of a drill"):
+        with pytest.raises(ConfigError, match="bars of a drill"):
             shelves.given(run.folder.models, run.folder.trust, DAILY, BARS)

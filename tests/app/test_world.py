@@ -218,7 +218,8 @@ def test_a_model_that_raises_is_excluded_and_the_others_are_not(little: Any) -> 
     excluded = answers[0]
     assert isinstance(excluded, Exclusion)
     assert excluded.code is ExclusionCode.RAISED
-    assert "RuntimeError('range', (12,))" in excluded.detail
+    # Its name and no more: an address in its words would give every run another hash.
+    assert excluded.detail == "RuntimeError"
 
 
 def test_while_windows_fill_a_model_is_warming_up(little: Any) -> None:

@@ -134,7 +134,7 @@ def policy(tmp_path: Path, change: Callable[[str], str]) -> Path:
         (lambda t: re.sub(r"(?m)^max_leverage = .*$", "max_leverage = nan", t), "max_leverage"),
         (lambda t: re.sub(r"(?m)^max_lots = .*$", 'max_lots = "many"', t), "limits.max_lots"),
         (lambda t: t + "\n[", "TOML"),
-        (lambda _: "", "no section"),
+        (lambda _: "", "account.*every limit must be said"),
     ],
 )
 def test_a_policy_must_say_everything_and_nothing_else(

@@ -222,6 +222,7 @@ class Teller:
             first_index=self.first,
             instruments=tuple(msgspec.to_builtins(i) for i in self.bars.instruments),
             data_report=self.report,
+            bars_fingerprint="f",
             plan=plan,
         )
 

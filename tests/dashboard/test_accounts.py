@@ -25,7 +25,7 @@ def worth(*values: float) -> Worth:
 def test_real_money_comes_first_then_the_twin_then_holding(story: RunView) -> None:
     books = [one.book for one in accounts.accounts(story)]
 
-    assert books[:3] == ["capital", "twin:baseline", "buy and hold"]
+    assert books[:3] == ["capital", "twin:baseline", "buy and hold (no costs)"]
     assert len(books) == len(set(books)) == 5
 
 
@@ -106,7 +106,7 @@ def test_trades_of_real_money_are_those_of_capital_and_canaries(teller: Any) -> 
 
     found = {one.book: one.trades for one in accounts.accounts(teller.view())}
 
-    assert found == {"capital": 2, "twin:baseline": 1, "buy and hold": 0, CANARY: 1}
+    assert found == {"capital": 2, "twin:baseline": 1, "buy and hold (no costs)": 0, CANARY: 1}
 
 
 def test_an_account_says_when_its_book_was_open(teller: Any) -> None:

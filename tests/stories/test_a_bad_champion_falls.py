@@ -19,7 +19,7 @@ from stairway.app.progress import Silent
 from stairway.app.replay import replay
 from stairway.app.request import Request
 from stairway.app.run import run
-from stairway.app.settings import load
+from stairway.app.settings import load, plain
 from stairway.base.verdict import Pass
 from stairway.dashboard.views import RunView, view
 from stairway.app.environment import overrides
@@ -77,7 +77,7 @@ def one_question(model: str, sign: float, boldness: float, last_data_ns: int) ->
     with quickly():
         settings = load("daily", overrides())
     pair = random_walk(2, seed=11).instruments
-    terms = terms_hash(settings.features, settings.labels, pair, planted=False)
+    terms = terms_hash(plain(settings), pair, planted=False)
     passport = msgspec.structs.replace(toy_passport(model, terms), last_data_ns=last_data_ns)
     calibration = Calibration(dict.fromkeys(REGIMES, table))
     return Bundle(passport, forest, calibration, parity_of(rows, forest.margins, rng))

@@ -13,7 +13,7 @@ from stairway.app.progress import Silent
 from stairway.app.replay import replay
 from stairway.app.request import Request
 from stairway.app.run import run
-from stairway.app.settings import load
+from stairway.app.settings import load, plain
 from stairway.dashboard.views import RunView, view
 from stairway.app.environment import overrides
 from stairway.app.terms import terms_hash
@@ -37,7 +37,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with quickly():
         settings = load("intraday", overrides())
     pair = tuple(Instrument(symbol=s, tick_usd=0.01, lot_units=1.0) for s in ("NVDA", "MSFT"))
-    schema = terms_hash(settings.features, settings.labels, pair, planted=False)
+    schema = terms_hash(plain(settings), pair, planted=False)
     seal(home / "models", toy_bundle(1, toy_passport("lightgbm", schema)), key)
     (home / "trust.pub").write_bytes(public_bytes(key))
     source = EXAMPLE.read_text("utf-8")

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from stairway.adapters.logs.sqlite import open_log, verify
 from stairway.app import plugins
@@ -25,7 +28,7 @@ from stairway.app.settings import Settings, decode
 from stairway.app.shelf import Shelf
 from stairway.app.steward import Steward
 from stairway.app.world import Account, LiveWorld, World
-from stairway.base.errors import ConfigError, DamagedLogError
+from stairway.base.errors import ConfigError, DamagedLogError, DataError
 from stairway.base.verdict import Refuse
 from stairway.events.ports import EventLog
 from stairway.lifecycle import state as climb_state
@@ -64,7 +67,7 @@ def climb(
         If an operator's wish is for no bar of the climb.
     """
     settings = decode(ask.policy, ask.policy_name)
-    ended = None if hand else _ended(folder, settings)
+    ended = None if hand else _ended(folder, ask, settings)
     if ended is not None:
         return Climbed(ended, 0, 0)
     log = open_log(folder.log, settings.log)
@@ -83,7 +86,27 @@ def climb(
     return Climbed(hashed, recorder.checked, recorder.appended)
 
 
-def _ended(folder: RunFolder, settings: Settings) -> str | None:
+def require_same_run(first: Any, ask: Ask, folder: RunFolder) -> None:
+    """Refuse a record that was not made by what ``run.json`` asks for.
+
+    Raises
+    ------
+    DataError
+        If the two disagree, or the record does not begin with a start.
+    """
+    asked = (ask.layout, ask.version, ask.seed, ask.policy)
+    if isinstance(first, RunStarted):
+        began = (first.layout, first.version, first.seed, first.settings)
+        if msgspec.to_builtins(began) == msgspec.to_builtins(asked):
+            return
+    msg = (
+        f"the record in {folder.log} was not made by what {folder.ask} asks for; one of them "
+        "is another run's or was changed: restore it, or start a new run with another --out"
+    )
+    raise DataError(msg)
+
+
+def _ended(folder: RunFolder, ask: Ask, settings: Settings) -> str | None:
     """Hash of a record that is finished, having checked every event of it."""
     if not folder.perf.exists():
         return None
@@ -92,7 +115,9 @@ def _ended(folder: RunFolder, settings: Settings) -> str | None:
         raise DamagedLogError(verdict.findings[0].detail)
     log = open_log(folder.log, settings.log, read_only=True)
     try:
-        facts = (CODEC.decode(e.payload) for e in log.read("run"))
+        facts = [CODEC.decode(e.payload) for e in log.read("run")]
+        if facts:
+            require_same_run(facts[0], ask, folder)
         whole = any(isinstance(fact, RunFinished) for fact in facts)
         return run_hash(log) if whole else None
     finally:

@@ -18,6 +18,7 @@ from stairway.app.child import Child
 from stairway.app.climb import Climbed
 from stairway.app.climber import CLIMBED
 from stairway.app.folder import Plan, RunFolder, write_bars, write_json
+from stairway.app.hold import held
 from stairway.app.progress import Progress, Silent
 from stairway.app.request import Request
 from stairway.app.run import Outcome, Prepared, climb_on, first_index, prepare, stock
@@ -46,12 +47,13 @@ def run_drill(request: Request, progress: Progress) -> Outcome:
     if plan is None:
         msg = f"{prepared.folder.root} is no drill; finish it with --resume and without --drill"
         raise ConfigError(msg)
-    shelf = stock(request, prepared, progress)
-    if shelf is None:
-        return Outcome(prepared.folder, 2, None, ("the causality prover stopped the run",))
-    twin = _twin(prepared)
-    killed = _until_killed(prepared, plan, progress)
-    climbed = _both(prepared, shelf, request, twin, progress)
+    with held(prepared.folder):
+        shelf = stock(request, prepared, progress)
+        if shelf is None:
+            return Outcome(prepared.folder, 2, None, ("the causality prover stopped the run",))
+        twin = _twin(prepared)
+        killed = _until_killed(prepared, plan, progress)
+        climbed = _both(prepared, shelf, request, twin, progress)
     notes = [f"undisturbed run: same hash {climbed.run_hash[:16]}"]
     if killed:
         bar = plan.kill_index

@@ -59,6 +59,7 @@ class Ask(msgspec.Struct, frozen=True):
     first_index: int | None
     instruments: tuple[dict[str, Any], ...]
     data_report: DataReport
+    bars_fingerprint: str
     models: str | None = None
     plan: Plan | None = None
 

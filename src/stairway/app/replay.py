@@ -14,7 +14,7 @@ import numpy as np
 
 from stairway.adapters.logs.sqlite import open_log
 from stairway.app.catalog import CODEC, Fact
-from stairway.app.climb import Hand, furnish, walk
+from stairway.app.climb import Hand, furnish, require_same_run, walk
 from stairway.app.facts import RunFinished, RunStarted
 from stairway.app.folder import open_existing
 from stairway.app.progress import Progress
@@ -90,6 +90,9 @@ def replay(root: Path, progress: Progress) -> Replayed:
         raise ConfigError(msg)
     log = open_log(folder.log, decode(ask.policy, ask.policy_name).log, read_only=True)
     try:
+        for envelope in log.read("run"):
+            require_same_run(CODEC.decode(envelope.payload), ask, folder)
+            break
         return _compare(log, root, progress)
     finally:
         log.close()

@@ -18,6 +18,8 @@ from stairway.market.ports import RawPair
 
 RUNS = Path("runs")
 
+_SEEDS = 2**31
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -37,6 +39,9 @@ class Request:
     hand: tuple[OperatorMoved, ...] = ()
 
     def __post_init__(self) -> None:
+        if not 0 <= self.seed < _SEEDS:
+            msg = f"--seed {self.seed}: give a whole number from 0 to {_SEEDS - 1}"
+            raise ConfigError(msg)
         if self.models is not None and self.trust is None:
             msg = (
                 f"--models {self.models} needs --trust: the public key that its models were "

@@ -24,10 +24,12 @@ from stairway.app.climb import Climbed, climb
 from stairway.app.environment import overrides
 from stairway.app.facts import LAYOUT
 from stairway.app.folder import Ask, Plan, RunFolder
+from stairway.app.hold import held
 from stairway.app.progress import Progress
 from stairway.app.request import Request, next_folder, read_source
 from stairway.app.shelf import Shelf, given, made
 from stairway.app.train import train
+from stairway.base.errors import DataError
 from stairway.base.verdict import Pass
 from stairway.market.align import align
 from stairway.market.bars import PairBars
@@ -66,10 +68,11 @@ class Outcome:
 def run(request: Request, progress: Progress) -> Outcome:
     """Do everything that ``stairway run`` does, but for showing it."""
     prepared = prepare(request, progress)
-    shelf = stock(request, prepared, progress)
-    if shelf is None:
-        return Outcome(prepared.folder, 2, None, ("the causality prover stopped the run",))
-    climbed = climb_on(prepared, shelf, request, progress)
+    with held(prepared.folder):
+        shelf = stock(request, prepared, progress)
+        if shelf is None:
+            return Outcome(prepared.folder, 2, None, ("the causality prover stopped the run",))
+        climbed = climb_on(prepared, shelf, request, progress)
     return Outcome(prepared.folder, 0, climbed.run_hash)
 
 
@@ -84,6 +87,12 @@ def prepare(
     if request.resume is not None:
         folder, ask = folders.open_existing(request.resume)
         bars = folders.read_bars(folder, ask)
+        if bars.fingerprint != ask.bars_fingerprint:
+            msg = (
+                f"{folder.bars} does not hold the bars that {folder.ask} speaks of; restore "
+                "it, or start a new run with another --out"
+            )
+            raise DataError(msg)
         return Prepared(folder, ask, policies.decode(ask.policy, ask.policy_name), bars)
     settings = policies.load(request.policy, overrides())
     for name, text in sorted(overrides().items()):
@@ -109,6 +118,7 @@ def prepare(
         first_index=first_index(settings, bars) if request.models is None else None,
         instruments=tuple(msgspec.to_builtins(i) for i in bars.instruments),
         data_report=report,
+        bars_fingerprint=bars.fingerprint,
         models=None if request.models is None else str(request.models),
         plan=plan,
     )

@@ -54,13 +54,16 @@ from stairway.supervision.supervisor import SupervisionRules
 from stairway.training.boosting import BoostingRules
 
 PREFIX = "STAIRWAY__"
+_MOST, _MOST_HOURS = 1e18, 1e6
+"""No number of a policy is larger; in nanoseconds, more would not fit its clock."""
+
 Share = Annotated[float, Meta(gt=0.0, lt=1.0)]
 
 
 class AccountRules(Config, frozen=True, kw_only=True):
     """Money that a run starts with: ``equity_usd``."""
 
-    equity_usd: Annotated[float, Meta(gt=0.0, le=1e9)]
+    equity_usd: Annotated[float, Meta(ge=1.0, le=1e9)]
 
 
 class BrokerRules(Config, frozen=True, kw_only=True):
@@ -209,6 +212,10 @@ def decode(tables: Mapping[str, Any], origin: str) -> Settings:
         if not math.isfinite(number):
             msg = f"policy {origin!r}: {key} is {number}; every limit is a finite number"
             raise ConfigError(msg)
+        most = _MOST_HOURS if key.endswith("_hours") else _MOST
+        if not abs(number) <= most:
+            msg = f"policy {origin!r}: {key} is {number}; nothing here is larger than {most:g}"
+            raise ConfigError(msg)
     try:
         return msgspec.convert(tables, Settings)
     except msgspec.ValidationError as error:
@@ -267,8 +274,8 @@ def _override(tables: dict[str, Any], name: str, text: str) -> None:
 
 
 def _numbers(value: Any, key: str = "") -> Iterator[tuple[str, float]]:
-    """Yield every float of a policy with its place."""
-    if isinstance(value, float):
+    """Yield every number of a policy with its place."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
         yield key, value
     elif isinstance(value, Mapping):
         for name, inner in cast("Mapping[str, Any]", value).items():

@@ -14,7 +14,7 @@ import numpy as np
 from stairway.adapters.artifacts.directory import list_digests, open_sealed
 from stairway.adapters.runtimes import forest
 from stairway.app.folder import RunFolder
-from stairway.app.settings import Settings
+from stairway.app.settings import Settings, plain
 from stairway.app.terms import terms_hash
 from stairway.base.errors import ConfigError, DataError
 from stairway.base.units import UtcNs
@@ -128,7 +128,7 @@ def given(models: Path, trust: Path, settings: Settings, bars: PairBars) -> Shel
         day = np.datetime64(last_ns, "ns").astype("datetime64[s]")
         msg = f"the models saw bars up to {day} UTC, and there are none after it to climb on"
         raise ConfigError(msg)
-    terms = terms_hash(settings.features, settings.labels, bars.instruments, planted=False)
+    terms = terms_hash(plain(settings), bars.instruments, planted=False)
     return _shelf(sealed, (), settings, first_index, Origin(models, key, terms))
 
 

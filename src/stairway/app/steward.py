@@ -18,6 +18,7 @@ from stairway.app.recorder import Recorder
 from stairway.app.vitals import VitalRules, Vitals
 from stairway.app.world import ARTIFACT_GATE
 from stairway.base.config import Config
+from stairway.base.errors import InvariantError
 from stairway.base.units import UtcNs
 from stairway.base.verdict import Verdict, refuse
 from stairway.decision.cadence import CadenceRules, Pace, Weather, predicted
@@ -157,6 +158,9 @@ class Steward:
         """Tell supervision and lifecycle about trades that closed during ``bar``."""
         self.past.note(bar, books)
         for trade in trades:
+            if trade.closed_ns > bar.time_ns:
+                msg = f"{trade.trade_id} closed at {trade.closed_ns}, after bar {bar.index}"
+                raise InvariantError(msg)
             regime = self.past.regime_before(trade.opened_ns)
             self.supervisor, said = supervising.on_trade(self.supervisor, trade, regime)
             self._hear(said, bar.time_ns, recorder)

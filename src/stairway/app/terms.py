@@ -1,31 +1,42 @@
-"""What a model was taught, as one hash: it may climb nowhere else.
+"""What a model was taught and judged by, as one hash: it may climb nowhere else.
 
-Features and their windows, the labels, both instruments in their order, and whether the
-bars were those of a drill. A model taught on anything else is refused when it is opened,
-so nobody's evidence is taken for another's.
+Every section of the policy that made the model or its evidence, both instruments in their
+order, and whether the bars were those of a drill. A model taught or judged by anything
+else is refused when it is opened, so no evidence is taken for another's, and a pass that
+was earned under a lax policy is not honoured under a strict one.
 """
 
 from __future__ import annotations
 
-import msgspec
+from collections.abc import Mapping
+from typing import Any
 
 from stairway.base.hashing import content_hash
-from stairway.features.labels import LabelRules
-from stairway.features.spec import FeatureRules, schema_hash
 from stairway.market.instrument import Instrument
+
+TAUGHT_BY = (
+    "session",
+    "features",
+    "regime",
+    "labels",
+    "splits",
+    "boosting",
+    "calibration",
+    "evidence",
+    "costs",
+    "sizing",
+    "ensemble",
+)
+"""Sections that made the model, or the figures that it was judged by."""
 
 
 def terms_hash(
-    features: FeatureRules,
-    labels: LabelRules,
-    pair: tuple[Instrument, Instrument],
-    *,
-    planted: bool,
+    policy: Mapping[str, Any], pair: tuple[Instrument, Instrument], *, planted: bool
 ) -> str:
     """Hash of everything that training and climbing must agree on.
 
-    ``planted`` is true for the bars of a drill, into which an edge was put.
+    ``policy`` is plain data, as it is put on record; ``planted`` is true for the bars of a
+    drill, into which an edge was put.
     """
-    symbols = [one.symbol for one in pair]
-    taught = (schema_hash(features), msgspec.to_builtins(labels), symbols, planted)
-    return content_hash(taught)
+    taught = {name: policy.get(name) for name in TAUGHT_BY}
+    return content_hash((taught, [one.symbol for one in pair], planted))

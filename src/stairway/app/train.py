@@ -22,6 +22,12 @@ def train(folder: RunFolder, ask: Ask, n_bars: int, progress: Progress) -> Train
         What the trainer said was wrong, in its own words.
     """
     if not folder.training.exists():
+        if folder.log.exists():
+            msg = (
+                f"{folder.training} is gone, though the climb has begun: training again would "
+                "throw the run's models away; restore the file, or start a new run"
+            )
+            raise DataError(msg)
         job = folder.root / "job.json"
         write_json(
             job,

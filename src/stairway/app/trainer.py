@@ -115,9 +115,7 @@ def train(job: Job, practice_of: PracticeOf, say: Say) -> TrainingReport:
     origin = Origin(
         causality=causality,
         last_data_ns=UtcNs(int(bars.time_ns[-1])),
-        schema_hash=terms_hash(
-            rules.features, rules.labels, job.instruments, planted=job.drill
-        ),
+        schema_hash=terms_hash(job.policy, job.instruments, planted=job.drill),
         data_fingerprint=bars.fingerprint,
         code_fingerprint=code_fingerprint(Path(stairway.__file__).parent),
         libraries=libraries(),

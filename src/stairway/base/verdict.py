@@ -8,6 +8,7 @@ always pass: a verdict raises when asked for its truth value.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import NoReturn, TypeAlias, assert_never
 
@@ -43,7 +44,8 @@ class Finding(msgspec.Struct, frozen=True):
         for name in ("value", "bound"):
             given = getattr(self, name)
             if given is not None:
-                msgspec.structs.force_setattr(self, name, float(given))
+                number = float(given) if math.isfinite(given) else None
+                msgspec.structs.force_setattr(self, name, number)
 
 
 class _Answer(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ wrong usage. Whatever goes wrong is said in one sentence on standard error.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from io import TextIOWrapper
 from types import TracebackType
@@ -68,6 +69,8 @@ def _root(
 def main() -> None:
     """Run the command line; wrong usage exits 1, since 2 means that a gate refused."""
     sys.excepthook = _last_resort
+    # To be told to end is to be stopped: what Ctrl-C leaves behind is whole.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")

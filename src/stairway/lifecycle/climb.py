@@ -159,7 +159,10 @@ def _ripe(state: Climb) -> tuple[str, ...]:
 def _gate(state: Climb, fact: GateGiven) -> tuple[Climb, tuple[ClimbFact, ...]]:
     rules = state.rules.promotion
     heard = {*rules.evidence_gates, *rules.live_gates, *rules.quarantine_gates}
-    if fact.gate not in heard:
+    entry = state.entry(fact.digest)
+    about_it = fact.model == entry.model and not fact.time_ns > state.now_ns
+    of_this_stay = fact.gate not in rules.live_gates or not fact.time_ns < entry.since_ns
+    if fact.gate not in heard or not (about_it and of_this_stay):
         return state, ()
     what = state.known[fact.digest]
     gates = what.gates | {fact.gate: fact.verdict}
@@ -173,7 +176,9 @@ def _closed(state: Climb, trade: TradeClosed) -> tuple[Climb, tuple[ClimbFact, .
         if vote.digest not in state.known:
             continue
         what = state.known[vote.digest]
-        ledger, is_new = admit(what.closed, trade.trade_id, trade.closed_ns, _late_ns(state))
+        ledger, is_new = admit(
+            what.closed, trade.trade_id, min(trade.closed_ns, state.now_ns), _late_ns(state)
+        )
         what = msgspec.structs.replace(what, closed=ledger)
         state = learned(state, vote.digest, what)
         if not is_new:
@@ -219,7 +224,9 @@ def _in_charge_at_entry(entry: Entry, vote: Vote, trade: TradeClosed) -> bool:
 
 def _paired(state: Climb, fact: TradePaired) -> tuple[Climb, tuple[ClimbFact, ...]]:
     rules, entry, what = state.rules, state.entry(fact.digest), state.known[fact.digest]
-    ledger, is_new = admit(what.pairs, fact.trade_id, fact.time_ns, _late_ns(state))
+    ledger, is_new = admit(
+        what.pairs, fact.trade_id, min(fact.time_ns, state.now_ns), _late_ns(state)
+    )
     what = msgspec.structs.replace(what, pairs=ledger)
     if is_new and fact.stage == entry.stage:
         what = _beside_incumbent(what, fact, entry.stage, rules)

@@ -95,8 +95,8 @@ def same_schema(card: ModelCard, schema_hash: str) -> Verdict:
         return Pass()
     detail = (
         f"{card.model} was taught on {card.schema_hash[:12]} and would climb on "
-        f"{schema_hash[:12]}: other [features] or [labels], other instruments or another order "
-        "of them, or the bars of a drill; train it again on these bars"
+        f"{schema_hash[:12]}: another policy, other instruments or another order of them, or "
+        "the bars of a drill; train it again on these bars under this policy"
     )
     return refuse(ExclusionCode.SCHEMA.value, detail)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 from stairway.decision.intent import Vote
 from stairway.execution.facts import TradeClosed
 
 FULL_LOSS_R = -1.0
+_INCREDIBLE_R = 1e6
 
 
 def credited(trade: TradeClosed) -> tuple[Vote, ...]:
@@ -41,4 +40,5 @@ def readable_r(r_multiple: float) -> float:
     >>> readable_r(0.4), readable_r(float("nan"))
     (0.4, -1.0)
     """
-    return r_multiple if math.isfinite(r_multiple) else FULL_LOSS_R
+    # No trade makes a million times its risk: such a figure is an error, and not a win.
+    return r_multiple if abs(r_multiple) < _INCREDIBLE_R else FULL_LOSS_R

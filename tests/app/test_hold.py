@@ -1,0 +1,46 @@
+"""Two processes never work on one run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stairway.app.folder import RunFolder
+from stairway.app.hold import held
+from stairway.base.errors import ConfigError
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from stairway.app.folder import RunFolder
+from stairway.app.hold import held
+with held(RunFolder(Path(sys.argv[1]))):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_run_that_is_held_is_refused_to_everybody_else(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    with (
+        held(folder),
+        pytest.raises(ConfigError, match="another process"),
+        held(folder),
+    ):
+        pytest.fail("two held it")
+
+
+def test_a_process_that_was_killed_holds_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(ConfigError), held(RunFolder(tmp_path)):
+            pytest.fail("two held it")
+        other.kill()
+        other.wait()
+    with held(RunFolder(tmp_path)):
+        pass
