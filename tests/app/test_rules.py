@@ -64,6 +64,6 @@ def test_the_steward_judges_by_the_rules_of_the_policy(settings: Settings) -> No
 
 def test_money_is_whole_micros() -> None:
     assert rules.equity_micros(load("daily")) == 10**12
-    odd = load("daily", {"STAIRWAY__ACCOUNT__EQUITY_USD": "0.1234567"})
-    assert rules.equity_micros(odd) == 123_457
+    odd = load("daily", {"STAIRWAY__ACCOUNT__EQUITY_USD": "1.1234567"})
+    assert rules.equity_micros(odd) == 1_123_457
     assert isinstance(rules.equity_micros(odd), int)

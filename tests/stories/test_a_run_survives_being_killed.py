@@ -175,7 +175,7 @@ def test_two_cannot_climb_in_the_same_folder(
     assert first.returncode == 0
     assert (second.returncode, second.stdout) == (1, "")
     assert "Traceback" not in second.stderr
-    assert str(out / "log") in second.stderr.splitlines()[-1]
+    assert f"{out} is being worked on by another process" in second.stderr.splitlines()[-1]
 
 
 # -- no room -------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from stairway.testing import risk
 from stairway.trader.act import TraderRules
 from stairway.trader.book import (
     Book,
+    begun,
     booked,
     counted,
     exposed,
@@ -149,8 +150,10 @@ def test_message_counts_begin_anew_with_each_bar_and_ratios_with_each_session() 
     book = counted(open_book("capital", START, 0), 3, parents=1)
     assert (book.account.messages, book.account.parents, book.account.children) == (3, 1, 3)
     book, _ = mark(book, close_at(1.0, 1.0, session=0), PAIR)
-    assert (book.account.messages, book.account.parents, book.account.children) == (0, 1, 3)
-    book, _ = mark(book, close_at(1.0, 1.0, session=1), PAIR)
+    # At the close, when entries are decided, what the bar has sent still counts.
+    assert (book.account.messages, book.account.parents, book.account.children) == (3, 1, 3)
+    assert begun(book).account.messages == 0
+    book, _ = mark(begun(book), close_at(1.0, 1.0, session=1), PAIR)
     assert (book.account.parents, book.account.children) == (0, 0)
 
 

@@ -33,9 +33,10 @@ def climb_in(root: Path) -> int:
     """Finish the run in ``root`` and leave its hash."""
     from stairway.app.folder import write_json  # noqa: PLC0415 - after the cache is set
     from stairway.app.request import resumed  # noqa: PLC0415 - as above
-    from stairway.app.run import run  # noqa: PLC0415 - as above
+    from stairway.app.run import finish, prepare  # noqa: PLC0415 - as above
 
-    outcome = run(resumed(root), Lines())
+    request, lines = resumed(root), Lines()
+    outcome = finish(prepare(request, lines), request, lines)
     if outcome.run_hash is not None:
         write_json(root / CLIMBED, {"run_hash": outcome.run_hash})
     return outcome.exit_code

@@ -40,16 +40,13 @@ class Request:
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < _SEEDS:
-            msg = f"--seed {self.seed}: give a whole number from 0 to {_SEEDS - 1}"
+            msg = f"--seed is {self.seed}; it is a whole number of 0 or more, below {_SEEDS}"
             raise ConfigError(msg)
         if self.models is not None and self.trust is None:
             msg = (
                 f"--models {self.models} needs --trust: the public key that its models were "
                 "signed with, from somewhere you trust (a run leaves it in trust.pub)"
             )
-            raise ConfigError(msg)
-        if self.seed < 0:
-            msg = f"--seed is {self.seed}; it is a whole number of 0 or more"
             raise ConfigError(msg)
         if self.models is None and self.trust is not None:
             msg = "--trust goes with --models; a run without --models trusts its own trainer"

@@ -69,10 +69,15 @@ def run(request: Request, progress: Progress) -> Outcome:
     """Do everything that ``stairway run`` does, but for showing it."""
     prepared = prepare(request, progress)
     with held(prepared.folder):
-        shelf = stock(request, prepared, progress)
-        if shelf is None:
-            return Outcome(prepared.folder, 2, None, ("the causality prover stopped the run",))
-        climbed = climb_on(prepared, shelf, request, progress)
+        return finish(prepared, request, progress)
+
+
+def finish(prepared: Prepared, request: Request, progress: Progress) -> Outcome:
+    """Train and climb. Whoever calls it holds the run's folder, or is told to by its holder."""
+    shelf = stock(request, prepared, progress)
+    if shelf is None:
+        return Outcome(prepared.folder, 2, None, ("the causality prover stopped the run",))
+    climbed = climb_on(prepared, shelf, request, progress)
     return Outcome(prepared.folder, 0, climbed.run_hash)
 
 
