@@ -278,3 +278,37 @@ def test_the_climb_is_the_four_sections_that_decide_who_stands_where() -> None:
 def test_settings_do_not_change() -> None:
     with pytest.raises(AttributeError):
         load("daily").limits = None  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("key", "gate"),
+    [
+        ("evidence_gates", "causality"),
+        ("evidence_gates", "after_cost_sharpe"),
+        ("live_gates", "quality_gate"),
+        ("quarantine_gates", "artifact"),
+    ],
+)
+def test_a_gate_may_be_added_and_none_left_out(key: str, gate: str) -> None:
+    tables = plain(load("daily"))
+    gates = list(tables["promotion"][key])
+    tables["promotion"][key] = [*gates, "another"]
+    assert "another" in getattr(decode(tables, "mine.toml").promotion, key)
+    tables["promotion"][key] = [one for one in gates if one != gate]
+    with pytest.raises(ConfigError, match=f"{key} lacks {gate}; gates may only be added"):
+        decode(tables, "mine.toml")
+
+
+@pytest.mark.parametrize(("key", "number"), [("cooldown_hours", 1e9), ("cooldown_hours", 1e30)])
+def test_no_number_is_larger_than_a_clock_can_hold(key: str, number: float) -> None:
+    tables = plain(load("daily"))
+    tables["rollback"][key] = number
+    with pytest.raises(ConfigError, match=f"rollback.{key} is .* nothing here is larger"):
+        decode(tables, "mine.toml")
+
+
+def test_the_environment_may_tighten_a_limit_and_never_widen_it() -> None:
+    name = "STAIRWAY__LIMITS__MAX_LEVERAGE"
+    assert load("daily", {name: "0.5"}).limits.max_leverage == 0.5
+    with pytest.raises(ConfigError, match="never widened; edit a copy of the policy"):
+        load("daily", {name: "5.0"})

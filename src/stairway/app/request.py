@@ -134,7 +134,7 @@ def _options(source: str) -> tuple[str, dict[str, Any]]:
         raise ConfigError(msg)
     try:
         tables: Mapping[str, Any] = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         msg = f"source file {source} cannot be read as TOML: {error}; copy one from examples/"
         raise ConfigError(msg) from error
     section = tables.get("source", tables)

@@ -54,6 +54,10 @@ from stairway.supervision.supervisor import SupervisionRules
 from stairway.training.boosting import BoostingRules
 
 PREFIX = "STAIRWAY__"
+EVIDENCE_GATES = ("causality", "calibration_skill", "after_cost_sharpe")
+LIVE_GATES = ("quality_gate",)
+QUARANTINE_GATES = ("causality", "artifact")
+
 _MOST, _MOST_HOURS = 1e18, 1e6
 """No number of a policy is larger; in nanoseconds, more would not fit its clock."""
 
@@ -144,6 +148,25 @@ class Settings(Config, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._require_gates()
+        self._require_bound()
+
+    def _require_gates(self) -> None:
+        """Refuse a policy that leaves out a gate which nobody may climb without."""
+        for section, given, needed in (
+            ("evidence_gates", self.promotion.evidence_gates, EVIDENCE_GATES),
+            ("live_gates", self.promotion.live_gates, LIVE_GATES),
+            ("quarantine_gates", self.promotion.quarantine_gates, QUARANTINE_GATES),
+        ):
+            missing = [gate for gate in needed if gate not in given]
+            if missing:
+                msg = (
+                    f"[promotion] {section} lacks {', '.join(missing)}; gates may only be added"
+                )
+                raise ConfigError(msg)
+
+    def _require_bound(self) -> None:
+        """Refuse a bound on R that a trade can exceed: evidence would prove nothing."""
         stop, target = self.labels.stop_vol, self.labels.target_vol
         # A short is stopped where a long takes its profit, and the other way round.
         largest_r = max(target / stop, stop / target)
@@ -250,7 +273,7 @@ def _read(policy: str) -> dict[str, Any]:
         raise ConfigError(msg)
     try:
         return tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         msg = f"policy {policy!r} is not TOML: {error}"
         raise ConfigError(msg) from error
 
