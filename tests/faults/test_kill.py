@@ -132,6 +132,7 @@ def test_nothing_promised_is_lost_or_doubled_when_the_publisher_is_killed(tmp_pa
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_nothing_promised_is_lost_in_a_thousand_kills(tmp_path):
     for round_ in range(20):
         folder = tmp_path / str(round_)
