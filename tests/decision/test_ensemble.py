@@ -10,6 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from stairway.adapters.runtimes.rule import load
 from stairway.base.errors import ConfigError
 from stairway.base.units import UtcNs
 from stairway.decision.ensemble import (
@@ -29,9 +30,9 @@ from stairway.decision.intent import Abstain, Enter, Intent, Route
 from stairway.features.spec import FEATURE_NAMES
 from stairway.lifecycle.stage import Stage
 from stairway.models.ask import Question, ask
-from stairway.models.baseline import BaselineRules, baseline
 from stairway.models.prediction import Action, ExclusionCode
 from stairway.testing import decision as some
+from stairway.testing.models import toy_rule, toy_sealed
 
 RULES = some.rules()
 NOW = some.NOW_NS
@@ -254,6 +255,23 @@ def test_an_entry_is_always_whole_whatever_comes_in(said, weights, baseline_says
     assert all(side_of(v.confidence, RULES.action_margin) == intent.side for v in intent.votes)
 
 
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {"a": 9e307, "b": 9e307},
+        {"a": 1.0, "b": -0.5},
+        {"a": 1.0, "b": 0.0},
+        {"a": 1.0, "b": 2e6},
+    ],
+)
+def test_a_weight_that_makes_no_sense_leaves_nobody_a_say(weights) -> None:
+    polled = poll(
+        [some.answer("a", 0.7), some.answer("b", 0.2)], weighted(**weights), RULES, "A", NOW
+    )
+    assert (polled.share, polled.probability, polled.dispersion) == (0.0, None, None)
+    assert isinstance(decided({"a": 0.7, "b": 0.2}, weighted(**weights)), Abstain)
+
+
 @given(st.dictionaries(st.sampled_from("abcdef"), probabilities, min_size=1, max_size=6))
 def test_the_mean_lies_among_the_members(said) -> None:
     answers = [some.answer(m, p) for m, p in said.items()]
@@ -389,7 +407,7 @@ def test_a_baseline_that_speaks_of_another_close_is_not_followed() -> None:
 
 
 def test_the_shipped_baseline_is_understood() -> None:
-    runtime = baseline(BaselineRules(max_edge=0.1, scale_sigmas=2.0), schema_hash="s")
+    runtime = load(toy_sealed(passport=toy_rule()))
     question = Question("A", NOW, "trend", RULES.action_margin)
     row = np.full(len(FEATURE_NAMES), 0.01)
     row[FEATURE_NAMES.index("ema_distance")] = 0.05

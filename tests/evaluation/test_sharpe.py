@@ -109,6 +109,14 @@ def test_an_answer_is_either_finite_with_an_interval_around_it_or_undefined(
             assert reason
 
 
+def test_returns_too_small_to_square_have_the_ratio_of_larger_ones() -> None:
+    shape = np.array([1.0, 0.0, 0.0, -2.0, 1.5])
+
+    small, plain = measured(1e-200 * shape), measured(shape)
+
+    assert small.per_bar == pytest.approx(plain.per_bar, rel=1e-12)
+
+
 @given(RETURNS, st.floats(0.5, 2.0))
 def test_leverage_changes_nothing(returns: np.ndarray, leverage: float) -> None:
     plain, geared = sharpe(returns, 252.0, 0.95), sharpe(leverage * returns, 252.0, 0.95)

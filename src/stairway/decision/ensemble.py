@@ -35,6 +35,7 @@ CHAMPION = "champion"
 """The one stage whose models have a say about capital; `lifecycle.stage.Stage.CHAMPION`."""
 
 _ROUNDING = 1e-12
+_HEAVIEST = 1e6  # weights add up to about one; anything near this is a mistake
 
 
 class EnsembleRules(Config, frozen=True, kw_only=True):
@@ -145,13 +146,14 @@ def poll(
     votes = tuple(h for h in heard if isinstance(h, Vote))
     weights = [vote.weight for vote in votes]
     probabilities = [vote.confidence for vote in votes]
+    weighed = bool(votes) and _can_be_weighed(table)
     return Polled(
         symbol=symbol,
         as_of_ns=as_of_ns,
         seats=len(table),
-        share=_share(weights, table),
-        probability=_mean(probabilities, weights) if votes else None,
-        dispersion=dispersion(probabilities, weights, rules.dispersion) if votes else None,
+        share=_share(weights, table) if weighed else 0.0,
+        probability=_mean(probabilities, weights) if weighed else None,
+        dispersion=dispersion(probabilities, weights, rules.dispersion) if weighed else None,
         votes=votes,
         excluded=tuple(h for h in heard if isinstance(h, Finding)),
     )
@@ -271,21 +273,20 @@ def _broken(seat: Seat, what: str) -> Finding:
     return Finding(ExclusionCode.CONTRACT.value, f"{seat.model}: {what}")
 
 
+def _can_be_weighed(table: Sequence[Seat]) -> bool:
+    """Say whether every weight makes sense; where one does not, nobody has a say."""
+    return all(0.0 < seat.weight <= _HEAVIEST for seat in table)
+
+
 def _share(answered: Sequence[float], table: Sequence[Seat]) -> float:
-    """Share of the table's weight that answered; none where a weight makes no sense."""
-    if not all(0.0 < seat.weight < math.inf for seat in table):
-        return 0.0
-    total = math.fsum(seat.weight for seat in table)
-    return math.fsum(answered) / total if total > 0.0 else 0.0
+    """Share of the table's weight that answered."""
+    return math.fsum(answered) / math.fsum(seat.weight for seat in table)
 
 
 def _mean(probabilities: Sequence[float], weights: Sequence[float]) -> float:
     """Weighted mean, kept between the least and the greatest in spite of rounding."""
     products = (w * p for w, p in zip(weights, probabilities, strict=True))
-    total = math.fsum(weights)
-    if not total > 0.0:
-        return math.nan
-    mean = math.fsum(products) / total
+    mean = math.fsum(products) / math.fsum(weights)
     return min(max(mean, min(probabilities)), max(probabilities))
 
 

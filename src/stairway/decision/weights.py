@@ -30,6 +30,7 @@ from stairway.base.verdict import Finding, Pass, Refuse, Verdict, all_of, refuse
 from stairway.decision.facts import WeightsInForce, WeightSource
 
 _ROUNDING = 1e-6
+_ABSURD = 1e6  # weights add up to about one; sums of anything beyond this may overflow
 """An outside process may have written six decimals."""
 
 Share = Annotated[float, Meta(gt=0.0, le=1.0)]
@@ -243,9 +244,8 @@ def _sound(
     if missing or not weights:
         yield refuse("weights.member_missing", f"{name}: no weight for {missing or 'anybody'}")
         return
-    total = (
-        math.fsum(weights.values()) if all(map(math.isfinite, weights.values())) else math.nan
-    )
+    sane = all(abs(weight) <= _ABSURD for weight in weights.values())
+    total = math.fsum(weights.values()) if sane else math.nan
     if not abs(total - 1.0) <= rules.sum_tolerance + _ROUNDING:
         detail = f"{name}: the weights must be finite and add up to one"
         value = total if math.isfinite(total) else None

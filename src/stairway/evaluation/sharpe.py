@@ -87,7 +87,7 @@ def sharpe(
     if why:
         return Undefined(why)
     n, lags = returns.size, newey_west_lags(returns.size)
-    excess = returns - risk_free_per_bar
+    excess = _sized(returns - risk_free_per_bar)
     sd = float(np.std(excess, ddof=1))
     unit = (excess - np.mean(excess)) / sd
     ratio = float(np.mean(excess)) / sd
@@ -116,10 +116,14 @@ def _undefined(returns: FloatArray, periods_per_year: float) -> str:
     if not bool(np.all(np.isfinite(returns))):
         return f"return {int(np.flatnonzero(~np.isfinite(returns))[0])} is not finite"
     # Rounding alone gives a constant series a tiny deviation, and so a huge ratio.
-    scale = max(float(np.max(np.abs(returns))), np.finfo(float).tiny)
-    if not float(np.std(returns, ddof=1)) > _CONSTANT * scale:
+    if not float(np.std(_sized(returns), ddof=1)) > _CONSTANT:
         return f"the {returns.size} returns are constant"
     return ""
+
+
+def _sized(returns: FloatArray) -> FloatArray:
+    """Bring the largest return to the size of one, exactly: tiny squares lose their digits."""
+    return np.ldexp(returns, -math.frexp(float(np.max(np.abs(returns))))[1])
 
 
 def _eta(unit: FloatArray, periods_per_year: float, lags: int) -> float:
