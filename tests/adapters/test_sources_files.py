@@ -179,6 +179,20 @@ def test_a_spacing_that_contradicts_the_settings_is_refused(tmp_path: Path) -> N
     assert "60 s apart (median), but [source] bar_seconds is 300" in complaint
 
 
+def test_a_file_with_the_newest_row_first_is_told_so(tmp_path: Path) -> None:
+    turned = "".join(reversed(ROWS.splitlines(keepends=True)))
+    complaint = sentence(tmp_path, HEADER + turned, ConfigError)
+    assert "ONE: its rows run backwards in time, the newest first" in complaint
+    assert "-60 s apart" not in complaint
+
+
+@pytest.mark.parametrize("symbol", ["", "../ONE", "ONE\n", "O NE"])
+def test_an_odd_symbol_is_refused_before_a_file_is_opened(tmp_path: Path, symbol: str) -> None:
+    with pytest.raises(ConfigError, match=r"symbol .* cannot be used") as caught:
+        file(tmp_path / "nowhere.csv", symbol)
+    assert str(caught.value).isprintable()
+
+
 def test_a_csv_is_no_parquet_file(tmp_path: Path) -> None:
     path = tmp_path / "bars.parquet"
     path.write_text(HEADER + ROWS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ cells = st.sampled_from(
     ["1", "1.5", "-1", "0", "", "nan", "inf", "-inf", "1e400", "x", "1,5", "٣"]
 )
 quoted = st.tuples(stamps, *[cells] * 5).map(lambda row: ",".join(f'"{c}"' for c in row))
+PROCESSES = settings.default.max_examples // 4  # each example starts one or two
 epochs = st.sampled_from([None, "s", "ms", "us", "ns"])
 sides = st.sampled_from(["open", "close"])
 
@@ -88,6 +91,14 @@ def test_any_bytes_as_parquet(content: bytes) -> None:
     answer(parquet, content, "a.parquet")
 
 
+@settings(max_examples=PROCESSES)
+@given(st.binary(max_size=200))
+def test_any_bytes_in_the_frame_of_a_parquet_file(content: bytes) -> None:
+    answer(parquet, b"PAR1" + content + b"PAR1", "a.parquet")
+
+
+@pytest.mark.timeout(1_800)
+@settings(max_examples=PROCESSES)
 @given(st.data())
 def test_a_flipped_bit_in_a_parquet_file(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -100,6 +111,24 @@ def test_a_flipped_bit_in_a_parquet_file(data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(raw) - 1))
     raw[at] ^= 1 << data.draw(st.integers(0, 7))
     answer(parquet, bytes(raw), "a.parquet")
+
+
+def packed(content: bytes, form: str) -> bytes:
+    if form == "gz":
+        return gzip.compress(content, mtime=0)
+    table = pl.read_csv(content, infer_schema=False)
+    file = io.BytesIO()
+    table.write_csv(file, compression="zstd", check_extension=False)
+    return file.getvalue()
+
+
+@given(st.sampled_from(["gz", "zst"]), st.data())
+def test_flipped_bits_in_a_compressed_csv(form: str, data: st.DataObject) -> None:
+    rows = "".join(f"2018-03-{day:02d},1,2,1,1.5,{day}\n" for day in range(1, 31))
+    raw = bytearray(packed((HEADER + rows).encode(), form))
+    for _ in range(data.draw(st.integers(1, 3))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    answer(csv, bytes(raw), f"a.csv.{form}")
 
 
 @pytest.mark.parametrize(

@@ -325,6 +325,30 @@ def test_memory_is_bounded_by_the_history_window(small_regime: Make) -> None:
     assert sum(len(block) for block in state.blocks) <= 130 + 2 * 64
 
 
+def test_a_detector_warmed_up_on_history_knows_at_the_first_live_bar(daily) -> None:
+    bars = random_walk(400, seed=3)
+    history, live = bars.part(0, 300), bars.at(300)
+    warm, _ = regime.run(history, daily.regime)
+    _, said = regime.step(warm, live)
+    _, cold = regime.step(regime.start(daily.regime), live)
+    assert said.warm
+    assert encoded(said) == encoded(regime.batch(bars, daily.regime).at(300))
+    assert (cold.warm, cold.score, cold.label) == (False, 0.0, RegimeLabel.RANGE)
+
+
+def test_an_update_makes_the_same_few_numbers_however_long_the_history(
+    small_regime: Make,
+) -> None:
+    bars, sizes = random_walk(1_500, seed=3), set()
+    for history in (12, 130, 1_000):
+        rules = small_regime(session_bars=10, history_bars=history)
+        state, _ = regime.run(bars.part(0, 1_300), rules)
+        after, _ = regime.step(state, bars.at(1_300))
+        assert all(one is other for one, other in zip(state.blocks, after.blocks, strict=True))
+        sizes.add(after.sums.size + after.marks.size + after.knobs.size + after.tail.size)
+    assert len(sizes) == 1
+
+
 @given(bars=valid_pair_bars(min_size=2, max_size=40), data=st.data())
 def test_no_future_bar_moves_what_was_said(
     small_regime: Make, bars: PairBars, data: st.DataObject

@@ -54,6 +54,47 @@ def test_sessions_that_fit_together_come_out_as_they_went_in(bar_seconds: int) -
     assert report.fingerprint == bars.fingerprint
 
 
+@pytest.mark.parametrize("k", [0, 1])
+def test_a_tick_larger_than_a_price_is_refused_and_the_setting_named(k: int) -> None:
+    raw = as_raw(random_walk(50, seed=2))
+    table = (raw.first, raw.second)[k]
+    lowest = float(table.low.min())
+
+    def with_tick(tick_usd: float) -> RawPair:
+        one = replace(
+            table, instrument=msgspec.structs.replace(table.instrument, tick_usd=tick_usd)
+        )
+        return RawPair(one, raw.second) if k == 0 else RawPair(raw.first, one)
+
+    coarse = float(np.ceil(lowest))
+    with pytest.raises(ConfigError) as caught:
+        align(with_tick(coarse), REFUSE, DAILY)
+    said = str(caught.value)
+    assert said.startswith(
+        f"{table.instrument.symbol}: a tick is {coarse:g} USD and its lowest"
+    )
+    assert "set tick_usd of its file under [source]" in said
+    assert len(align(with_tick(coarse - 1.0), REFUSE, DAILY)[0]) == 50
+
+
+def test_a_price_of_exactly_one_tick_is_taken() -> None:
+    raw = as_raw(random_walk(50, seed=2))
+    lowest = round(float(raw.first.low.min()), 6)
+    low = np.maximum(raw.first.low, lowest)
+    low[0] = lowest
+    whole = msgspec.structs.replace(raw.first.instrument, tick_usd=lowest, lot_units=1.0)
+    first = replace(raw.first, low=low, instrument=whole)
+    assert len(align(RawPair(first, raw.second), REFUSE, DAILY)[0]) == 50
+
+
+def test_a_row_that_is_dropped_does_not_decide_about_the_tick() -> None:
+    raw = as_raw(random_walk(50, seed=2))
+    low = raw.first.low.copy()
+    low[7] = -5.0
+    pair, report = align(RawPair(replace(raw.first, low=low), raw.second), DROP, DAILY)
+    assert (len(pair), report.tables[0].dropped["not_positive"]) == (49, 1)
+
+
 def test_only_instants_that_both_have_are_kept() -> None:
     raw = as_raw(random_walk(50, seed=2))
     pair, report = align(

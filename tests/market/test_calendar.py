@@ -195,6 +195,23 @@ def test_daily_bars_under_an_intraday_policy_are_sent_to_the_daily_one() -> None
         require_spacing(random_walk(50, seed=1).time_ns, 60, "SP500", "[session] bar_seconds")
 
 
+def test_rows_that_run_backwards_are_not_answered_with_a_negative_setting() -> None:
+    times = random_walk(50, seed=1, bar_seconds=60).time_ns
+    with pytest.raises(ConfigError) as caught:
+        require_spacing(times[::-1], 60, "NVDA", "[source] bar_seconds")
+    said = str(caught.value)
+    assert "NVDA: its rows run backwards in time, the newest first (median step -60 s)" in said
+    assert "the oldest first" in said
+    assert "set it to" not in said
+
+
+def test_rows_that_repeat_their_times_are_not_answered_with_a_spacing_of_nothing() -> None:
+    times = np.repeat(random_walk(9, seed=1, bar_seconds=60).time_ns, 3)
+    with pytest.raises(ConfigError, match="its rows repeat their times") as caught:
+        require_spacing(times, 60, "NVDA", "[source] bar_seconds")
+    assert "set it to" not in str(caught.value)
+
+
 def test_spacing_is_the_median_so_that_nights_and_holidays_do_not_count() -> None:
     times = random_walk(500, seed=1, bar_seconds=60).time_ns
     require_spacing(times, 60, "X", "bar_seconds")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stairway.base.errors import ConfigError, DataError
-from stairway.market.instrument import Instrument
+from stairway.market.instrument import Instrument, require_symbol
 
 SHARE = Instrument(symbol="SPY", tick_usd=0.01, lot_units=1.0)
 
@@ -56,10 +58,52 @@ def test_a_tick_must_be_above_zero(tick_usd: float) -> None:
         Instrument(symbol="X", tick_usd=tick_usd, lot_units=1.0)
 
 
-@pytest.mark.parametrize(("tick_usd", "lot_units"), [(float("inf"), 1.0), (0.01, float("inf"))])
-def test_an_infinite_step_is_refused_in_a_sentence(tick_usd: float, lot_units: float) -> None:
-    with pytest.raises(ConfigError, match="is worth inf micro-USD"):
+@pytest.mark.parametrize(
+    ("tick_usd", "lot_units"),
+    [(float("inf"), 1.0), (0.01, float("inf")), (1.1e9, 1.0), (0.01, 1.1e9)],
+)
+def test_an_absurd_step_is_refused(tick_usd: float, lot_units: float) -> None:
+    with pytest.raises(msgspec.ValidationError, match=r"<= 1000000000\.0"):
         Instrument(symbol="X", tick_usd=tick_usd, lot_units=lot_units)
+
+
+@pytest.mark.parametrize(
+    "symbol",
+    ["A", "7203", "BRK.B", "ES=F", "EUR/USD", "BTC-USD", "SP_500", "A^B", "x" * 32, "A."],
+)
+def test_a_symbol_as_venues_write_it_is_taken(symbol: str) -> None:
+    assert Instrument(symbol=symbol, tick_usd=0.01, lot_units=1.0).symbol == symbol
+
+
+ODD = [
+    "", " ", "A B", "A\n", "\nA", "A\x00", "A\x1b[31m", "A\u202eB", "é", "\u0391", "A\u200b",
+    "x" * 33, ".", "..", "../etc", "/etc/passwd", "a/../b", "a/./b", "a//b", "a/", "^GSPC",
+    "-rf", "a\\b", "a:b", "$HOME", "a;b", "a'b", '"',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("symbol", ODD)
+def test_an_odd_symbol_is_refused_in_one_printable_sentence(symbol: str) -> None:
+    with pytest.raises(ConfigError, match="choose another name") as caught:
+        Instrument(symbol=symbol, tick_usd=0.01, lot_units=1.0)
+    assert str(caught.value).isprintable()
+
+
+@given(st.text())
+def test_a_symbol_that_is_taken_can_be_shown_and_is_no_path(symbol: str) -> None:
+    said = ""
+    try:
+        require_symbol(symbol)
+    except ConfigError as error:
+        said = str(error)
+    assert said.isprintable()
+    if said:
+        return
+    assert 1 <= len(symbol) <= 32
+    assert symbol.isascii()
+    assert symbol.isprintable()
+    assert PurePosixPath(symbol).parts == tuple(symbol.split("/"))
+    assert ".." not in PurePosixPath(symbol).parts
 
 
 @pytest.mark.parametrize("lot_units", [0.0, -1.0, float("nan")])

@@ -100,8 +100,26 @@ def test_a_table_without_rows_is_refused_even_when_dropping() -> None:
 def test_a_file_that_is_newest_first_is_told_so() -> None:
     raw = table()
     backwards = replace(raw, time_ns=raw.time_ns[::-1].copy())
-    with pytest.raises(DataError, match=r"backward 19.*turn it round"):
-        screen(backwards, REFUSE)
+    for rules in (REFUSE, DROP):
+        with pytest.raises(DataError, match=r"backward 19.*the oldest row first") as caught:
+            screen(backwards, rules)
+        assert "newest first" in str(caught.value)
+        assert "max_dropped_frac" not in str(caught.value), "to drop rows is no remedy"
+        assert "bad_rows" not in str(caught.value)
+
+
+def test_stamps_that_cannot_be_read_do_not_make_a_file_run_backwards() -> None:
+    holes = table().time_ns.copy()
+    holes[0::2] = NO_TIME
+    with pytest.raises(DataError, match=r'mend the file, or set \[bars\] bad_rows = "drop"'):
+        screen(replace(table(), time_ns=holes), REFUSE)
+
+
+def test_single_rows_out_of_order_are_still_to_be_mended_or_dropped() -> None:
+    swapped = table().time_ns.copy()
+    swapped[[4, 5]] = swapped[[5, 4]]
+    with pytest.raises(DataError, match=r"backward 1\).*bad_rows"):
+        screen(replace(table(), time_ns=swapped), REFUSE)
 
 
 def test_an_unreadable_stamp_has_no_time_to_quote() -> None:

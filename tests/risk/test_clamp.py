@@ -393,7 +393,7 @@ def real_sights(name: str):
             periods_per_year=252.0,
             correlation=0.5,
             regime="range",
-            bar_age_s=0.0,
+            bar_age_ns=0,
             unchanged_bars=0,
             cost_bps=5.0,
             var_frac=one_day_var_frac(volatility, 1.0, 0.99),

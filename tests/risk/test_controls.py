@@ -83,9 +83,9 @@ def test_the_account_is_held_to_each_limit(inside, outside, code) -> None:
 @pytest.mark.parametrize(
     ("inside", "outside", "code"),
     [
-        ({"bar_age_s": 60.0}, {"bar_age_s": math.nextafter(60.0, 61)}, "risk.stale_bar"),
-        ({"bar_age_s": 0.0}, {"bar_age_s": -0.001}, "risk.stale_bar"),
-        ({"bar_age_s": 0.0}, {"bar_age_s": math.nan}, "risk.stale_bar"),
+        ({"bar_age_ns": 60 * 10**9}, {"bar_age_ns": 60 * 10**9 + 1}, "risk.stale_bar"),
+        ({"bar_age_ns": 0}, {"bar_age_ns": -1}, "risk.stale_bar"),
+        ({"bar_age_ns": 0}, {"bar_age_ns": math.nan}, "risk.stale_bar"),
         ({"unchanged_bars": 3}, {"unchanged_bars": 4}, "risk.frozen_feed"),
         ({"price_usd": 123.75}, {"price_usd": 123.76}, "risk.price_collar"),
         ({"price_usd": 74.25}, {"price_usd": 74.24}, "risk.price_collar"),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from stairway.base.units import UtcNs
+from stairway.base.verdict import Refuse
 from stairway.market.instrument import Instrument
 from stairway.risk.account import Account, Barrier, Sight
-from stairway.risk.clamp import clamp
+from stairway.risk.clamp import ClampedOrder, clamp
 from stairway.risk.inputs import unusable
 from stairway.risk.sizing import ladder
 from stairway.testing.risk import Case, some_case
@@ -105,7 +108,7 @@ def test_caution_never_enlarges_and_never_vanishes(value) -> None:
         ("periods_per_year", 0.5),
         ("correlation", 1.1),
         ("correlation", -1.1),
-        ("bar_age_s", -1.0),
+        ("bar_age_ns", -1),
         ("unchanged_bars", -1),
         ("cost_bps", -1.0),
         ("var_frac", 0.0),
@@ -183,4 +186,94 @@ def test_every_number_that_the_clamp_is_told_is_looked_at() -> None:
     known = {*ACCOUNT_NUMBERS, "held_micros", "working_micros"}
     others = {"last_entry_ns", "frozen_symbols", "halted"}
     assert known | others == set(Account.__struct_fields__)
-    assert bent(0, as_of_ns=UtcNs(0))[0].as_of_ns == 0
+
+
+@pytest.mark.parametrize("value", [*NOT_NUMBERS, 1.5, True, 2**63, [0]])
+def test_the_instant_of_a_wish_is_a_whole_number_of_nanoseconds(value) -> None:
+    assert_refused_everywhere(bent(0, as_of_ns=value), "as_of_ns")
+
+
+def test_a_wish_may_be_of_any_day() -> None:
+    assert asked(bent(0, as_of_ns=UtcNs(0))) is None
+    assert asked(bent(0, as_of_ns=UtcNs(-(10**18)))) is None
+
+
+@pytest.mark.parametrize("value", [*NOT_NUMBERS, 1.5, True, 2**63, [0]])
+def test_when_a_symbol_was_entered_is_a_whole_number_of_nanoseconds(value) -> None:
+    # None used to be taken for "never", and text raised.
+    assert_refused_everywhere(bent(2, last_entry_ns={"A": value}), "last_entry_ns")
+    assert_refused_everywhere(bent(2, last_entry_ns={"B": value}), "last_entry_ns")
+
+
+@pytest.mark.parametrize("value", [None, math.nan, "A", [], (), {1: 5}, {None: 5}])
+@pytest.mark.parametrize("name", ["held_micros", "working_micros", "last_entry_ns"])
+def test_what_is_kept_by_symbol_is_a_dictionary_of_texts(name, value) -> None:
+    assert_refused_everywhere(bent(2, **{name: value}), name)
+
+
+@pytest.mark.parametrize("value", [None, "A", ["A"], 5, ("A", None), math.nan])
+def test_frozen_symbols_are_texts(value) -> None:
+    assert_refused_everywhere(bent(2, frozen_symbols=value), "frozen_symbols")
+
+
+@pytest.mark.parametrize("value", [None, 0, 1, "no", math.nan])
+def test_the_kill_switch_is_on_or_off(value) -> None:
+    assert_refused_everywhere(bent(2, halted=value), "halted")
+
+
+@pytest.mark.parametrize("value", [None, "d", [], 5, (None,), ("d",), ({"model": "m"},)])
+def test_votes_are_votes(value) -> None:
+    assert_refused_everywhere(bent(0, votes=value), "votes")
+
+
+@pytest.mark.parametrize("value", [*NOT_NUMBERS, -0.1, True])
+@pytest.mark.parametrize("name", ["weight", "confidence"])
+def test_what_a_vote_weighs_and_says_is_a_number(name, value) -> None:
+    (vote,) = some_case()[0].votes
+    assert_refused_everywhere(bent(0, votes=(replace(vote, **{name: value}),)), name)
+
+
+def test_nobody_needs_to_have_voted() -> None:
+    assert asked(bent(0, votes=())) is None
+
+
+@pytest.mark.parametrize("value", [None, 5, math.nan, ["A"]])
+def test_a_symbol_is_text(value) -> None:
+    assert_refused_everywhere(bent(0, symbol=value), "symbol")
+
+
+@pytest.mark.parametrize("value", [None, "ensemble", 5])
+def test_a_route_is_one_of_those_there_are(value) -> None:
+    assert_refused_everywhere(bent(0, route=value), "route")
+
+
+@pytest.mark.parametrize("value", [None, 5, math.nan, ["trend"]])
+def test_a_regime_is_text(value) -> None:
+    assert_refused_everywhere(bent(1, regime=value), "regime")
+
+
+@pytest.mark.parametrize("name", ACCOUNT_NUMBERS)
+def test_money_and_counts_are_whole_numbers(name) -> None:
+    whole = getattr(some_case()[2], name)
+    for value in (whole + 0.5, float(whole), whole > 0):
+        assert_refused_everywhere(bent(2, **{name: value}), name)
+
+
+@pytest.mark.parametrize("name", ["bar_age_ns", "unchanged_bars"])
+def test_an_age_is_a_whole_number(name) -> None:
+    for value in (0.0, 1.5, False):
+        assert_refused_everywhere(bent(1, **{name: value}), name)
+
+
+kinds = st.one_of(
+    st.none(), st.booleans(), st.floats(), st.text(max_size=2), st.integers(),
+    st.just(()), st.just([]), st.just({}), st.binary(max_size=2), st.just(object()),
+)  # fmt: skip
+
+
+@given(st.sampled_from([0, 1, 2]), st.data(), kinds)
+def test_whatever_kind_is_handed_in_the_answer_is_an_order_or_a_refusal(
+    part: int, data: st.DataObject, value: object
+) -> None:
+    name = data.draw(st.sampled_from(type(some_case()[part]).__struct_fields__))
+    assert isinstance(clamp(*bent(part, **{name: value})), ClampedOrder | Refuse)

@@ -14,6 +14,7 @@ from stairway.market.instrument import Instrument
 from stairway.simulation.fills import (
     PaperRules,
     Tape,
+    Luck,
     cut_short,
     fillable,
     is_gap,
@@ -114,16 +115,35 @@ def test_a_volume_that_is_none_trades_nothing(volume: float) -> None:
 
 @given(st.integers(1, 1_000), st.integers(0, 10**6), st.integers(0, 10**6))
 def test_a_fill_that_is_cut_short_leaves_something_and_takes_something(lots, seed, k) -> None:
-    cut = cut_short(lots, 1.0, seed, "a", k)
+    luck = Luck(seed, "capital")
+    cut = cut_short(lots, 1.0, luck, "a", k)
     assert 1 <= cut <= lots
     assert cut < lots or lots == 1
-    assert cut_short(lots, 0.0, seed, "a", k) == lots
-    assert cut == cut_short(lots, 1.0, seed, "a", k), "luck is a property of the order"
+    assert cut_short(lots, 0.0, luck, "a", k) == lots
+    assert cut == cut_short(lots, 1.0, luck, "a", k), "luck is a property of the order"
 
 
 def test_luck_comes_as_often_as_it_should() -> None:
-    cut = sum(cut_short(10, 0.3, 7, f"o{k}", k) < 10 for k in range(2_000))
+    luck = Luck(7, "capital")
+    cut = sum(cut_short(10, 0.3, luck, f"o{k}", k) < 10 for k in range(2_000))
     assert 0.26 < cut / 2_000 < 0.34
+
+
+def test_each_part_of_what_luck_is_keyed_on_draws_anew() -> None:
+    plain = (7, "capital", "SPY/entry/3/0", 4, "partial")
+    others = [
+        (8, "capital", "SPY/entry/3/0", 4, "partial"),
+        (7, "shadow:lightgbm", "SPY/entry/3/0", 4, "partial"),
+        (7, "capital", "QQQ/entry/3/0", 4, "partial"),
+        (7, "capital", "SPY/stop/3/0", 4, "partial"),
+        (7, "capital", "SPY/entry/3/1", 4, "partial"),
+        (7, "capital", "SPY/entry/3/0", 5, "partial"),
+        (7, "capital", "SPY/entry/3/0", 4, "reject"),
+    ]
+    draws = [Luck(seed, name).draw(*key) for seed, name, *key in (plain, plain, *others)]
+    assert draws[0] == draws[1]
+    assert len(set(draws)) == 1 + len(others)
+    assert all(0.0 <= draw < 1.0 for draw in draws)
 
 
 @pytest.mark.parametrize("key", sorted(GOOD))

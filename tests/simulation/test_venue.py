@@ -7,6 +7,7 @@ import dataclasses
 import msgspec
 import pytest
 from hypothesis import given, settings, strategies as st
+from msgspec.structs import replace
 
 from stairway.adapters.sources import sample
 from stairway.base.errors import InvariantError
@@ -30,7 +31,7 @@ from stairway.execution.state import ExitCause, ExitNow, Tick
 from stairway.market.align import align
 from stairway.market.bars import Bar, PairBar, PairBars
 from stairway.market.instrument import Instrument
-from stairway.simulation.fills import PaperRules
+from stairway.simulation.fills import Luck, PaperRules
 from stairway.simulation.venue import Venue, VenueState
 from stairway.testing.bars import random_walk
 from stairway.testing.brackets import some_opening, some_order, some_rules
@@ -48,8 +49,8 @@ CALM = PaperRules(partial_fill_prob=0.0, reject_prob=0.0, limit_through_ticks=0)
 ROUGH = PaperRules(partial_fill_prob=0.4, reject_prob=0.03, limit_through_ticks=1)
 
 
-def venue(costs=FREE, paper=CALM, seed=7, state=None) -> Venue:
-    return Venue((AAA, BBB), costs, paper, seed, state)
+def venue(costs=FREE, paper=CALM, seed=7, state=None, account="capital") -> Venue:
+    return Venue((AAA, BBB), costs, paper, Luck(seed, account), state)
 
 
 def bar(index: int, open_, high, low, close, volume=1_000.0) -> PairBar:
@@ -72,6 +73,11 @@ def limit(price, order_id="t", side=-1, lots=5) -> Submit:
     return Submit(
         order_id, "AAA", Leg.TARGET, OrderKind.LIMIT, side, lots, price, reduce_only=True
     )
+
+
+def limit_entry(order_id: str) -> Submit:
+    """Wish to buy at a tick, which no market fills."""
+    return Submit(order_id, "AAA", Leg.ENTRY, OrderKind.LIMIT, 1, 5, 1, reduce_only=False)
 
 
 def fills(v: Venue) -> list[tuple]:
@@ -225,6 +231,85 @@ def test_a_limit_that_is_only_touched_waits_where_the_rules_say_so() -> None:
         assert len(fills(v)) == expected
 
 
+THROUGH = PaperRules(partial_fill_prob=0.0, reject_prob=0.0, limit_through_ticks=1)
+
+
+@pytest.mark.parametrize(
+    ("paper", "open_", "filled_at"),
+    [
+        (THROUGH, 105.0, None),  # it was only touched, and others were first
+        (THROUGH, 105.005, None),
+        (THROUGH, 105.01, 10_501),
+        (CALM, 105.0, 10_500),
+        (CALM, 104.99, None),
+    ],
+)
+@pytest.mark.parametrize("side", [1, -1])
+def test_an_open_at_the_limit_fills_no_sooner_than_a_touch_inside_the_bar(
+    paper: PaperRules, open_: float, filled_at: int | None, side: int
+) -> None:
+    """For a long's target above the market, and for a short's mirrored at 100."""
+    v = venue(paper=paper)
+    holding(v, side)
+    v.submit(limit(10_000 + side * 500, side=-side))
+    opened = 100.0 + side * (open_ - 100.0)
+    v.open(bar(1, opened, max(opened, 100.0), min(opened, 100.0), 100.0))
+    expected = None if filled_at is None else 10_000 + side * (filled_at - 10_000)
+    assert [f[2] for f in fills(v)] == ([] if expected is None else [expected])
+
+
+def test_a_limit_that_the_open_only_touched_fills_later_at_its_own_price() -> None:
+    for open_ in (105.0, 105.005):
+        v = venue(paper=THROUGH)
+        holding(v)
+        v.submit(limit(10_500))
+        v.open(bar(1, open_, 106, 99, 100))
+        assert fills(v) == []
+        v.range(bar(1, open_, 106, 99, 100))
+        assert fills(v) == [("t", 5, 10_500)]
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_costs_never_push_a_limit_beyond_its_price(side: int) -> None:
+    v = venue(DEAR, THROUGH)
+    holding(v, side)
+    v.submit(limit(10_000 + side * 500, side=-side))
+    opened = 100.0 + side * 5.01
+    v.open(bar(1, opened, max(opened, 100.0), min(opened, 100.0), 100.0))
+    assert [f[2] for f in fills(v)] == [10_000 + side * 500]
+
+
+def test_a_limit_sent_after_the_open_gets_nothing_better_than_its_price() -> None:
+    """The open is gone by then, however far beyond the limit it was."""
+    v = venue()
+    holding(v)
+    v.open(bar(1, 108, 110, 99, 100))
+    v.submit(limit(10_500))
+    v.range(bar(1, 108, 110, 99, 100))
+    assert fills(v) == [("t", 5, 10_500)]
+
+
+@given(
+    st.sampled_from([1, -1]), st.integers(9_000, 11_000), st.integers(0, 3),
+    st.integers(9_000, 11_000), st.integers(0, 500), st.integers(0, 500),
+)  # fmt: skip
+def test_a_limit_fills_only_in_a_bar_that_went_far_enough_beyond_it(
+    side: int, price: int, through: int, open_: int, up: int, down: int
+) -> None:
+    paper = PaperRules(partial_fill_prob=0.0, reject_prob=0.0, limit_through_ticks=through)
+    v = venue(paper=paper)
+    holding(v, side)
+    v.submit(limit(price, side=-side))
+    one = bar(1, open_ / 100, (open_ + up) / 100, (open_ - down) / 100, open_ / 100)
+    v.open(one)
+    v.range(one)
+    best = open_ + up if side > 0 else open_ - down
+    traded = fills(v)
+    assert bool(traded) == (side * (best - price) >= through)
+    opened_beyond = side * (open_ - price) >= through
+    assert all(f[2] == (open_ if opened_beyond else price) for f in traded)
+
+
 def test_takers_pay_spread_impact_and_a_fee_rounded_up() -> None:
     v = venue(DEAR)
     v.submit(market(lots=10))
@@ -328,33 +413,88 @@ def test_some_orders_are_refused_by_draw_and_the_same_ones_every_time() -> None:
     assert 70 < len(refused[0]) < 130
 
 
-def test_the_luck_of_an_order_does_not_depend_on_the_others() -> None:
-    def traded(crowd: int) -> list:
-        v = venue(DEAR, ROUGH)
-        for k in range(crowd):
-            v.submit(market(f"crowd{k}"))
-        v.submit(market("mine", lots=40))
-        out = []
-        for k in range(12):
-            v.open(bar(k, 100, 110, 90, 105, volume=90.0))
-            out.extend(f for f in fills(v) if f[0] == "mine")
-        return out
-
-    assert traded(0) == traded(7)
-    assert len(traded(0)) > 1
+def traded(name="mine", crowd: tuple[Submit, ...] = (), **choice) -> list:
+    """What an order of 40 lots does bar by bar, beside others that came before it."""
+    v = venue(DEAR, ROUGH, **choice)
+    for other in crowd:
+        v.submit(other)
+    v.submit(market(name, lots=40))
+    out = []
+    for k in range(12):
+        v.open(bar(k, 100, 110, 90, 105, volume=90.0))
+        out.extend(f[1:] for f in fills(v) if f[0] == name)
+    return out
 
 
-def test_who_is_refused_does_not_depend_on_who_else_is_there() -> None:
-    def refused(crowd: int) -> set:
-        v = venue(paper=PaperRules(partial_fill_prob=0, reject_prob=0.2, limit_through_ticks=0))
-        for k in range(crowd):
-            v.submit(market(f"crowd{k}"))
-        for k in range(100):
-            v.submit(market(f"mine{k}"))
-        said = [e.order_id for e in v.drain() if isinstance(e, Rejected)]
-        return {order_id for order_id in said if order_id.startswith("mine")}
+def test_the_luck_of_an_order_does_not_depend_on_its_name() -> None:
+    """Names hold the digest of a model, so any edit of the program changes them."""
+    assert traded("mine") == traded("another") == traded("mine")
+    assert len(traded()) > 1
 
-    assert refused(0) == refused(7) != set()
+
+def test_the_luck_of_an_order_does_not_depend_on_orders_of_other_kinds() -> None:
+    elsewhere = [replace(market(f"b{k}"), symbol="BBB") for k in range(7)]
+    targets = [replace(limit(50_000, f"t{k}"), reduce_only=False) for k in range(7)]
+    assert traded(crowd=(*elsewhere, *targets)) == traded()
+
+
+def test_another_seed_and_another_account_are_other_luck() -> None:
+    assert traded() != traded(seed=8)
+    assert traded() != traded(account="shadow:lightgbm")
+
+
+def test_orders_of_one_kind_at_one_bar_have_each_its_own_luck() -> None:
+    assert traded() != traded(crowd=(market("before"),))
+    v = venue(paper=PaperRules(partial_fill_prob=0, reject_prob=0.5, limit_through_ticks=0))
+    for k in range(40):
+        v.submit(market(f"o{k}"))
+    refused = sum(isinstance(e, Rejected) for e in v.drain())
+    assert 5 < refused < 35
+
+
+def test_the_same_order_sent_twice_takes_no_place_from_the_next() -> None:
+    places = []
+    for repeats in (1, 3):
+        v = venue()
+        for _ in range(repeats):
+            v.submit(market("a"))
+        v.submit(market("b"))
+        places.append([order.place for order in v.state.orders])
+    assert places[0] == places[1] == ["AAA/entry/-1/0", "AAA/entry/-1/1"]
+
+
+def test_places_are_counted_anew_at_every_bar() -> None:
+    v = venue()
+    for k in range(3):
+        v.submit(limit_entry(f"a{k}"))
+        v.open(bar(k, 100, 110, 90, 105))
+        v.submit(limit_entry(f"b{k}"))
+        v.range(bar(k, 100, 110, 90, 105))
+        v.submit(limit_entry(f"c{k}"))
+    places = [order.place for order in v.state.orders]
+    assert len(set(places)) == len(places) == 9
+    assert places[:4] == ["AAA/entry/-1/0", "AAA/entry/0/0", "AAA/entry/0/1", "AAA/entry/0/2"]
+
+
+def test_a_venue_remembers_what_came_before_at_this_bar() -> None:
+    v = venue()
+    v.submit(market("a"))
+    again = venue(state=v.state)
+    for one in (v, again):
+        one.submit(market("b"))
+    assert again.state == v.state
+    assert [order.place for order in again.state.orders][1] == "AAA/entry/-1/1"
+
+
+def test_a_cut_fill_is_drawn_anew_at_every_bar() -> None:
+    half = PaperRules(partial_fill_prob=1.0, reject_prob=0.0, limit_through_ticks=0)
+    v = venue(FREE, half)
+    v.submit(market("m", lots=10**6))
+    shares = []
+    for k in range(8):
+        v.open(bar(k, 100, 110, 90, 105, volume=1_000.0))
+        shares.extend(f[1] for f in fills(v))
+    assert len(set(shares)) > 4
 
 
 class Book:
@@ -362,7 +502,7 @@ class Book:
 
     def __init__(self, bars: PairBars, costs, paper, seed, state=None) -> None:
         self.bars = bars
-        self.venue = Venue(bars.instruments, costs, paper, seed, state)
+        self.venue = Venue(bars.instruments, costs, paper, Luck(seed, "capital"), state)
         self.bracket = None
         self.opened = 0
         self.trades: list = []
@@ -481,7 +621,7 @@ def test_a_venue_made_from_its_memory_goes_on_as_it_would_have() -> None:
         part.step(bar_)
     raw = msgspec.msgpack.encode(part.venue.state)
     memory = msgspec.msgpack.decode(raw, type=VenueState)
-    part.venue = Venue(bars.instruments, DEAR, ROUGH, 7, memory)
+    part.venue = Venue(bars.instruments, DEAR, ROUGH, Luck(7, "capital"), memory)
     for k in range(30, 60):
         part.step(bars.at(k))
     assert part.said == whole.said

@@ -196,10 +196,9 @@ def test_under_the_reference_evidence_grows_by_exactly_one_a_trade(past) -> None
     """Shiryaev-Roberts: M - n is a martingale, which is why the run length is kept."""
     detector = watch(0.45, RULES)
     for r in past:
-        detector, _ = listen(detector, r, replace(RULES, run_length_trades=1e12))
+        detector, _ = listen(detector, r, replace(RULES, run_length_trades=1e6))
     after = [
-        listen(detector, r, replace(RULES, run_length_trades=1e12))[0].level
-        for r in (-1.0, 1.0)
+        listen(detector, r, replace(RULES, run_length_trades=1e6))[0].level for r in (-1.0, 1.0)
     ]
     assert 0.45 * after[0] + 0.55 * after[1] == pytest.approx(detector.level + 1.0, rel=1e-9)
 

@@ -40,7 +40,7 @@ def entered(side: int = 1) -> tuple[Book, tuple[str, str]]:
     """A book that has sent an entry in each instrument; and their order ids."""
     book, _ = mark(open_book("capital", START, BAR.session), BAR, INSTRUMENTS)
     wishes = (wish_for("ALPHA", BAR, side), wish_for("BETA", BAR, side))
-    book, commands, _ = act(book, sight(BAR), wishes, RULES)
+    book, commands, _ = act(book, sight(BAR), wishes, RULES, BAR.time_ns)
     ids = [c.order_id for c in commands if isinstance(c, Submit)]
     assert len(ids) == 2
     return book, (ids[0], ids[1])

@@ -23,7 +23,7 @@ from msgspec.structs import replace
 
 from stairway.base.config import Config
 from stairway.base.errors import InvariantError
-from stairway.base.units import UtcNs
+from stairway.base.units import NS_PER_DAY, NS_PER_HOUR, UtcNs
 from stairway.execution.facts import CommandSent
 from stairway.execution.line import Line, answered, left, reach, traded
 from stairway.execution.orders import (
@@ -41,7 +41,7 @@ from stairway.execution.orders import (
     VenueEvent,
 )
 
-Ns = Annotated[int, Meta(ge=0)]
+_HOUR_NS, _YEAR_NS = NS_PER_HOUR, 366 * NS_PER_DAY
 
 
 class Gate(StrEnum):
@@ -73,12 +73,12 @@ class GatewayRules(Config, frozen=True, kw_only=True):
         Ids of closed orders are kept for this long, and refused if they come again.
     """
 
-    answer_max_ns: Ns
-    settle_ns: Ns
-    retry_base_ns: Annotated[int, Meta(ge=1)]
-    retry_max_ns: Annotated[int, Meta(ge=1)]
-    max_sends: Annotated[int, Meta(ge=1)]
-    remember_ns: Ns
+    answer_max_ns: Annotated[int, Meta(ge=0, le=_HOUR_NS)]
+    settle_ns: Annotated[int, Meta(ge=0, le=_HOUR_NS)]
+    retry_base_ns: Annotated[int, Meta(ge=1, le=_HOUR_NS)]
+    retry_max_ns: Annotated[int, Meta(ge=1, le=_HOUR_NS)]
+    max_sends: Annotated[int, Meta(ge=1, le=100)]
+    remember_ns: Annotated[int, Meta(ge=0, le=_YEAR_NS)]
 
 
 class Gateway(msgspec.Struct, frozen=True):

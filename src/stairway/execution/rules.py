@@ -8,9 +8,9 @@ from typing import Annotated
 from msgspec import Meta
 
 from stairway.base.config import Config
+from stairway.base.units import NS_PER_SECOND
 
-Count = Annotated[int, Meta(ge=1)]
-Natural = Annotated[int, Meta(ge=0)]
+_ONE_MINUTE_NS = 60 * NS_PER_SECOND
 
 
 class VenueMode(StrEnum):
@@ -50,8 +50,8 @@ class ExecutionRules(Config, frozen=True, kw_only=True):
     """
 
     venue_mode: VenueMode
-    naked_max_ns: Natural
+    naked_max_ns: Annotated[int, Meta(ge=0, le=_ONE_MINUTE_NS)]
     cancel_entry_on_exit: bool
-    reprice_band_ticks: Natural
-    min_order_lots: Count
-    max_submits: Count
+    reprice_band_ticks: Annotated[int, Meta(ge=0, le=1_000)]
+    min_order_lots: Annotated[int, Meta(ge=1, le=10**9)]
+    max_submits: Annotated[int, Meta(ge=1, le=100)]

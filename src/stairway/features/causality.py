@@ -54,10 +54,10 @@ class ProverRules(Config, frozen=True, kw_only=True):
         Largest change of a past value taken for rounding, relative to the column's size.
     """
 
-    cuts: Annotated[int, Meta(ge=8)]
-    max_bars: Annotated[int, Meta(ge=64)]
-    min_bars: Annotated[int, Meta(ge=16)]
-    min_prefix_bars: Annotated[int, Meta(ge=1)]
+    cuts: Annotated[int, Meta(ge=8, le=100_000)]
+    max_bars: Annotated[int, Meta(ge=64, le=10**8)]
+    min_bars: Annotated[int, Meta(ge=16, le=10**8)]
+    min_prefix_bars: Annotated[int, Meta(ge=1, le=10**6)]
     tolerance: Annotated[float, Meta(gt=0.0, le=1e-6)]
 
 

@@ -47,9 +47,9 @@ class LabelRules(Config, frozen=True, kw_only=True):
         True: time is up at the session's last bar too, and its last decision has no label.
     """
 
-    horizon_bars: Annotated[int, Meta(ge=1)]
-    stop_vol: Annotated[float, Meta(gt=0.0)]
-    target_vol: Annotated[float, Meta(gt=0.0)]
+    horizon_bars: Annotated[int, Meta(ge=1, le=100_000)]
+    stop_vol: Annotated[float, Meta(gt=0.0, le=100.0)]
+    target_vol: Annotated[float, Meta(gt=0.0, le=100.0)]
     within_session: bool
 
 

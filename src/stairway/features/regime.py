@@ -41,9 +41,9 @@ from stairway.market.bars import PairBar, PairBars
 _BLOCK = 64
 _NOTHING = np.zeros(kernels.ROW)
 
-AtLeastTwo = Annotated[int, Meta(ge=2)]
-NotNegative = Annotated[float, Meta(ge=0.0)]
-Positive = Annotated[float, Meta(gt=0.0)]
+AtLeastTwo = Annotated[int, Meta(ge=2, le=10**6)]
+NotNegative = Annotated[float, Meta(ge=0.0, le=10.0)]
+Positive = Annotated[float, Meta(gt=0.0, le=20.0)]
 
 
 class RegimeLabel(StrEnum):

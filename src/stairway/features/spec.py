@@ -55,8 +55,8 @@ VOLATILITY_LONG = FEATURE_NAMES.index("volatility_long")
 _FORMULAS = 1
 """Raised whenever a formula above changes, so that old models no longer fit."""
 
-AtLeastOne = Annotated[int, Meta(ge=1)]
-AtLeastTwo = Annotated[int, Meta(ge=2)]
+AtLeastOne = Annotated[int, Meta(ge=1, le=10**6)]
+AtLeastTwo = Annotated[int, Meta(ge=2, le=10**6)]
 
 
 class Clock(StrEnum):
@@ -96,7 +96,7 @@ class FeatureRules(Config, frozen=True, kw_only=True):
     ema_bars: AtLeastTwo
     volume_bars: AtLeastTwo
     clock: Clock
-    session_seconds: AtLeastOne
+    session_seconds: Annotated[int, Meta(ge=1, le=31_622_400)]
     count_session_gaps: bool
 
     def __post_init__(self) -> None:

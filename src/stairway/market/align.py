@@ -50,8 +50,8 @@ def align(raw: RawPair, bars: BarRules, session: SessionRules) -> tuple[PairBars
     DataError
         If a table is refused, or fewer than ``bars.min_bars`` instants are common.
     ConfigError
-        If the spacing of the bars, the close of the sessions or the names of the
-        instruments contradict the settings.
+        If the spacing of the bars, the close of the sessions, the names of the
+        instruments or their ticks contradict the settings or the prices.
 
     Examples
     --------
@@ -80,6 +80,7 @@ def _usable(raw: RawBars, bars: BarRules, session: SessionRules) -> _Usable:
     symbol = raw.instrument.symbol
     screened = screen(raw, bars)
     good = np.flatnonzero(screened.keep)
+    _require_ticks(raw, good)
     close_ns = raw.time_ns[good]
     require_spacing(close_ns, session.bar_seconds, symbol, "[session] bar_seconds")
     inside = place(close_ns, session).inside
@@ -93,6 +94,18 @@ def _usable(raw: RawBars, bars: BarRules, session: SessionRules) -> _Usable:
     outside = int((~inside).sum())
     dropped = screened.dropped | ({"outside_session": outside} if outside else {})
     return _Usable(raw, good[inside], dropped)
+
+
+def _require_ticks(raw: RawBars, good: IntArray) -> None:
+    """Refuse a price step that some price is smaller than: it would be worth no tick."""
+    lowest, tick_usd = float(raw.low[good].min()), raw.instrument.tick_usd
+    if not tick_usd <= lowest:
+        msg = (
+            f"{raw.instrument.symbol}: a tick is {tick_usd:g} USD and its lowest price "
+            f"{lowest:g} USD, less than one tick; set tick_usd of its file under [source] to "
+            "the step in which it is quoted (0.01 for most shares)"
+        )
+        raise ConfigError(msg)
 
 
 def _require_common(first: _Usable, second: _Usable, common: int, min_bars: int) -> None:

@@ -66,12 +66,12 @@ class SessionRules(Config, frozen=True, kw_only=True):
     tz: str
     close: ClockTime
     early_close_days: tuple[Day, ...]
-    early_by_minutes: Annotated[int, Meta(ge=0)]
+    early_by_minutes: Annotated[int, Meta(ge=0, le=1_440)]
     overnight: Literal["hold", "refuse_entry"]
     flat_by_close: bool
-    lead_out_bars: Annotated[int, Meta(ge=1)]
+    lead_out_bars: Annotated[int, Meta(ge=1, le=86_400)]
     bar_seconds: Annotated[int, Meta(ge=1, le=31_622_400)]
-    bars_per_session: Annotated[int, Meta(ge=1)]
+    bars_per_session: Annotated[int, Meta(ge=1, le=86_400)]
     periods_per_year: Annotated[float, Meta(gt=0.0, le=1e9)]
 
     def __post_init__(self) -> None:
@@ -216,13 +216,21 @@ def require_spacing(close_ns: IntArray, bar_seconds: int, name: str, setting: st
     Raises
     ------
     ConfigError
-        If their median spacing is another; names both, and the policy to use.
+        If their median spacing is another; names both, and the policy to use. If most rows
+        run backwards or stand still.
     """
     if close_ns.size < 2:  # noqa: PLR2004 - one bar has no spacing
         return
     found = float(np.median(np.diff(close_ns))) / NS_PER_SECOND
     if found == bar_seconds:
         return
+    if not found > 0.0:
+        order = "run backwards in time, the newest first" if found else "repeat their times"
+        msg = (
+            f"{name}: its rows {order} (median step {found:g} s); write the file anew with one "
+            "row for each time, the oldest first: nothing is sorted or left out here"
+        )
+        raise ConfigError(msg)
     policy = "daily.toml" if found == SECONDS_PER_DAY else "intraday.toml"
     msg = (
         f"{name}: the bars lie {found:g} s apart (median), but {setting} is {bar_seconds}; "

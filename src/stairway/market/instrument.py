@@ -7,6 +7,7 @@ of, so money adds up to the last micro.
 from __future__ import annotations
 
 import math
+import re
 from typing import Annotated
 
 from msgspec import Meta
@@ -16,8 +17,10 @@ from stairway.base.errors import ConfigError, DataError
 from stairway.base.units import MICROS_PER_UNIT, Ticks
 
 _EXACT = 1e-6
+_SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9./^=_-]{0,31}")
+_OF_A_PATH = frozenset({"", ".", ".."})
 
-Positive = Annotated[float, Meta(gt=0.0)]
+Step = Annotated[float, Meta(gt=0.0, le=1e9)]
 
 
 class Instrument(Config, frozen=True, kw_only=True):
@@ -26,7 +29,9 @@ class Instrument(Config, frozen=True, kw_only=True):
     Attributes
     ----------
     symbol
-        Its name, as the source gives it.
+        Its name, as the source gives it: 1 to 32 letters, digits and ``. / ^ = _ -``, the
+        first a letter or digit. It is shown, logged and compared, so nothing in it may pass
+        for something else.
     tick_usd
         Smallest price step, in USD.
     lot_units
@@ -40,11 +45,12 @@ class Instrument(Config, frozen=True, kw_only=True):
     """
 
     symbol: str
-    tick_usd: Positive
-    lot_units: Positive
+    tick_usd: Step
+    lot_units: Step
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require_symbol(self.symbol)
         exact = self.tick_usd * self.lot_units * MICROS_PER_UNIT
         if not (math.isfinite(exact) and _is_whole(exact)):
             msg = (
@@ -78,6 +84,31 @@ class Instrument(Config, frozen=True, kw_only=True):
     def usd(self, ticks: int) -> float:
         """Price of ``ticks``, in USD."""
         return ticks * self.tick_usd
+
+
+def require_symbol(symbol: str) -> None:
+    """Refuse a name that is empty, holds odd characters, or looks like a path.
+
+    Raises
+    ------
+    ConfigError
+        If it does.
+
+    Examples
+    --------
+    >>> require_symbol("BRK.B")
+    >>> require_symbol("../etc")
+    Traceback (most recent call last):
+    ...
+    stairway.base.errors.ConfigError: symbol '../etc' cannot be used; it must be 1 to 32 ...
+    """
+    if _SYMBOL.fullmatch(symbol) and _OF_A_PATH.isdisjoint(symbol.split("/")):
+        return
+    msg = (
+        f"symbol {symbol[:40]!r} cannot be used; it must be 1 to 32 letters, digits and "
+        ". / ^ = _ -, begin with a letter or digit, and not be a path: choose another name"
+    )
+    raise ConfigError(msg)
 
 
 def _is_whole(micros: float) -> bool:

@@ -64,7 +64,7 @@ class BarRules(Config, frozen=True, kw_only=True):
     bad_rows: Literal["refuse", "drop"]
     max_dropped_frac: Annotated[float, Meta(ge=0.0, lt=1.0)]
     max_jump_frac: Annotated[float, Meta(gt=0.0, le=10.0)]
-    min_bars: Annotated[int, Meta(ge=2)]
+    min_bars: Annotated[int, Meta(ge=2, le=10**8)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,11 @@ def screen(raw: RawBars, rules: BarRules) -> Screened:
             )
         case _:
             assert_never(rules.bad_rows)
+    if not acceptable and _runs_backwards(raw):
+        remedy = (
+            "its rows run backwards in time, the newest first: write the file anew with the "
+            "oldest row first; nothing is sorted here"
+        )
     if not acceptable:
         raise DataError(_complaint(raw, found, dropped, remedy))
     return Screened(~bad, dropped)
@@ -139,7 +144,7 @@ def _complaint(raw: RawBars, found: IntArray, dropped: dict[str, int], remedy: s
     return (
         f"{raw.instrument.symbol}: {sum(dropped.values())} of {len(raw)} rows are bad "
         f"({counts}); the first is row {row + 1}{_when(raw, row)}: {_MEANING[first]}"
-        f"{_hint(raw)}; {remedy}"
+        f"; {remedy}"
     )
 
 
@@ -150,7 +155,7 @@ def _when(raw: RawBars, row: int) -> str:
     return f", closing at {utc_text(time_ns)}"
 
 
-def _hint(raw: RawBars) -> str:
-    steps = cast("IntArray", np.diff(raw.time_ns))
-    backwards = steps.size > 0 and bool((steps < 0).mean() > 0.5)  # noqa: PLR2004 - most
-    return " (the file runs backwards in time: turn it round)" if backwards else ""
+def _runs_backwards(raw: RawBars) -> bool:
+    """Whether most rows are older than the row before; rows without a time do not count."""
+    steps = cast("IntArray", np.diff(raw.time_ns[raw.time_ns != NO_TIME]))
+    return steps.size > 0 and bool((steps < 0).mean() > 0.5)  # noqa: PLR2004 - most

@@ -151,8 +151,8 @@ class Sight(msgspec.Struct, frozen=True):
         Of the pair's returns, over one session.
     regime
         ``trend``, ``range`` or ``crisis``.
-    bar_age_s
-        Time since the bar closed.
+    bar_age_ns
+        Time since the bar closed; negative where it has not closed yet.
     unchanged_bars
         Bars in a row that repeated the one before them to the last digit.
     cost_bps
@@ -168,7 +168,7 @@ class Sight(msgspec.Struct, frozen=True):
     periods_per_year: float
     correlation: float
     regime: str
-    bar_age_s: float
+    bar_age_ns: int
     unchanged_bars: int
     cost_bps: float
     var_frac: float
@@ -230,7 +230,7 @@ def stop_frac(sight: Sight, barrier: Barrier, side: int) -> float:
 
     Examples
     --------
-    >>> seen = Sight(100.0, 99.0, 0.01, 252.0, 0.0, "range", 0.0, 0, 10.0, 0.02)
+    >>> seen = Sight(100.0, 99.0, 0.01, 252.0, 0.0, "range", 0, 0, 10.0, 0.02)
     >>> stop_frac(seen, Barrier(2.0, 3.0, 10), 1), stop_frac(seen, Barrier(2.0, 3.0, 10), -1)
     (0.02, 0.03)
     """
@@ -242,7 +242,7 @@ def target_frac(sight: Sight, barrier: Barrier, side: int) -> float:
 
     Examples
     --------
-    >>> seen = Sight(100.0, 99.0, 0.01, 252.0, 0.0, "range", 0.0, 0, 10.0, 0.02)
+    >>> seen = Sight(100.0, 99.0, 0.01, 252.0, 0.0, "range", 0, 0, 10.0, 0.02)
     >>> target_frac(seen, Barrier(2.0, 3.0, 10), 1)
     0.03
     """

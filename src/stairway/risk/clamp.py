@@ -74,7 +74,7 @@ def clamp(
     >>> order = clamp(wish, sight, account, instrument, terms, rules)
     >>> order.side, order.lots, order.stop_ticks
     (1, 156, 200)
-    >>> late = replace(sight, bar_age_s=1e6)
+    >>> late = replace(sight, bar_age_ns=10**15)
     >>> clamp(wish, late, account, instrument, terms, rules).findings[0].code
     'risk.stale_bar'
     """

@@ -101,9 +101,10 @@ def not_restricted(symbol: str, account: Account, limits: RiskLimits) -> Verdict
 
 def fresh(sight: Sight, limits: RiskLimits) -> Verdict:
     """Refuse a bar that is old, or a feed that repeats itself."""
-    if not 0.0 <= sight.bar_age_s <= limits.max_bar_age_s:
-        detail = f"the bar closed {sight.bar_age_s:g} s ago"
-        return refuse("risk.stale_bar", detail, sight.bar_age_s, limits.max_bar_age_s)
+    age_s = sight.bar_age_ns / NS_PER_SECOND
+    if not 0.0 <= age_s <= limits.max_bar_age_s:
+        detail = f"the bar closed {age_s:.9g} s ago"
+        return refuse("risk.stale_bar", detail, age_s, limits.max_bar_age_s)
     if not sight.unchanged_bars <= limits.max_unchanged_bars:
         detail = f"{sight.unchanged_bars} bars in a row repeat the one before them"
         return refuse(

@@ -4,6 +4,10 @@ A size is a product of a dozen numbers, and one that is missing would vanish in 
 loses every comparison and ``min`` steps over it. So each is held against the range in
 which it means anything, and the first that lies outside is named. The ranges say what is
 *possible*; what is *allowed* is in :class:`stairway.risk.limits.RiskLimits`.
+
+Types are looked at as well: the codec guarantees them, a caller in Python does not. What is
+counted (money, lots, bars, nanoseconds) must be a whole number; where a range begins with
+one, so must the value be.
 """
 
 from __future__ import annotations
@@ -11,17 +15,27 @@ from __future__ import annotations
 import math
 
 from stairway.base.verdict import Refuse, refuse
-from stairway.decision.intent import Enter
+from stairway.decision.intent import Enter, Route, Vote
 from stairway.market.instrument import Instrument
 from stairway.risk.account import Account, Sight, Terms
 
 _MAX_USD = 1e12
-_MAX_MICROS = 2**63 - 1
+_MAX_WEIGHT = 1e6
+_MAX_MICROS = 2**63 - 1  # and nanoseconds
 _TINY = math.ulp(0.0)
 _ROUNDING = 1e-9
 _NUMBER = (int, float)
+_CALLED = {
+    str: "text",
+    tuple: "a tuple",
+    dict: "a dictionary",
+    bool: "true or false",
+    Route: "a Route",
+    Vote: "a Vote",
+}
 
 Range = tuple[str, object, float, float]
+Kind = tuple[str, object, type]
 
 
 def unusable(
@@ -40,6 +54,9 @@ def unusable(
     >>> unusable(wish, blind, account, instrument, terms).findings[0].code
     'risk.unusable_input'
     """
+    mistyped = _mistyped(wish, sight, account)
+    if mistyped is not None:
+        return mistyped
     if wish.symbol != instrument.symbol:
         detail = f"a wish for {wish.symbol} cannot be sized as {instrument.symbol}"
         return refuse("risk.symbol_mismatch", detail)
@@ -58,8 +75,44 @@ def unusable(
     return _contradiction(wish)
 
 
+def _mistyped(wish: Enter, sight: Sight, account: Account) -> Refuse | None:
+    """Refuse the first part that is not of the kind that its name promises."""
+    for kinds in (_kinds, _parts):  # what is inside of the containers, once they are some
+        for name, value, kind in kinds(wish, sight, account):
+            if not isinstance(value, kind):
+                detail = f"{name} is {value!r}; it must be {_CALLED[kind]}"
+                return refuse("risk.unusable_input", detail)
+    return None
+
+
+def _kinds(wish: Enter, sight: Sight, account: Account) -> tuple[Kind, ...]:
+    return (
+        ("symbol", wish.symbol, str),
+        ("route", wish.route, Route),
+        ("votes", wish.votes, tuple),
+        ("regime", sight.regime, str),
+        ("held_micros", account.held_micros, dict),
+        ("working_micros", account.working_micros, dict),
+        ("last_entry_ns", account.last_entry_ns, dict),
+        ("frozen_symbols", account.frozen_symbols, tuple),
+        ("halted", account.halted, bool),
+    )
+
+
+def _parts(wish: Enter, _sight: Sight, account: Account) -> tuple[Kind, ...]:
+    return (
+        *[("votes", vote, Vote) for vote in wish.votes],
+        *[("frozen_symbols", symbol, str) for symbol in account.frozen_symbols],
+        *[("held_micros", symbol, str) for symbol in account.held_micros],
+        *[("working_micros", symbol, str) for symbol in account.working_micros],
+        *[("last_entry_ns", symbol, str) for symbol in account.last_entry_ns],
+    )
+
+
 def _within(value: object, low: float, high: float) -> bool:
-    return isinstance(value, _NUMBER) and low <= value <= high
+    if value is True or value is False:  # whole numbers, for Python
+        return False
+    return isinstance(value, int if isinstance(low, int) else _NUMBER) and low <= value <= high
 
 
 def _number(value: object) -> float | None:
@@ -81,6 +134,9 @@ def _of_wish(wish: Enter) -> tuple[Range, ...]:
         ("probability", wish.probability, 0.0, 1.0),
         ("caution", wish.caution, _TINY, 1.0),
         ("side", wish.side, -1, 1),
+        ("as_of_ns", wish.as_of_ns, -_MAX_MICROS, _MAX_MICROS),
+        *[("weight of a vote", vote.weight, 0.0, _MAX_WEIGHT) for vote in wish.votes],
+        *[("confidence of a vote", vote.confidence, 0.0, 1.0) for vote in wish.votes],
     )
 
 
@@ -91,8 +147,8 @@ def _of_sight(sight: Sight) -> tuple[Range, ...]:
         ("volatility_per_bar", sight.volatility_per_bar, _TINY, 100.0),
         ("periods_per_year", sight.periods_per_year, 1.0, 1e9),
         ("correlation", sight.correlation, -1.0 - _ROUNDING, 1.0 + _ROUNDING),
-        ("bar_age_s", sight.bar_age_s, 0.0, 1e12),
-        ("unchanged_bars", sight.unchanged_bars, 0, 1e12),
+        ("bar_age_ns", sight.bar_age_ns, 0, _MAX_MICROS),
+        ("unchanged_bars", sight.unchanged_bars, 0, _MAX_MICROS),
         ("cost_bps", sight.cost_bps, 0.0, 1e4),
         ("var_frac", sight.var_frac, _TINY, 1e4),
     )
@@ -108,11 +164,15 @@ def _of_account(account: Account) -> tuple[Range, ...]:
         ("messages", account.messages, 0, _MAX_MICROS),
         ("parents", account.parents, 0, _MAX_MICROS),
         ("children", account.children, 0, _MAX_MICROS),
-        *(("held_micros", v, -_MAX_MICROS, _MAX_MICROS) for v in account.held_micros.values()),
-        *(
+        *[("held_micros", v, -_MAX_MICROS, _MAX_MICROS) for v in account.held_micros.values()],
+        *[
             ("working_micros", v, -_MAX_MICROS, _MAX_MICROS)
             for v in account.working_micros.values()
-        ),
+        ],
+        *[
+            ("last_entry_ns", v, -_MAX_MICROS, _MAX_MICROS)
+            for v in account.last_entry_ns.values()
+        ],
     )
 
 

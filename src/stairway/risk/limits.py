@@ -20,7 +20,8 @@ Fraction = Annotated[float, Meta(gt=0.0, le=1.0)]
 Multiple = Annotated[float, Meta(gt=0.0, le=100.0)]
 PositiveInt = Annotated[int, Meta(gt=0, le=10**12)]
 Usd = Annotated[float, Meta(gt=0.0, le=1e12)]
-Seconds = Annotated[float, Meta(ge=0.0, le=1e9)]
+Seconds = Annotated[float, Meta(ge=0.0, le=31_622_400.0)]  # a year
+Few = Annotated[int, Meta(gt=0, le=1_000)]
 
 
 class RiskLimits(Config, frozen=True, kw_only=True):
@@ -70,16 +71,16 @@ class RiskLimits(Config, frozen=True, kw_only=True):
     max_net_frac: Multiple
     max_lots: PositiveInt
     max_notional_usd: Usd
-    max_open_orders: PositiveInt
+    max_open_orders: Few
     max_daily_loss_frac: Fraction
     max_drawdown_frac: Fraction
     price_collar_frac: Fraction
-    max_bar_age_s: Seconds
-    max_unchanged_bars: Annotated[int, Meta(ge=0)]
+    max_bar_age_s: Annotated[float, Meta(ge=0.0, le=2_678_400.0)]  # a month
+    max_unchanged_bars: Annotated[int, Meta(ge=0, le=100)]
     duplicate_window_s: Seconds
     message_window_s: Seconds
-    max_messages: PositiveInt
-    max_child_ratio: Annotated[float, Meta(ge=1.0, le=1e6)]
+    max_messages: Annotated[int, Meta(gt=0, le=10**6)]
+    max_child_ratio: Annotated[float, Meta(ge=1.0, le=1_000.0)]
     restricted_symbols: tuple[str, ...]
 
 

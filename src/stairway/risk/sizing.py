@@ -77,7 +77,7 @@ class SizingRules(Config, frozen=True, kw_only=True):
     stress_correlation: Annotated[float, Meta(ge=-1.0, le=1.0)]
     stress_factor: Fraction
     regime_factor: dict[str, Fraction]
-    min_lots: Annotated[int, Meta(ge=1)]
+    min_lots: Annotated[int, Meta(ge=1, le=10**9)]
 
 
 class RiskRules(Config, frozen=True, kw_only=True):
@@ -163,7 +163,7 @@ def kelly_leverage(
 
     Examples
     --------
-    >>> seen = Sight(100.0, 99.0, 0.01, 252.0, 0.0, "range", 0.0, 0, 5.0, 0.02)
+    >>> seen = Sight(100.0, 99.0, 0.01, 252.0, 0.0, "range", 0, 0, 5.0, 0.02)
     >>> round(kelly_leverage(0.55, seen, Barrier(2.0, 2.0, 10), 1, 0.25), 4)
     0.9375
     """

@@ -6,8 +6,9 @@ worse one, because a back-test that flatters is of no use:
 - A taking order pays half the spread and its own impact, rounded to a tick against it.
 - A stop trades at its trigger, or at the open where the bar opened beyond it: worse.
 - A limit trades at its price once the bar went ``limit_through_ticks`` beyond it (others
-  were in the queue before us), or at the open where that was better, less the costs of
-  taking, but never beyond its limit.
+  were in the queue before us). An open is held to the same: one that only touches the limit
+  fills nothing. Where the bar *opened* that far beyond, it trades at the open, less the costs
+  of taking, but never beyond its limit.
 - No order is a larger share of the bar's volume than the rules allow.
 
 What it may still get wrong: bars say nothing about the order of prices inside them, and
@@ -32,7 +33,7 @@ from stairway.market.instrument import Instrument
 _EXACT = 1e-6  # of a tick: what dividing by the tick size may get wrong
 
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
-Natural = Annotated[int, Meta(ge=0)]
+Natural = Annotated[int, Meta(ge=0, le=10_000)]
 
 
 class PaperRules(Config, frozen=True, kw_only=True):
@@ -45,7 +46,7 @@ class PaperRules(Config, frozen=True, kw_only=True):
     reject_prob
         Probability that a new order is refused.
     limit_through_ticks
-        How far beyond a resting limit the bar must go for it to fill.
+        How far beyond a resting limit the bar, or its open, must go for it to fill.
     """
 
     partial_fill_prob: Probability
@@ -88,17 +89,51 @@ def fillable(wanted: Lots, bar: Tape, max_participation_frac: float) -> Lots:
     return Lots(min(wanted, math.floor(bar.lots * max_participation_frac + _EXACT)))
 
 
-def cut_short(lots: Lots, prob: float, seed: int, order_id: str, bar_index: int) -> Lots:
+class Luck(msgspec.Struct, frozen=True):
+    """Chance, as it meets one account.
+
+    A draw belongs to its account, to the *place* of the order (which instrument and leg,
+    sent at which bar, as the how-manieth of these), to the bar and to what is drawn for. The
+    id of an order is not asked: it is made of the model's digest, so that any edit of the
+    program would draw another history.
+
+    Attributes
+    ----------
+    seed
+        Of the run.
+    account
+        Name of the book, by its slot and not by its model: ``shadow:lightgbm``.
+    """
+
+    seed: int
+    account: str
+
+    def draw(self, place: str, bar_index: int, purpose: str) -> float:
+        """Draw from [0, 1).
+
+        Examples
+        --------
+        >>> one, other = Luck(7, "capital"), Luck(7, "twin:baseline")
+        >>> one.draw("SPY/entry/3/0", 4, "partial") == one.draw("SPY/entry/3/0", 4, "partial")
+        True
+        >>> one.draw("SPY/entry/3/0", 4, "partial") == other.draw("SPY/entry/3/0", 4, "partial")
+        False
+        """
+        return keyed_uniform(self.seed, self.account, place, bar_index, purpose)
+
+
+def cut_short(lots: Lots, prob: float, luck: Luck, place: str, bar_index: int) -> Lots:
     """Apply the draw of this order on this bar: all of ``lots``, or a part of at least one.
 
     Examples
     --------
-    >>> cut_short(Lots(10), 0.0, 7, "a", 3), cut_short(Lots(1), 1.0, 7, "a", 3)
+    >>> luck = Luck(7, "capital")
+    >>> cut_short(Lots(10), 0.0, luck, "a", 3), cut_short(Lots(1), 1.0, luck, "a", 3)
     (10, 1)
     """
-    if lots < 2 or not keyed_uniform(seed, order_id, bar_index, "partial") < prob:  # noqa: PLR2004 - one lot cannot be cut
+    if lots < 2 or not luck.draw(place, bar_index, "partial") < prob:  # noqa: PLR2004 - one lot cannot be cut
         return lots
-    share = keyed_uniform(seed, order_id, bar_index, "share")
+    share = luck.draw(place, bar_index, "share")
     return Lots(1 + math.floor(share * (lots - 1)))
 
 
@@ -160,8 +195,19 @@ def limit_is_reached(side: int, limit: Ticks, bar: Tape, through: int) -> bool:
     >>> limit_is_reached(-1, Ticks(103), bar, 0), limit_is_reached(-1, Ticks(103), bar, 1)
     (True, False)
     """
-    best = bar.low if side > 0 else bar.high
-    return -side * (best - limit) >= through - _EXACT
+    return _is_through(side, limit, bar.low if side > 0 else bar.high, through)
+
+
+def limit_opens_beyond(side: int, limit: Ticks, bar: Tape, through: int) -> bool:
+    """Say whether the bar opened ``through`` ticks beyond a resting limit.
+
+    Examples
+    --------
+    >>> bar = Tape(100.0, 103.0, 95.0, lots=10.0)
+    >>> limit_opens_beyond(-1, Ticks(100), bar, 1), limit_opens_beyond(-1, Ticks(99), bar, 1)
+    (False, True)
+    """
+    return _is_through(side, limit, bar.open, through)
 
 
 def limit_price(side: int, limit: Ticks, taken: Ticks) -> Ticks:
@@ -173,3 +219,7 @@ def limit_price(side: int, limit: Ticks, taken: Ticks) -> Ticks:
     (105, 103)
     """
     return min(limit, taken) if side > 0 else max(limit, taken)
+
+
+def _is_through(side: int, limit: Ticks, price: float, through: int) -> bool:
+    return -side * (price - limit) >= through - _EXACT

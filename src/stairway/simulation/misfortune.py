@@ -37,7 +37,7 @@ class EdgeRules(Config, frozen=True, kw_only=True):
         By how much the log of volume is moved to betray the spell's sign.
     """
 
-    block_bars: Annotated[int, Meta(ge=1)]
+    block_bars: Annotated[int, Meta(ge=1, le=100_000)]
     training_drift_sigmas: Annotated[float, Meta(ge=0.0, le=2.0)]
     climb_drift_sigmas: Annotated[float, Meta(ge=0.0, le=2.0)]
     volume_log_shift: Annotated[float, Meta(ge=0.0, le=5.0)]

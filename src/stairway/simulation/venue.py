@@ -8,13 +8,14 @@ Inside one bar, which of stop and target came first is not known: the stop is ta
 target that was sent after the bar's range had been looked at waits for the next bar; a
 stop does not.
 
-Chance is keyed on (seed, order id, bar), so an order's luck does not depend on how many
-other orders, books or runs there are. One venue is one account: reduce-only is judged
-against its own position.
+Chance is keyed on the seed, the account and the place of an order (:class:`Luck`), so its
+luck does not depend on how many other books or runs there are, nor on which version of a
+model sent it. One venue is one account: reduce-only is judged against its own position.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import assert_never
 
@@ -22,7 +23,6 @@ import msgspec
 from msgspec.structs import replace
 
 from stairway.base.errors import InvariantError
-from stairway.base.hashing import keyed_uniform
 from stairway.base.units import Lots, Ticks, UtcNs
 from stairway.execution.costs import CostRules, fee_micros
 from stairway.execution.orders import (
@@ -43,12 +43,14 @@ from stairway.execution.orders import (
 from stairway.market.bars import PairBar
 from stairway.market.instrument import Instrument
 from stairway.simulation.fills import (
+    Luck,
     PaperRules,
     Tape,
     cut_short,
     fillable,
     is_gap,
     limit_is_reached,
+    limit_opens_beyond,
     limit_price,
     stop_trades_at,
     taking_price,
@@ -61,6 +63,9 @@ class Resting(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
+    place
+        What its luck is keyed on: instrument, leg, bar at which it came, and how many like
+        it came before it at that bar.
     from_bar
         First bar whose range may fill it, if it is a limit.
     traded_bar
@@ -70,6 +75,7 @@ class Resting(msgspec.Struct, frozen=True):
     """
 
     asked: Submit
+    place: str
     lots: Lots
     price_ticks: Ticks | None
     from_bar: int
@@ -94,6 +100,7 @@ class VenueState(msgspec.Struct, frozen=True):
     bar: int = -1
     ranged: bool = False
     stopped: tuple[str, ...] = ()
+    came: tuple[tuple[str, int], ...] = ()
 
 
 class Venue:
@@ -103,6 +110,8 @@ class Venue:
     ----------
     instruments
         In the order of the bars' columns.
+    luck
+        Seed of the run and name of the account.
     state
         What an earlier one of the same account remembered (:attr:`state`).
 
@@ -118,7 +127,7 @@ class Venue:
     ...     fee_bps=0.0, half_spread_bps=0.0, impact_coef_bps=0.0, max_participation_frac=1.0
     ... )
     >>> kind = PaperRules(partial_fill_prob=0.0, reject_prob=0.0, limit_through_ticks=0)
-    >>> venue = Venue((spy, qqq), free, kind, seed=7)
+    >>> venue = Venue((spy, qqq), free, kind, Luck(seed=7, account="capital"))
     >>> venue.submit(
     ...     Submit("a", "SPY", Leg.ENTRY, OrderKind.MARKET, 1, Lots(5), None, False)
     ... )
@@ -131,14 +140,14 @@ class Venue:
         instruments: tuple[Instrument, Instrument],
         costs: CostRules,
         paper: PaperRules,
-        seed: int,
+        luck: Luck,
         state: VenueState | None = None,
     ) -> None:
         before = state or VenueState()
         self._instruments = {i.symbol: (k, i) for k, i in enumerate(instruments)}
         self._costs = costs
         self._paper = paper
-        self._seed = seed
+        self._luck = luck
         self._orders = {o.asked.order_id: o for o in before.orders}
         self._closed = dict.fromkeys(before.closed)
         self._positions = dict.fromkeys(self._instruments, 0) | dict(before.positions)
@@ -147,6 +156,7 @@ class Venue:
         self._bar = before.bar
         self._ranged = before.ranged
         self._stopped = set(before.stopped)
+        self._came = Counter(dict(before.came))
 
     @property
     def state(self) -> VenueState:
@@ -160,6 +170,7 @@ class Venue:
             bar=self._bar,
             ranged=self._ranged,
             stopped=tuple(sorted(self._stopped)),
+            came=tuple(self._came.items()),
         )
 
     @property
@@ -206,6 +217,7 @@ class Venue:
         self._bar, self._now_ns = bar.index, bar.time_ns
         self._ranged = False
         self._stopped.clear()
+        self._came.clear()
         tapes = self._tapes(bar)
         for order in self._of(OrderKind.STOP):
             at = tapes[order.asked.symbol]
@@ -216,9 +228,7 @@ class Venue:
             if order.takes:
                 self._take(order, at.open, at)
         for order in self._of(OrderKind.LIMIT):
-            at = tapes[order.asked.symbol]
-            if is_gap(-order.asked.side, _price(order), at):
-                self._make(order, at)
+            self._maybe_take_limit(order, tapes[order.asked.symbol])
 
     def range(self, bar: PairBar) -> None:
         """Trade inside the bar: stops first. May be called until nothing more happens.
@@ -247,16 +257,24 @@ class Venue:
         order_id = asked.order_id
         if order_id in self._orders or order_id in self._closed:
             return
-        why = self._refusal(asked)
+        place = self._place(asked)
+        why = self._refusal(asked, place)
         if why:
             self._closed[order_id] = None
             self._say(Rejected(order_id, self._now_ns, why))
             return
         from_bar = self._bar + 1 if self._ranged else self._bar
-        self._orders[order_id] = Resting(asked, asked.lots, asked.price_ticks, from_bar)
+        self._orders[order_id] = Resting(asked, place, asked.lots, asked.price_ticks, from_bar)
         self._say(Accepted(order_id, self._now_ns))
 
-    def _refusal(self, asked: Submit) -> str:
+    def _place(self, asked: Submit) -> str:
+        """Give a new order its place among those of its kind at this bar."""
+        kind = f"{asked.symbol}/{asked.leg}"
+        ordinal = self._came[kind]
+        self._came[kind] += 1
+        return f"{kind}/{self._bar}/{ordinal}"
+
+    def _refusal(self, asked: Submit, place: str) -> str:
         if asked.symbol not in self._instruments:
             return f"{asked.symbol} is not traded here"
         if asked.side not in {-1, 1} or asked.lots < 1:
@@ -265,7 +283,7 @@ class Venue:
             return f"a {asked.kind} order with price {asked.price_ticks}"
         if asked.reduce_only and self._reducible(asked) < 1:
             return "there is nothing to reduce"
-        if keyed_uniform(self._seed, asked.order_id, "reject") < self._paper.reject_prob:
+        if self._luck.draw(place, self._bar, "reject") < self._paper.reject_prob:
             return "refused by draw"
         return ""
 
@@ -304,21 +322,23 @@ class Venue:
                 order, lots, taking_price(order.asked.side, price, lots, at, self._costs)
             )
 
+    def _maybe_take_limit(self, order: Resting, at: Tape) -> None:
+        """Trade a limit at the open, as a taker that names its worst price."""
+        limit, side = _price(order), order.asked.side
+        if limit_opens_beyond(side, limit, at, self._paper.limit_through_ticks):
+            lots = self._lots_now(order, at)
+            if lots:
+                taken = taking_price(side, at.open, lots, at, self._costs)
+                self._trade(order, lots, limit_price(side, limit, taken))
+
     def _maybe_make(self, order: Resting, at: Tape) -> None:
-        symbol, side = order.asked.symbol, order.asked.side
+        symbol, side, limit = order.asked.symbol, order.asked.side, _price(order)
         waits = order.from_bar > self._bar or symbol in self._stopped
         through = self._paper.limit_through_ticks
-        if not waits and limit_is_reached(side, _price(order), at, through):
-            self._make(order, at)
-
-    def _make(self, order: Resting, at: Tape) -> None:
-        lots = self._lots_now(order, at)
-        if not lots:
-            return
-        limit, side = _price(order), order.asked.side
-        if is_gap(-side, limit, at):
-            limit = limit_price(side, limit, taking_price(side, at.open, lots, at, self._costs))
-        self._trade(order, lots, limit)
+        if not waits and limit_is_reached(side, limit, at, through):
+            lots = self._lots_now(order, at)
+            if lots:
+                self._trade(order, lots, limit)
 
     def _lots_now(self, order: Resting, at: Tape) -> Lots:
         """Lots that trade now; an order with nothing left to reduce is closed instead."""
@@ -332,7 +352,7 @@ class Venue:
                 return Lots(0)
         lots = fillable(wanted, at, self._costs.max_participation_frac)
         prob = self._paper.partial_fill_prob
-        return cut_short(lots, prob, self._seed, order.asked.order_id, self._bar)
+        return cut_short(lots, prob, self._luck, order.place, self._bar)
 
     def _trade(self, order: Resting, lots: Lots, price: Ticks) -> None:
         asked = order.asked

@@ -47,12 +47,12 @@ class DriftRules(Config, frozen=True):
         One-sided normal quantile of the bound on it (1.2816 is 90 %).
     """
 
-    loss_run: Annotated[int, Meta(ge=1)]
+    loss_run: Annotated[int, Meta(ge=1, le=100)]
     reference_win_rate: _Rate
     alternative_loss_rates: Annotated[tuple[_Rate, ...], Meta(min_length=1)]
-    run_length_trades: Annotated[float, Meta(ge=1)]
-    approved_trades: Annotated[int, Meta(ge=1)]
-    approved_z: Annotated[float, Meta(ge=0)]
+    run_length_trades: Annotated[float, Meta(ge=1, le=1e6)]
+    approved_trades: Annotated[int, Meta(ge=1, le=10**6)]
+    approved_z: Annotated[float, Meta(ge=0, le=10)]
 
 
 class Detector(msgspec.Struct, frozen=True):

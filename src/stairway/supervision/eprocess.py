@@ -46,8 +46,8 @@ class BettingRules(Config, frozen=True):
     """
 
     bets: Annotated[tuple[Annotated[float, Meta(gt=0, lt=1)], ...], Meta(min_length=1)]
-    bound_r: Annotated[float, Meta(gt=0)]
-    clip_r: Annotated[float, Meta(gt=0)]
+    bound_r: Annotated[float, Meta(gt=0, le=100)]
+    clip_r: Annotated[float, Meta(gt=0, le=100)]
 
 
 class Claim(StrEnum):

@@ -27,7 +27,7 @@ from stairway.models.prediction import Action
 PPM = 1_000_000
 _LEAST_FOR_SPREAD = 2
 
-_Count = Annotated[int, Meta(ge=1)]
+_Count = Annotated[int, Meta(ge=1, le=10**6)]
 _Percent = Annotated[int, Meta(ge=1, le=100)]
 _Share = Annotated[float, Meta(ge=0, le=1)]
 
@@ -55,7 +55,7 @@ class QualityRules(Config, frozen=True):
 
     min_events: _Count
     min_effective_events: _Count
-    min_span_hours: Annotated[float, Meta(ge=0)]
+    min_span_hours: Annotated[float, Meta(ge=0, le=87_600)]
     min_symbols: _Count
     max_majority_pct: _Percent
     max_hold_pct: _Percent

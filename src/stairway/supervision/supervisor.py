@@ -54,9 +54,9 @@ class SupervisionRules(Config, frozen=True):
         A trade that closed this long before the newest is not counted any more.
     """
 
-    recent_trades: Annotated[int, Meta(ge=1)]
-    telemetry_window_events: Annotated[int, Meta(ge=1)]
-    late_hours: Annotated[float, Meta(gt=0)]
+    recent_trades: Annotated[int, Meta(ge=1, le=10_000)]
+    telemetry_window_events: Annotated[int, Meta(ge=1, le=10**6)]
+    late_hours: Annotated[float, Meta(gt=0, le=87_600)]
     drift: DriftRules
     weights: WeightRules
 

@@ -42,13 +42,13 @@ class WeightRules(Config, frozen=True):
         Cap is never below this over the number of members.
     """
 
-    window_trades: Annotated[int, Meta(ge=1)]
-    prior_trades: Annotated[float, Meta(gt=0)]
-    gain_r: Annotated[float, Meta(ge=0)]
-    gain_win: Annotated[float, Meta(ge=0)]
+    window_trades: Annotated[int, Meta(ge=1, le=10_000)]
+    prior_trades: Annotated[float, Meta(gt=0, le=1e6)]
+    gain_r: Annotated[float, Meta(ge=0, le=100)]
+    gain_win: Annotated[float, Meta(ge=0, le=100)]
     floor: Annotated[float, Meta(ge=0, le=1)]
     cap: Annotated[float, Meta(gt=0, le=1)]
-    cap_spread: Annotated[float, Meta(ge=1)]
+    cap_spread: Annotated[float, Meta(ge=1, le=100)]
 
 
 class Merit(NamedTuple):

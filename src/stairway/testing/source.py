@@ -145,7 +145,7 @@ class SourceContract:
     def test_stricter_rules_refuse_with_a_sentence(self, case: Case) -> None:
         """More bars than there are cannot be had, and the message says so."""
         raw = case.plugin.read(case.config)
-        greedy = msgspec.structs.replace(case.bars, min_bars=10**9)
+        greedy = msgspec.structs.replace(case.bars, min_bars=10**8)
         with pytest.raises(DataError, match=r"\[bars\] min_bars"):
             align(raw, greedy, case.session)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from stairway.base.units import UtcNs
 from stairway.base.verdict import Refuse, refuse
 from stairway.decision.intent import Abstain, Enter, Intent
 from stairway.execution.bracket import on, open_bracket
@@ -43,7 +44,12 @@ class TraderRules:
 
 
 def act(
-    book: Book, seen: Seen, wishes: Sequence[Intent], rules: TraderRules, ramp: float = 1.0
+    book: Book,
+    seen: Seen,
+    wishes: Sequence[Intent],
+    rules: TraderRules,
+    now_ns: UtcNs,
+    ramp: float = 1.0,
 ) -> tuple[Book, tuple[Command, ...], Decided]:
     """Decide for both instruments of one book at one close.
 
@@ -51,6 +57,9 @@ def act(
     ----------
     wishes
         One intent per instrument, in their order.
+    now_ns
+        When it is decided: after the close of the bar, by as long as the answers took. What
+        is decided too late, or before the bar has closed, is refused.
     ramp
         Share of full size that whoever is in charge has earned, in [0, 1].
     """
@@ -65,8 +74,13 @@ def act(
         elif isinstance(wish, Abstain):
             outcomes.append(None)
         else:
-            book, sent, outcome = _enter(book, wish, k, seen, rules, ramp)
-            commands.extend(sent)
+            outcome = _not_now(book, seen, rules)
+            if outcome is None:
+                sight = sight_of(seen, k, rules, now_ns)
+                outcome = _clamped(book, wish, k, sight, rules, ramp)
+            if isinstance(outcome, ClampedOrder):
+                book, sent = _enter(book, wish, k, outcome, seen, rules)
+                commands.extend(sent)
             outcomes.append(outcome)
     fact = Decided(seen.bar.index, seen.bar.time_ns, book.name, tuple(wishes), tuple(outcomes))
     return book, tuple(commands), fact
@@ -93,18 +107,17 @@ def _exit_cause(
     return ExitCause.HORIZON if not age_bars < bracket.opening.horizon_bars else None
 
 
-def _enter(
-    book: Book, wish: Enter, k: int, seen: Seen, rules: TraderRules, ramp: float
-) -> tuple[Book, tuple[Command, ...], ClampedOrder | Refuse]:
-    """Clamp a wish and open a bracket for what is left of it."""
-    refused = _not_now(book, seen, rules)
-    if refused is not None:
-        return book, (), refused
+def _clamped(
+    book: Book, wish: Enter, k: int, sight: Sight, rules: TraderRules, ramp: float
+) -> ClampedOrder | Refuse:
     terms = Terms(rules.barrier, ramp)
-    sight = sight_of(seen, k, rules)
-    order = clamp(wish, sight, book.account, rules.instruments[k], terms, rules.risk)
-    if isinstance(order, Refuse):
-        return book, (), order
+    return clamp(wish, sight, book.account, rules.instruments[k], terms, rules.risk)
+
+
+def _enter(
+    book: Book, wish: Enter, k: int, order: ClampedOrder, seen: Seen, rules: TraderRules
+) -> tuple[Book, tuple[Command, ...]]:
+    """Open a bracket for what the clamp left of a wish."""
     bracket, commands = open_bracket(order, _opening(book, wish, k, rules), rules.execution)
     indices = list(book.opened_index)
     indices[k] = seen.bar.index
@@ -118,7 +131,7 @@ def _enter(
         brackets_opened=book.brackets_opened + 1,
         account=replace(book.account, last_entry_ns=entered),
     )
-    return exposed(counted(book, len(commands), parents=1), rules.instruments), commands, order
+    return exposed(counted(book, len(commands), parents=1), rules.instruments), commands
 
 
 def _not_now(book: Book, seen: Seen, rules: TraderRules) -> Refuse | None:
@@ -134,8 +147,8 @@ def _not_now(book: Book, seen: Seen, rules: TraderRules) -> Refuse | None:
     return None
 
 
-def sight_of(seen: Seen, k: int, rules: TraderRules) -> Sight:
-    """Tell the clamp what is seen of instrument ``k``."""
+def sight_of(seen: Seen, k: int, rules: TraderRules, now_ns: UtcNs) -> Sight:
+    """Tell the clamp what is seen of instrument ``k`` at ``now_ns``."""
     volatility = seen.volatility_per_bar[k]
     session = rules.session
     return Sight(
@@ -145,7 +158,7 @@ def sight_of(seen: Seen, k: int, rules: TraderRules) -> Sight:
         periods_per_year=session.periods_per_year,
         correlation=seen.regime.correlation,
         regime=seen.regime.label,
-        bar_age_s=0.0,
+        bar_age_ns=now_ns - seen.bar.time_ns,
         unchanged_bars=seen.unchanged_bars[k],
         cost_bps=rules.round_trip_bps,
         var_frac=one_day_var_frac(

@@ -88,7 +88,7 @@ def test_ballast_is_there_while_writing_and_can_be_given_up(tmp_path):
 
 def test_no_room_for_the_ballast_is_no_way_to_start(tmp_path):
     with pytest.raises(DiskFullError, match="ballast"):
-        pair_in(tmp_path, ballast_bytes=1 << 60)
+        pair_in(tmp_path, ballast_bytes=1 << 52)
     assert list(tmp_path.iterdir()) == []
 
 

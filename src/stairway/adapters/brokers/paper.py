@@ -6,13 +6,16 @@ The shell brings it the bars (``open``, ``range``) that a real venue would see b
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
+
+from msgspec import Meta
 
 from stairway.base import config as base
 from stairway.execution.costs import CostRules
 from stairway.execution.orders import Command, VenueEvent
 from stairway.market.bars import PairBar
 from stairway.market.instrument import Instrument
-from stairway.simulation.fills import PaperRules
+from stairway.simulation.fills import Luck, PaperRules
 from stairway.simulation.venue import Venue, VenueState
 
 
@@ -27,12 +30,15 @@ class Config(base.Config, frozen=True, kw_only=True):
         The sections ``[costs]`` and ``[paper]``.
     seed
         Of every draw; the run's own.
+    account
+        Name of the book, by its slot and not by its model: its luck is keyed on it.
     """
 
     instruments: tuple[Instrument, Instrument]
     costs: CostRules
     paper: PaperRules
-    seed: int
+    seed: Annotated[int, Meta(ge=0, lt=2**31)]
+    account: str
 
 
 def connect(config: Config, state: VenueState | None = None) -> PaperBroker:
@@ -52,6 +58,7 @@ def rehearsal() -> Config:
         ),
         paper=PaperRules(partial_fill_prob=0.0, reject_prob=0.0, limit_through_ticks=1),
         seed=7,
+        account="rehearsal",
     )
 
 
@@ -59,7 +66,8 @@ class PaperBroker:
     """One paper account. Meets :class:`stairway.execution.ports.Broker`."""
 
     def __init__(self, config: Config, state: VenueState | None = None) -> None:
-        self._venue = Venue(config.instruments, config.costs, config.paper, config.seed, state)
+        luck = Luck(config.seed, config.account)
+        self._venue = Venue(config.instruments, config.costs, config.paper, luck, state)
 
     @property
     def state(self) -> VenueState:

@@ -20,17 +20,17 @@ class Settings(base.Config, frozen=True, kw_only=True):
     commit_events: Annotated[int, msgspec.Meta(ge=1, le=4_096)]
     """Most events in one commit."""
 
-    queue_events: Annotated[int, msgspec.Meta(ge=1)]
+    queue_events: Annotated[int, msgspec.Meta(ge=1, le=2**24)]
     """Events that may wait before ``append`` waits too."""
 
     retry_ms: Annotated[float, msgspec.Meta(gt=0, le=60_000)]
     """Between two tries while the disk is full."""
 
-    checkpoint_bytes: Annotated[int, msgspec.Meta(ge=PAGE_BYTES)]
+    checkpoint_bytes: Annotated[int, msgspec.Meta(ge=PAGE_BYTES, le=2**36)]
     """Size of a write-ahead log at which it is moved into its database."""
 
-    max_wal_bytes: Annotated[int, msgspec.Meta(ge=PAGE_BYTES)]
+    max_wal_bytes: Annotated[int, msgspec.Meta(ge=PAGE_BYTES, le=2**36)]
     """Size of a write-ahead log that ``health`` refuses: some reader holds it back."""
 
-    ballast_bytes: Annotated[int, msgspec.Meta(ge=0)]
+    ballast_bytes: Annotated[int, msgspec.Meta(ge=0, le=2**52)]
     """Room set aside for finishing when the disk is full."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import polars as pl
-
+from stairway.adapters.tables.apart import read_parquet
 from stairway.adapters.tables.pair import read_pair
 from stairway.adapters.tables.settings import TableConfig
 from stairway.market.ports import RawPair
@@ -25,8 +22,4 @@ def read(config: Config) -> RawPair:
     DataError
         If a file is empty or damaged.
     """
-    return read_pair(config, _load, "Parquet")
-
-
-def _load(path: Path) -> pl.DataFrame:
-    return pl.read_parquet(path)
+    return read_pair(config, read_parquet, "Parquet")

@@ -13,7 +13,7 @@ from msgspec import Meta
 from stairway.base.config import Config
 from stairway.base.errors import ConfigError
 from stairway.market.calendar import SECONDS_PER_DAY, ClockTime, clock_seconds, zone
-from stairway.market.instrument import Instrument, Positive
+from stairway.market.instrument import Instrument, Step, require_symbol
 
 _NS_PER = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
@@ -48,8 +48,12 @@ class File(Config, frozen=True, kw_only=True):
 
     path: str
     symbol: str
-    tick_usd: Positive
-    lot_units: Positive
+    tick_usd: Step
+    lot_units: Step
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_symbol(self.symbol)
 
     @property
     def instrument(self) -> Instrument:
