@@ -28,10 +28,20 @@ from stairway.adapters.artifacts.directory import (
 from stairway.base.errors import ConfigError, DataError
 from stairway.base.hashing import digest as sha256
 from stairway.base.verdict import Refuse
-from stairway.models.sealed import Form, SealedModel, canonical, read_manifest
-from stairway.testing.models import toy_bundle, toy_passport
+from stairway.models.families import KINDS
+from stairway.models.manifest import Form, canonical
+from stairway.models.sealed import Bundle, SealedModel, read_manifest
+from stairway.testing.models import toy_bundle, toy_passport, toy_rule
 
-FILES = ["manifest.json", "manifest.sig", *(form.value for form in Form)]
+MADE = {"forest": toy_passport(), "rule": toy_rule()}
+FILES = {
+    kind: ["manifest.json", "manifest.sig", *KINDS[passport.family].forms]
+    for kind, passport in MADE.items()
+}
+EVERY_FILE = pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind, names in FILES.items() for name in names]
+)
+EVERY_KIND = pytest.mark.parametrize("kind", MADE)
 KEY = new_key()
 TRUSTED = public_bytes(KEY)
 
@@ -41,9 +51,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "models"
 
 
+def bundle(kind: str, seed: int = 7) -> Bundle:
+    return toy_bundle(seed, MADE[kind])
+
+
 @pytest.fixture
-def digest(folder: Path) -> str:
-    return seal(folder, toy_bundle(), KEY)
+def kind() -> str:
+    """Trees, unless a test asks for others."""
+    return "forest"
+
+
+@pytest.fixture
+def digest(folder: Path, kind: str) -> str:
+    return seal(folder, bundle(kind), KEY)
 
 
 def code(folder: Path, digest: str, trusted: bytes = TRUSTED) -> str:
@@ -61,43 +81,47 @@ def rewrite(path: Path, content: bytes) -> None:
 # --- writing
 
 
-def test_what_was_sealed_opens_as_the_same_model(folder: Path, digest: str) -> None:
+@EVERY_KIND
+def test_what_was_sealed_opens_as_the_same_model(folder: Path, digest: str, kind: str) -> None:
     opened = open_sealed(folder, digest, TRUSTED)
     assert isinstance(opened, SealedModel)
     assert opened.digest == digest
-    assert opened.manifest.passport == toy_bundle().passport
-    rows = np.random.default_rng(0).standard_normal((20, 12))
-    np.testing.assert_array_equal(
-        opened.forest.margins(rows), toy_bundle().forest.margins(rows)
-    )
+    assert opened.manifest.passport == MADE[kind]
+    assert opened.body.blobs() == bundle(kind).body.blobs()
 
 
+@EVERY_KIND
 def test_the_identity_does_not_depend_on_the_key_or_the_folder(
-    digest: str, tmp_path: Path
+    digest: str, kind: str, tmp_path: Path
 ) -> None:
-    assert seal(tmp_path / "elsewhere", toy_bundle(), new_key()) == digest
+    assert seal(tmp_path / "elsewhere", bundle(kind), new_key()) == digest
 
 
-def test_files_are_read_only_and_nothing_else_is_left_behind(folder: Path, digest: str) -> None:
+@EVERY_KIND
+def test_files_are_read_only_and_nothing_else_is_left_behind(
+    folder: Path, digest: str, kind: str
+) -> None:
     assert sorted(entry.name for entry in folder.iterdir()) == [digest]
-    assert sorted(entry.name for entry in (folder / digest).iterdir()) == sorted(FILES)
+    assert sorted(entry.name for entry in (folder / digest).iterdir()) == sorted(FILES[kind])
     assert stat.S_IMODE((folder / digest).stat().st_mode) == 0o755
-    for name in FILES:
+    for name in FILES[kind]:
         assert stat.S_IMODE((folder / digest / name).stat().st_mode) == 0o444
 
 
-def test_no_byte_of_the_private_key_is_written(folder: Path, digest: str) -> None:
+@EVERY_KIND
+def test_no_byte_of_the_private_key_is_written(folder: Path, digest: str, kind: str) -> None:
     secret = KEY.private_bytes_raw()
-    for name in FILES:
+    for name in FILES[kind]:
         content = (folder / digest / name).read_bytes()
         assert secret not in content
         assert secret.hex().encode() not in content
 
 
-def test_sealing_again_changes_nothing(folder: Path, digest: str) -> None:
-    before = {name: (folder / digest / name).stat().st_mtime_ns for name in FILES}
-    assert seal(folder, toy_bundle(), KEY) == digest
-    assert before == {name: (folder / digest / name).stat().st_mtime_ns for name in FILES}
+@EVERY_KIND
+def test_sealing_again_changes_nothing(folder: Path, digest: str, kind: str) -> None:
+    before = {name: (folder / digest / name).stat().st_mtime_ns for name in FILES[kind]}
+    assert seal(folder, bundle(kind), KEY) == digest
+    assert before == {name: (folder / digest / name).stat().st_mtime_ns for name in FILES[kind]}
 
 
 def test_sealing_over_a_model_signed_by_somebody_else_is_an_error(
@@ -164,7 +188,7 @@ def test_every_file_is_synced_before_the_rename_and_the_folder_after_it(
     monkeypatch.setattr(directory.os, "fsync", fsync)
     monkeypatch.setattr(Path, "rename", rename)
     seal(folder, toy_bundle(), KEY)
-    assert order == ["file"] * len(FILES) + ["folder", "rename", "folder"]
+    assert order == ["file"] * len(FILES["forest"]) + ["folder", "rename", "folder"]
 
 
 SEALER = """
@@ -257,7 +281,7 @@ def test_a_model_that_is_not_there_is_refused(folder: Path, digest: str) -> None
 # --- reading: bytes
 
 
-@pytest.mark.parametrize("name", FILES)
+@EVERY_FILE
 def test_any_changed_byte_is_refused_wherever_it_is(
     folder: Path, digest: str, name: str
 ) -> None:
@@ -277,7 +301,7 @@ def test_any_changed_byte_is_refused_wherever_it_is(
     assert isinstance(open_sealed(folder, digest, TRUSTED), SealedModel)
 
 
-@pytest.mark.parametrize("name", FILES)
+@EVERY_FILE
 def test_a_cut_grown_empty_or_missing_file_is_refused(
     folder: Path, digest: str, name: str
 ) -> None:
@@ -290,19 +314,37 @@ def test_a_cut_grown_empty_or_missing_file_is_refused(
     assert code(folder, digest) == "artifact.unreadable"
 
 
-@pytest.mark.parametrize("name", FILES)
+@EVERY_FILE
 def test_a_file_swapped_with_that_of_another_model_is_refused(
-    folder: Path, digest: str, name: str
+    folder: Path, digest: str, kind: str, name: str
 ) -> None:
-    other = seal(folder, toy_bundle(seed=8), KEY)
+    other = seal(folder, bundle(kind, seed=8), KEY)
     theirs = (folder / other / name).read_bytes()
     if theirs == (folder / digest / name).read_bytes():
         assert name == Form.CALIBRATION  # the toy models share their calibration
         return
     rewrite(folder / digest / name, theirs)
-    assert code(folder, digest) in {"artifact.signature", "artifact.hash"}
+    assert code(folder, digest) in {
+        "artifact.signature",
+        "artifact.hash",
+        "artifact.size",
+        "artifact.too_large",
+    }
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.sig", "parity.safetensors"])
+def test_a_file_of_a_rule_swapped_with_that_of_trees_is_refused(
+    folder: Path, name: str
+) -> None:
+    rule, trees = (seal(folder, bundle(kind), KEY) for kind in ("rule", "forest"))
+    first, second = ((folder / digest / name).read_bytes() for digest in (rule, trees))
+    rewrite(folder / rule / name, second)
+    rewrite(folder / trees / name, first)
+    for digest in (rule, trees):
+        assert code(folder, digest).startswith("artifact.")
+
+
+@EVERY_KIND
 def test_a_whole_model_under_another_ones_name_is_refused(folder: Path, digest: str) -> None:
     other = seal(folder, toy_bundle(seed=8), KEY)
     shutil.rmtree(folder / digest)
@@ -310,6 +352,7 @@ def test_a_whole_model_under_another_ones_name_is_refused(folder: Path, digest: 
     assert code(folder, digest) == "artifact.identity"
 
 
+@EVERY_KIND
 def test_no_parser_sees_a_byte_before_the_signature_was_good(
     folder: Path, digest: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -324,13 +367,27 @@ def test_no_parser_sees_a_byte_before_the_signature_was_good(
     assert code(folder, digest, public_bytes(new_key())) == "artifact.key"
 
 
+@EVERY_KIND
+def test_no_blob_is_read_before_the_signature_was_good(
+    folder: Path, digest: str, kind: str
+) -> None:
+    """Without any blob it is still the signature that is complained of."""
+    for form in KINDS[MADE[kind].family].forms:
+        (folder / digest / form.value).unlink()
+    path = folder / digest / "manifest.sig"
+    rewrite(path, path.read_bytes()[:-1] + b"?")
+    assert code(folder, digest) == "artifact.signature"
+
+
 # --- reading: keys
 
 
+@EVERY_KIND
 def test_a_model_signed_by_anybody_else_is_refused(folder: Path, digest: str) -> None:
     assert code(folder, digest, public_bytes(new_key())) == "artifact.key"
 
 
+@EVERY_KIND
 def test_a_signature_by_another_key_under_the_trusted_ones_id_is_refused(
     folder: Path, digest: str
 ) -> None:
@@ -370,7 +427,7 @@ def test_a_lying_manifest_with_a_good_signature_is_still_checked(
 # --- reading: things that are not files
 
 
-@pytest.mark.parametrize("name", FILES)
+@EVERY_FILE
 def test_a_link_is_not_followed_even_to_the_right_bytes(
     folder: Path, digest: str, name: str, tmp_path: Path
 ) -> None:
@@ -388,7 +445,7 @@ def test_a_linked_model_folder_is_not_followed(
     assert code(folder, digest) == "artifact.unreadable"
 
 
-@pytest.mark.parametrize("name", FILES)
+@EVERY_FILE
 def test_a_pipe_in_place_of_a_file_does_not_hang(folder: Path, digest: str, name: str) -> None:
     path = folder / digest / name
     path.unlink()

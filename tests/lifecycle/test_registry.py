@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from stairway.base.errors import InvariantError
@@ -132,3 +133,49 @@ def test_the_fold_leaves_the_state_it_was_given_alone() -> None:
     before = fold(born("d1"))
     registry.on(before, moved("d1", C, S))
     assert before == fold(born("d1"))
+
+
+# --- the static rule
+
+
+def the_rule(stage: Stage = Stage.BASELINE) -> ModelRegistered:
+    return ModelRegistered(UtcNs(1), "baseline", "v-r", "r", None, 1, stage)
+
+
+def test_the_static_rule_is_known_and_stands_on_the_floor() -> None:
+    state = fold(the_rule(), *climbed("d1"))
+    entry = state.entries["r"]
+    assert (entry.model, entry.version, entry.stage, entry.share) == (
+        "baseline", "v-r", Stage.BASELINE, 0.0,
+    )  # fmt: skip
+    assert state.standing(Stage.BASELINE) == (entry,)
+    assert state.standing(*(s for s in Stage if s is not Stage.BASELINE)) == (
+        state.entries["d1"],
+    )
+    assert state.slot("baseline") == Slot()
+
+
+@pytest.mark.parametrize("stage", [S, Y, H, R, Q])
+def test_nobody_is_registered_half_way_up(stage: Stage) -> None:
+    with pytest.raises(InvariantError, match=f"recorded to begin as {stage}"):
+        fold(the_rule(stage))
+
+
+@pytest.mark.parametrize("after", list(Stage))
+def test_the_static_rule_never_moves(after: Stage) -> None:
+    move = ModelMoved(UtcNs(2), "baseline", "r", Stage.BASELINE, after, "x", Pass())
+    with pytest.raises(InvariantError, match="a baseline cannot become"):
+        fold(the_rule(), move)
+
+
+def test_nobody_becomes_the_static_rule() -> None:
+    with pytest.raises(InvariantError, match="cannot become baseline"):
+        fold(*climbed("d1"), moved("d1", H, Stage.BASELINE))
+
+
+def test_a_record_of_before_there_was_a_rule_on_it_reads_as_candidates() -> None:
+    old = b'{"time_ns":1,"model":"m","version":"v","digest":"d","parent":null,"trials":1}'
+    told = msgspec.json.decode(
+        old.replace(b"{", b'{"type":"model.registered",'), type=ModelRegistered
+    )
+    assert told.stage is C

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from stairway.base.verdict import Inconclusive, Pass, Refuse, refuse
-from stairway.lifecycle.facts import ModelMoved
+from stairway.lifecycle.facts import GateGiven, ModelMoved
 from stairway.lifecycle.probation import Grade
 from stairway.lifecycle.review import harm, next_step, review
 from stairway.lifecycle.stage import Stage
@@ -31,6 +31,8 @@ def at(stage: Stage) -> Stairs:
         case Stage.QUARANTINED:
             stairs.to_shadow("d1")
             stairs.order("d1", Stage.QUARANTINED)
+        case Stage.BASELINE:
+            stairs.register("d1", "baseline", stage)
     return stairs
 
 
@@ -118,3 +120,17 @@ def test_the_whole_capital_waits_for_the_end_of_probation() -> None:
     assert stairs.state.entry("d1").share == 0.25, "hours and trades were there long ago"
     stairs.wait(500)
     assert stairs.state.entry("d1").share == 1.0
+
+
+def test_no_evidence_and_no_harm_moves_the_static_rule() -> None:
+    stairs = at(Stage.BASELINE)
+    for gate in (*EVIDENCE, LIVE, "artifact"):
+        for verdict in (Pass(), refuse("x", "y")):
+            stairs.tell(GateGiven(stairs.now_ns, gate, "baseline", "d1", verdict))
+    stairs.show_skill("d1", trades=30)
+    stairs.wait(10_000.0)
+    assert stairs.stage("d1") is Stage.BASELINE
+    assert stairs.facts == []
+    verdict = next_step(stairs.state, "d1")
+    assert isinstance(verdict, Inconclusive)
+    assert verdict.findings[0].detail == "a baseline does not climb"

@@ -27,6 +27,11 @@ def test_nothing_leaves_quarantine() -> None:
     assert MOVES[Stage.QUARANTINED] == frozenset()
 
 
+def test_the_floor_is_neither_left_nor_reached() -> None:
+    assert MOVES[Stage.BASELINE] == frozenset()
+    assert not any(Stage.BASELINE in after for after in MOVES.values())
+
+
 def test_nobody_skips_a_stair_on_the_way_up() -> None:
     up = [Stage.CANDIDATE, Stage.SHADOW, Stage.CANARY, Stage.CHAMPION]
     for i, before in enumerate(up):

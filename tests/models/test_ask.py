@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 
+from stairway.base.errors import InvariantError
 from stairway.base.units import UtcNs
 from stairway.base.verdict import Pass, Refuse
 from stairway.features.spec import FEATURE_NAMES
-from stairway.models.ask import Question, action_of, ask, same_schema
+from stairway.models.ask import Question, action_of, ask, ask_pair, same_schema
 from stairway.models.ports import ModelCard
 from stairway.models.prediction import Action, Exclusion, ExclusionCode, Prediction
 
@@ -202,3 +203,125 @@ def test_a_model_trained_on_other_features_is_refused_when_it_is_loaded() -> Non
     assert isinstance(verdict, Refuse)
     assert verdict.findings[0].code == ExclusionCode.SCHEMA
     assert "train it again" in verdict.findings[0].detail
+
+
+# -- both instruments at once ----------------------------------------------------------
+
+ABOUT = (QUESTION, Question("NDX", UtcNs(5), "trend", action_margin=0.05))
+PAIR = np.vstack([WHOLE, WHOLE[::-1]])
+
+
+@dataclass(frozen=True)
+class SaysBoth:
+    """A runtime that answers what it was told to answer, of both."""
+
+    first: tuple[float, float]
+    second: tuple[float, float]
+    card: ModelCard = CARD
+
+    def predict_pair(
+        self, rows: np.ndarray, regime: str
+    ) -> tuple[tuple[float, float], tuple[float, float]]:
+        del rows, regime
+        return self.first, self.second
+
+
+@dataclass(frozen=True)
+class EchoBoth:
+    """Answers with what it was asked: the first feature of each, and the regime."""
+
+    card: ModelCard = CARD
+
+    def predict_pair(
+        self, rows: np.ndarray, regime: str
+    ) -> tuple[tuple[float, float], tuple[float, float]]:
+        said = {"trend": 0.6, "range": 0.5, "crisis": 0.4}[regime]
+        return (float(rows[0, 0]), said), (float(rows[1, 0]), 1.0 - said)
+
+
+@dataclass(frozen=True)
+class NobodyAsksBoth:
+    card: ModelCard = CARD
+
+    def predict_pair(self, rows: np.ndarray, regime: str) -> tuple[tuple[float, float], ...]:
+        del rows, regime
+        pytest.fail("a model was asked about rows with a hole")
+
+
+def test_each_instrument_gets_the_answer_about_it() -> None:
+    first, second = ask_pair(EchoBoth(), PAIR, ABOUT)
+    assert isinstance(first, Prediction)
+    assert isinstance(second, Prediction)
+    assert (first.symbol, first.raw, first.confidence) == ("SPX", -1.0, 0.6)
+    assert (second.symbol, second.raw, second.confidence) == ("NDX", 1.0, 0.4)
+    assert (first.action, second.action) == (Action.BUY, Action.SELL)
+    for answer in (first, second):
+        assert (answer.model, answer.version, answer.digest) == (
+            "lightgbm",
+            CARD.version,
+            CARD.digest,
+        )
+        assert (answer.as_of_ns, answer.regime) == (5, "trend")
+
+
+@pytest.mark.parametrize("k", [0, 1])
+@pytest.mark.parametrize(
+    ("hole", "code"),
+    [
+        (np.nan, ExclusionCode.WARMING_UP),
+        (np.inf, ExclusionCode.NOT_FINITE),
+        (-np.inf, ExclusionCode.NOT_FINITE),
+    ],
+)
+def test_a_hole_in_either_row_excludes_both_and_is_named(
+    k: int, hole: float, code: ExclusionCode
+) -> None:
+    rows = PAIR.copy()
+    rows[k, 3] = hole
+    said = ask_pair(NobodyAsksBoth(), rows, ABOUT)
+    for answer, question in zip(said, ABOUT, strict=True):
+        gone = excluded(answer)
+        assert gone.code is code
+        assert gone.symbol == question.symbol
+        assert gone.detail.startswith(f"{ABOUT[k].symbol}: {FEATURE_NAMES[3]}: ")
+
+
+@pytest.mark.parametrize("shape", [(WIDTH,), (1, WIDTH), (3, WIDTH), (2, WIDTH - 1), (0,)])
+def test_rows_that_are_no_pair_are_out_of_schema(shape: tuple[int, ...]) -> None:
+    for answer in ask_pair(NobodyAsksBoth(), np.zeros(shape), ABOUT):
+        gone = excluded(answer)
+        assert gone.code is ExclusionCode.SCHEMA
+        assert str(shape) in gone.detail
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ((math.nan, 0.5), ExclusionCode.NOT_FINITE),
+        ((math.inf, 0.5), ExclusionCode.NOT_FINITE),
+        ((0.0, math.nan), ExclusionCode.NOT_FINITE),
+        ((0.0, 1.0000001), ExclusionCode.CONTRACT),
+        ((0.0, -0.1), ExclusionCode.CONTRACT),
+    ],
+)
+def test_one_doubtful_answer_leaves_the_other_standing(
+    said: tuple[float, float], code: ExclusionCode
+) -> None:
+    first, second = ask_pair(SaysBoth(said, (0.1, 0.55)), PAIR, ABOUT)
+    assert excluded(first).code is code
+    assert isinstance(second, Prediction)
+    first, second = ask_pair(SaysBoth((0.1, 0.55), said), PAIR, ABOUT)
+    assert isinstance(first, Prediction)
+    assert excluded(second).code is code
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Question("NDX", UtcNs(6), "trend", 0.05),
+        Question("NDX", UtcNs(5), "range", 0.05),
+    ],
+)
+def test_both_are_asked_about_one_close_in_one_regime(other: Question) -> None:
+    with pytest.raises(InvariantError, match="one close in one regime"):
+        ask_pair(NobodyAsksBoth(), PAIR, (QUESTION, other))

@@ -10,12 +10,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 from stairway.features.spec import FEATURE_NAMES
-from stairway.models.baseline import EMA_DISTANCE, VOLATILITY, BaselineRules, baseline
-from stairway.models.ports import ModelRuntime
-from stairway.testing.runtime import RuntimeContract
+from stairway.models import baseline
+from stairway.models.baseline import EMA_DISTANCE, VOLATILITY, BaselineRules, log_odds, margins
 
 RULES = BaselineRules(max_edge=0.1, scale_sigmas=2.0)
-RULE = baseline(RULES, schema_hash="5" * 64)
 distances = st.floats(-1, 1)
 volatilities = st.floats(1e-6, 0.2)
 
@@ -27,20 +25,7 @@ def row_of(distance: float, volatility: float) -> np.ndarray:
 
 
 def confidence(distance: float, volatility: float = 0.01) -> float:
-    return RULE.predict(row_of(distance, volatility), "trend")[1]
-
-
-class TestBaselineIsARuntime(RuntimeContract):
-    @pytest.fixture
-    def runtime(self) -> ModelRuntime:
-        return RULE
-
-    @pytest.fixture
-    def rows(self) -> np.ndarray:
-        rows = np.random.default_rng(0).standard_normal((50, len(FEATURE_NAMES)))
-        rows[:, EMA_DISTANCE] *= 0.02
-        rows[:, VOLATILITY] = 0.005 + 0.01 * np.abs(rows[:, VOLATILITY])
-        return rows
+    return baseline.confidence(RULES, row_of(distance, volatility))
 
 
 @given(distances, volatilities)
@@ -75,30 +60,30 @@ def test_the_same_distance_means_less_in_a_wilder_market() -> None:
     assert confidence(0.02, 0.04) < confidence(0.02, 0.01)
 
 
-@given(distances, volatilities)
-def test_its_margin_is_the_log_odds_of_its_probability(
-    distance: float, volatility: float
-) -> None:
-    raw, p = RULE.predict(row_of(distance, volatility), "range")
-    assert 1.0 / (1.0 + math.exp(-raw)) == pytest.approx(p, abs=1e-12)
-
-
 @pytest.mark.parametrize("volatility", [0.0, -0.01, -0.0])
 def test_without_volatility_there_is_no_answer(volatility: float) -> None:
     assert math.isnan(confidence(0.01, volatility))
 
 
 @pytest.mark.parametrize("feature", range(len(FEATURE_NAMES)))
-def test_a_feature_that_is_warming_up_silences_it_whichever_it_is(feature: int) -> None:
+@pytest.mark.parametrize("hole", [np.nan, np.inf, -np.inf])
+def test_a_feature_that_is_warming_up_silences_it_whichever_it_is(
+    feature: int, hole: float
+) -> None:
     row = row_of(0.01, 0.01)
-    row[feature] = np.nan
-    assert all(math.isnan(value) for value in RULE.predict(row, "trend"))
+    row[feature] = hole
+    assert math.isnan(baseline.confidence(RULES, row))
 
 
 def test_opposite_infinities_do_not_cancel() -> None:
     row = row_of(0.01, 0.01)
     row[0], row[1] = np.inf, -np.inf
-    assert math.isnan(RULE.predict(row, "trend")[1])
+    assert math.isnan(baseline.confidence(RULES, row))
+
+
+@pytest.mark.parametrize("width", [0, 11, 13])
+def test_a_row_of_another_width_has_no_answer(width: int) -> None:
+    assert math.isnan(baseline.confidence(RULES, np.full(width, 0.01)))
 
 
 def test_the_smallest_volatility_does_not_break_it() -> None:
@@ -106,16 +91,40 @@ def test_the_smallest_volatility_does_not_break_it() -> None:
     assert math.isnan(confidence(0.0, 0.0))
 
 
-def test_its_digest_changes_with_its_rules_and_its_schema_and_with_nothing_else() -> None:
-    same = baseline(BaselineRules(max_edge=0.1, scale_sigmas=2.0), schema_hash="5" * 64)
-    assert same.card == RULE.card
-    others = {
-        baseline(BaselineRules(max_edge=0.11, scale_sigmas=2.0), "5" * 64).card.digest,
-        baseline(BaselineRules(max_edge=0.1, scale_sigmas=2.5), "5" * 64).card.digest,
-        baseline(RULES, "6" * 64).card.digest,
-    }
-    assert RULE.card.digest not in others
-    assert len(others) == 3
+# --- margins
+
+
+@given(st.floats(0.001, 0.999))
+def test_a_margin_is_the_log_odds_of_a_probability(p: float) -> None:
+    assert 1.0 / (1.0 + math.exp(-log_odds(p))) == pytest.approx(p, abs=1e-12)
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0, -0.1, 1.1, math.nan])
+def test_what_is_certain_or_no_probability_has_no_margin(p: float) -> None:
+    assert math.isnan(log_odds(p))
+
+
+def test_a_rule_that_rounds_to_certainty_has_no_margin_and_breaks_nothing() -> None:
+    bold = BaselineRules(max_edge=math.nextafter(0.5, 0.0), scale_sigmas=2.0)
+    rows = np.stack([row_of(9.0, 0.01), row_of(0.0, 0.01)])
+    assert baseline.confidence(bold, rows[0]) == 1.0
+    said = margins(bold, rows)
+    assert math.isnan(said[0])
+    assert said[1] == 0.0
+
+
+def test_many_margins_are_those_of_each_row() -> None:
+    rows = np.random.default_rng(0).standard_normal((50, len(FEATURE_NAMES)))
+    rows[::7, 3] = np.nan
+    said = margins(RULES, rows)
+    alone = np.array([log_odds(baseline.confidence(RULES, row)) for row in rows])
+    np.testing.assert_array_equal(said, alone)
+    assert np.isnan(said[::7]).all()
+    assert np.isfinite(said).sum() > 10
+    assert margins(RULES, rows[:0]).shape == (0,)
+
+
+# --- rules
 
 
 @pytest.mark.parametrize(

@@ -154,3 +154,15 @@ def test_a_name_given_twice_is_refused() -> None:
     ids = json.dumps(entry("I32", [2], 16, 24))
     text = f'{{"table": {one}, "table": {two}, "ids": {ids}}}'.encode()
     assert code(len(text).to_bytes(8, "little") + text + bytes(24)) == "tensors.layout"
+
+
+@given(arrays(np.float32, (3, 2), elements=st.floats(width=32, allow_nan=False)))
+def test_float32_is_read_to_the_bit_and_not_taken_for_float64(table: np.ndarray) -> None:
+    content = save({"table": table})
+    read = parse(content, {"table": Shape("F32", 2)})
+    assert not isinstance(read, Refuse)
+    assert read["table"].dtype == np.float32
+    np.testing.assert_array_equal(read["table"], table)
+    wrong = parse(content, {"table": Shape("F64", 2)})
+    assert isinstance(wrong, Refuse)
+    assert wrong.findings[0].code == "tensors.layout"

@@ -56,16 +56,16 @@ class CanaryRules(Config, frozen=True):
 
     share: _Share
     ramp_shares: Annotated[tuple[_Share, ...], Meta(min_length=1)]
-    ramp_hours: Annotated[float, Meta(ge=0)]
-    ramp_trades: Annotated[int, Meta(ge=0)]
-    max_latency_p999_ms: Annotated[float, Meta(gt=0)]
+    ramp_hours: Annotated[float, Meta(ge=0, le=87_600)]
+    ramp_trades: Annotated[int, Meta(ge=0, le=10**6)]
+    max_latency_p999_ms: Annotated[float, Meta(gt=0, le=1_000)]
     max_error_rate: Annotated[float, Meta(ge=0, lt=1)]
     max_drawdown_frac: Annotated[float, Meta(gt=0, lt=1)]
     max_sharpe_degradation: Annotated[float, Meta(gt=0, lt=1)]
     sharpe_test: SharpeTest
-    sharpe_trades: Annotated[int, Meta(ge=2)]
-    e_degraded: Annotated[float, Meta(gt=1)]
-    silent_clocks: Annotated[int, Meta(ge=1)]
+    sharpe_trades: Annotated[int, Meta(ge=2, le=10_000)]
+    e_degraded: Annotated[float, Meta(gt=1, le=10_000)]
+    silent_clocks: Annotated[int, Meta(ge=1, le=1_000)]
 
 
 class Beside(msgspec.Struct, frozen=True):

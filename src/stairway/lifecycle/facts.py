@@ -15,7 +15,11 @@ from stairway.supervision.facts import DriftDetected
 
 
 class ModelRegistered(msgspec.Struct, frozen=True, tag="model.registered"):
-    """A sealed artifact is known. The digest is its identity; the version a label."""
+    """A sealed artifact is known. The digest is its identity; the version a label.
+
+    ``stage`` is where it begins: on the ground, as a candidate, or as the static rule,
+    which is never asked to climb.
+    """
 
     time_ns: UtcNs
     model: str
@@ -23,6 +27,7 @@ class ModelRegistered(msgspec.Struct, frozen=True, tag="model.registered"):
     digest: str
     parent: str | None
     trials: int
+    stage: Stage = Stage.CANDIDATE
 
 
 class ModelMoved(msgspec.Struct, frozen=True, tag="model.moved"):

@@ -19,7 +19,7 @@ from stairway.base.hashing import keyed_uniform
 from stairway.base.verdict import Verdict, inconclusive, passed
 from stairway.lifecycle.probation import ProbationRules, Tally, count, trips
 
-_Count = Annotated[int, Meta(ge=1)]
+_Count = Annotated[int, Meta(ge=1, le=10**6)]
 
 
 class PreflightRules(Config, frozen=True):
@@ -42,7 +42,7 @@ class PreflightRules(Config, frozen=True):
     block_trades: _Count
     min_trades: _Count
     max_false_rollback: Annotated[float, Meta(ge=0, le=1)]
-    seed: int
+    seed: Annotated[int, Meta(ge=0, lt=2**31)]
 
 
 def preflight(

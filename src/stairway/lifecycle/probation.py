@@ -45,13 +45,13 @@ class ProbationRules(Config, frozen=True):
         itself as well, during probation and after it.
     """
 
-    window_hours: Annotated[float, Meta(ge=0)]
-    min_trades: Annotated[int, Meta(ge=1)]
-    trades_to_pass: Annotated[int, Meta(ge=0)]
-    min_average_r: Annotated[float, Meta(lt=0)]
+    window_hours: Annotated[float, Meta(ge=0, le=87_600)]
+    min_trades: Annotated[int, Meta(ge=1, le=1_000)]
+    trades_to_pass: Annotated[int, Meta(ge=0, le=10**6)]
+    min_average_r: Annotated[float, Meta(ge=-1, lt=0)]
     min_win_rate: _Share
-    e_likely: Annotated[float, Meta(gt=1)]
-    e_confirmed: Annotated[float, Meta(gt=1)]
+    e_likely: Annotated[float, Meta(gt=1, le=10_000)]
+    e_confirmed: Annotated[float, Meta(gt=1, le=10_000)]
     betting: BettingRules
 
 

@@ -20,8 +20,8 @@ from stairway.supervision import eprocess
 from stairway.supervision.eprocess import BettingRules, Claim, EProcess
 
 _Names = Annotated[tuple[str, ...], Meta(min_length=1)]
-_Hours = Annotated[float, Meta(ge=0)]
-_Trades = Annotated[int, Meta(ge=0)]
+_Hours = Annotated[float, Meta(ge=0, le=87_600)]
+_Trades = Annotated[int, Meta(ge=0, le=10**6)]
 
 
 class PromotionRules(Config, frozen=True):
@@ -56,12 +56,12 @@ class PromotionRules(Config, frozen=True):
     shadow_trades: _Trades
     canary_hours: _Hours
     canary_trades: _Trades
-    e_needed: Annotated[float, Meta(gt=1)]
-    tolerance_r: Annotated[float, Meta(ge=0)]
+    e_needed: Annotated[float, Meta(gt=1, le=1e9)]
+    tolerance_r: Annotated[float, Meta(ge=0, le=1)]
     betting: BettingRules
     preflight: PreflightRules
-    keep_trades: Annotated[int, Meta(ge=1)]
-    late_hours: Annotated[float, Meta(gt=0)]
+    keep_trades: Annotated[int, Meta(ge=1, le=10**6)]
+    late_hours: Annotated[float, Meta(gt=0, le=87_600)]
 
 
 def proof(gates: Mapping[str, Verdict], names: Iterable[str]) -> Verdict:

@@ -2,7 +2,7 @@
 
 A slot is a kind of model (``"lightgbm"``). It has at most one champion, and remembers the
 champion before it, which is where a rollback goes. A slot without a champion is in the
-hands of the static baseline, which cannot fail to load.
+hands of the static baseline, which is registered like any other and never moves.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from stairway.lifecycle.stage import Stage, require_legal
 
 SUPERSEDED = "superseded"
 """Cause of the move that makes a champion the one a rollback goes back to."""
+
+_BEGINNINGS = frozenset({Stage.CANDIDATE, Stage.BASELINE})
 
 RegistryFact: TypeAlias = ModelRegistered | ModelMoved | RampChanged
 
@@ -79,8 +81,9 @@ def on(registry: Registry, fact: RegistryFact) -> Registry:
     Raises
     ------
     InvariantError
-        If the record contradicts itself: an unknown model, a move from where it does not
-        stand, an illegal move, or a second champion in a slot.
+        If the record contradicts itself: an unknown model, one that begins further up than
+        on the ground, a move from where it does not stand, an illegal move, or a second
+        champion in a slot.
 
     Examples
     --------
@@ -111,13 +114,16 @@ def known(registry: Registry, digest: str) -> Entry:
 def _registered(registry: Registry, fact: ModelRegistered) -> Registry:
     if fact.digest in registry.entries:
         return registry
+    if fact.stage not in _BEGINNINGS:
+        msg = f"{fact.digest!r} is recorded to begin as {fact.stage}; models begin as candidate"
+        raise InvariantError(msg)
     entry = Entry(
         model=fact.model,
         version=fact.version,
         digest=fact.digest,
         parent=fact.parent,
         trials=fact.trials,
-        stage=Stage.CANDIDATE,
+        stage=fact.stage,
         since_ns=fact.time_ns,
     )
     return _put(registry, entry)

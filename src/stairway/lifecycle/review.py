@@ -44,7 +44,7 @@ def review(state: Climb, digest: str) -> tuple[Climb, Facts]:
             return _canary(state, entry)
         case Stage.CHAMPION:
             return _champion(state, entry)
-        case Stage.RETIRED | Stage.QUARANTINED:
+        case Stage.RETIRED | Stage.QUARANTINED | Stage.BASELINE:
             return state, ()
         case _:
             assert_never(entry.stage)
@@ -66,7 +66,7 @@ def next_step(state: Climb, digest: str) -> Verdict:
             if watched is None:
                 return inconclusive("probation.none", "no probation is on record")
             return probation.judge(watched, state.now_ns, state.rules.probation)
-        case Stage.RETIRED | Stage.QUARANTINED:
+        case Stage.RETIRED | Stage.QUARANTINED | Stage.BASELINE:
             return inconclusive("promotion.over", f"a {entry.stage} does not climb")
         case _:
             assert_never(entry.stage)

@@ -19,7 +19,7 @@ from stairway.lifecycle.probation import Grade
 from stairway.lifecycle.registry import Registry
 from stairway.lifecycle.stage import Stage
 
-_Hours = Annotated[float, Meta(ge=0)]
+_Hours = Annotated[float, Meta(ge=0, le=87_600)]
 
 
 class RollbackRules(Config, frozen=True):
@@ -38,9 +38,9 @@ class RollbackRules(Config, frozen=True):
     """
 
     cooldown_hours: _Hours
-    likely_factor: Annotated[float, Meta(ge=1)]
-    max_rollbacks: Annotated[int, Meta(ge=1)]
-    window_hours: Annotated[float, Meta(gt=0)]
+    likely_factor: Annotated[float, Meta(ge=1, le=1_000)]
+    max_rollbacks: Annotated[int, Meta(ge=1, le=100)]
+    window_hours: Annotated[float, Meta(gt=0, le=87_600)]
     freeze_hours: _Hours
 
 

@@ -11,7 +11,7 @@ from stairway.base.errors import InvariantError
 
 
 class Stage(StrEnum):
-    """Where a model stands."""
+    """Where a model stands; ``baseline`` is where the static rule stands, and nobody else."""
 
     CANDIDATE = "candidate"
     SHADOW = "shadow"
@@ -19,6 +19,7 @@ class Stage(StrEnum):
     CHAMPION = "champion"
     RETIRED = "retired"
     QUARANTINED = "quarantined"
+    BASELINE = "baseline"
 
 
 MOVES: dict[Stage, frozenset[Stage]] = {
@@ -29,6 +30,8 @@ MOVES: dict[Stage, frozenset[Stage]] = {
     # A rollback puts the old champion back in charge; nothing else leaves retirement.
     Stage.RETIRED: frozenset({Stage.CHAMPION}),
     Stage.QUARANTINED: frozenset(),
+    # The static rule is the floor under the stairs: it neither climbs nor falls.
+    Stage.BASELINE: frozenset(),
 }
 
 

@@ -14,10 +14,11 @@ import msgspec
 import numpy as np
 
 from stairway.base.arrays import FloatArray
+from stairway.base.errors import InvariantError
 from stairway.base.units import UtcNs
 from stairway.base.verdict import Pass, Verdict, refuse
 from stairway.features.spec import FEATURE_NAMES
-from stairway.models.ports import ModelCard, ModelRuntime
+from stairway.models.ports import ModelCard, ModelRuntime, PairRuntime
 from stairway.models.prediction import Action, Answer, Exclusion, ExclusionCode, Prediction
 
 EVEN = 0.5
@@ -51,8 +52,9 @@ def ask(runtime: ModelRuntime, row: FloatArray, question: Question) -> Answer:
 
     Examples
     --------
-    >>> from stairway.models.baseline import BaselineRules, baseline
-    >>> runtime = baseline(BaselineRules(max_edge=0.1, scale_sigmas=2.0), schema_hash="s")
+    >>> from stairway.adapters.runtimes.rule import load
+    >>> from stairway.testing.models import toy_rule, toy_sealed
+    >>> runtime = load(toy_sealed(passport=toy_rule()))
     >>> question = Question("SPX", UtcNs(0), "trend", action_margin=0.02)
     >>> ask(runtime, np.full(12, np.nan), question).code
     <ExclusionCode.WARMING_UP: 'member.warming_up'>
@@ -64,6 +66,52 @@ def ask(runtime: ModelRuntime, row: FloatArray, question: Question) -> Answer:
         return _hole(runtime.card, row, question)
     raw, confidence = runtime.predict(row, question.regime)
     return _answer(runtime.card, question, raw, confidence)
+
+
+def ask_pair(
+    runtime: PairRuntime, rows: FloatArray, questions: tuple[Question, Question]
+) -> tuple[Answer, Answer]:
+    """Return what the model believes of both instruments, or why it has no say.
+
+    What it says of one is made of both rows: a hole in either excludes it from both.
+
+    Parameters
+    ----------
+    rows : (2, n_features) float64
+        Features of each instrument, as for :func:`ask`.
+    questions
+        About each instrument, at one close.
+
+    Raises
+    ------
+    InvariantError
+        If the two are not of one close and one regime.
+
+    Examples
+    --------
+    >>> from stairway.adapters.runtimes.policy import load
+    >>> from stairway.testing.models import toy_policy, toy_sealed
+    >>> runtime = load(toy_sealed(passport=toy_policy()))
+    >>> about = tuple(Question(one, UtcNs(0), "trend", 0.02) for one in ("SPX", "NDX"))
+    >>> rows = np.zeros((2, 12))
+    >>> rows[1, 2] = np.nan
+    >>> [answer.detail for answer in ask_pair(runtime, rows, about)]
+    ['NDX: momentum_long: not known yet', 'NDX: momentum_long: not known yet']
+    """
+    first, second = questions
+    if (first.as_of_ns, first.regime) != (second.as_of_ns, second.regime):
+        msg = f"a pair is asked about one close in one regime, not {first} and {second}"
+        raise InvariantError(msg)
+    card = runtime.card
+    if rows.shape != (2, len(FEATURE_NAMES)):
+        detail = f"{rows.shape} features given, (2, {len(FEATURE_NAMES)}) needed"
+        return _both(card, questions, ExclusionCode.SCHEMA, detail)
+    for row, question in zip(rows, questions, strict=True):
+        if not np.isfinite(row).all():
+            hole = _hole(card, row, question)
+            return _both(card, questions, hole.code, f"{question.symbol}: {hole.detail}")
+    said = runtime.predict_pair(rows, first.regime)
+    return _answer(card, first, *said[0]), _answer(card, second, *said[1])
 
 
 def action_of(confidence: float, action_margin: float) -> Action:
@@ -107,6 +155,13 @@ def _hole(card: ModelCard, row: FloatArray, question: Question) -> Exclusion:
         return _excluded(card, question, ExclusionCode.NOT_FINITE, _named(infinite, "infinite"))
     detail = _named(np.isnan(row), "not known yet")
     return _excluded(card, question, ExclusionCode.WARMING_UP, detail)
+
+
+def _both(
+    card: ModelCard, questions: tuple[Question, Question], code: ExclusionCode, detail: str
+) -> tuple[Answer, Answer]:
+    first, second = questions
+    return _excluded(card, first, code, detail), _excluded(card, second, code, detail)
 
 
 def _named(where: np.ndarray[tuple[int], np.dtype[np.bool_]], what: str) -> str:

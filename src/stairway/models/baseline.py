@@ -1,4 +1,4 @@
-"""The rule that needs no model and cannot fail to load.
+"""The rule that needs no training and cannot fail to load for want of a library.
 
 It follows the trend: a close above its moving average speaks for the upper barrier, and
 the further above, in units of the instrument's own volatility, the more. The edge it
@@ -9,7 +9,6 @@ when none of them may.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -17,11 +16,11 @@ from msgspec import Meta
 
 from stairway.base.arrays import FloatArray
 from stairway.base.config import Config
-from stairway.base.hashing import content_hash
 from stairway.features.spec import FEATURE_NAMES
-from stairway.models.ports import ModelCard
 
-VERSION = "v1"
+BASELINE = "baseline"
+"""Name of the rule's slot. No other model may have it."""
+
 EMA_DISTANCE = FEATURE_NAMES.index("ema_distance")
 VOLATILITY = FEATURE_NAMES.index("volatility_long")
 
@@ -39,50 +38,54 @@ class BaselineRules(Config, frozen=True, kw_only=True):
     """
 
     max_edge: Annotated[float, Meta(gt=0, lt=0.5)]
-    scale_sigmas: Annotated[float, Meta(gt=0)]
+    scale_sigmas: Annotated[float, Meta(gt=0, le=1_000)]
 
 
-@dataclass(frozen=True, slots=True)
-class Baseline:
-    """A runtime made of a formula: probability = 1/2 + max_edge x tanh(distance / scale)."""
+def confidence(rules: BaselineRules, row: FloatArray) -> float:
+    """Probability of the upper barrier: 1/2 + max_edge x tanh(distance / scale).
 
-    card: ModelCard
-    rules: BaselineRules
-
-    def predict(self, row: FloatArray, regime: str) -> tuple[float, float]:
-        """Return (log-odds, probability); NaN where a feature is missing or volatility is 0.
-
-        The regime does not enter: sizing already halves what is staked in a crisis.
-
-        Examples
-        --------
-        >>> rule = baseline(BaselineRules(max_edge=0.1, scale_sigmas=2.0), schema_hash="s")
-        >>> row = np.zeros(12)
-        >>> row[EMA_DISTANCE], row[VOLATILITY] = 0.02, 0.01
-        >>> round(rule.predict(row, "trend")[1], 3)
-        0.576
-        """
-        del regime
-        if row.shape != (len(FEATURE_NAMES),) or not np.isfinite(row).all():
-            return math.nan, math.nan
-        volatility_per_bar = float(row[VOLATILITY])
-        # Written so that a NaN volatility gives no answer
-        if not volatility_per_bar > 0.0:
-            return math.nan, math.nan
-        distance_sigmas = float(row[EMA_DISTANCE]) / volatility_per_bar
-        edge = self.rules.max_edge * math.tanh(distance_sigmas / self.rules.scale_sigmas)
-        confidence = 0.5 + edge
-        return math.log(confidence / (1.0 - confidence)), confidence
-
-
-def baseline(rules: BaselineRules, schema_hash: str) -> Baseline:
-    """Make the rule; its digest is the hash of all that its answers depend on.
+    Parameters
+    ----------
+    row : (12,) float64
+        One instrument's features. NaN comes back where any of them is not finite, where
+        the volatility is not above 0, and for a row of another width.
 
     Examples
     --------
-    >>> one, two = (BaselineRules(max_edge=e, scale_sigmas=2.0) for e in (0.1, 0.2))
-    >>> baseline(one, "s").card.digest == baseline(two, "s").card.digest
-    False
+    >>> row = np.zeros(12)
+    >>> row[EMA_DISTANCE], row[VOLATILITY] = 0.02, 0.01
+    >>> round(confidence(BaselineRules(max_edge=0.1, scale_sigmas=2.0), row), 3)
+    0.576
     """
-    digest = content_hash(("baseline", VERSION, rules, schema_hash))
-    return Baseline(ModelCard("baseline", VERSION, digest, schema_hash), rules)
+    if row.shape != (len(FEATURE_NAMES),) or not np.isfinite(row).all():
+        return math.nan
+    volatility_per_bar = float(row[VOLATILITY])
+    # Written so that a NaN volatility gives no answer
+    if not volatility_per_bar > 0.0:
+        return math.nan
+    distance_sigmas = float(row[EMA_DISTANCE]) / volatility_per_bar
+    return 0.5 + rules.max_edge * math.tanh(distance_sigmas / rules.scale_sigmas)
+
+
+def log_odds(probability: float) -> float:
+    """Margin of a probability; NaN for one that is NaN, 0 or 1.
+
+    Examples
+    --------
+    >>> log_odds(0.5), log_odds(1.0)
+    (0.0, nan)
+    """
+    if not 0.0 < probability < 1.0:
+        return math.nan
+    return math.log(probability / (1.0 - probability))
+
+
+def margins(rules: BaselineRules, rows: FloatArray) -> FloatArray:
+    """Margins of an (n, 12) table, as (n,) float64; one by one, as they are served.
+
+    Examples
+    --------
+    >>> margins(BaselineRules(max_edge=0.1, scale_sigmas=2.0), np.zeros((2, 12)))
+    array([nan, nan])
+    """
+    return np.array([log_odds(confidence(rules, row)) for row in rows], np.float64)

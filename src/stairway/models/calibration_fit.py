@@ -58,10 +58,10 @@ class CalibrationRules(Config, frozen=True, kw_only=True):
         Nothing below this, nor above one minus this, is ever said.
     """
 
-    min_samples: Annotated[int, Meta(ge=2)]
-    shrink_samples: Annotated[float, Meta(gt=0)]
-    isotonic_min_samples: Annotated[int, Meta(ge=2)]
-    prior_samples: Annotated[float, Meta(gt=0)]
+    min_samples: Annotated[int, Meta(ge=2, le=10**9)]
+    shrink_samples: Annotated[float, Meta(gt=0, le=1e9)]
+    isotonic_min_samples: Annotated[int, Meta(ge=2, le=10**9)]
+    prior_samples: Annotated[float, Meta(gt=0, le=1e9)]
     probability_floor: Annotated[float, Meta(gt=0, lt=0.5)]
 
 

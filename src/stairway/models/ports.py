@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -54,3 +54,37 @@ class ModelRuntime(Protocol):
             ``trend``, ``range`` or ``crisis``: chooses the calibration map.
         """
         ...
+
+
+@runtime_checkable
+class PairRuntime(Protocol):
+    """A loaded model that looks at both instruments at once, such as a policy.
+
+    It promises what :class:`ModelRuntime` promises; what it says of either instrument may
+    depend on both rows, so a hole in one of them leaves no answer about any.
+
+    ``stairway.testing.PairRuntimeContract`` checks them.
+    """
+
+    @property
+    def card(self) -> ModelCard:
+        """Return who this is."""
+        ...
+
+    def predict_pair(
+        self, rows: FloatArray, regime: str
+    ) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return (raw margin, calibrated probability of the upper barrier), for each.
+
+        Parameters
+        ----------
+        rows : (2, n_features) float64
+            Both instruments' features, in their order and in the order of the schema.
+        regime
+            ``trend``, ``range`` or ``crisis``: chooses the calibration map.
+        """
+        ...
+
+
+Runtime: TypeAlias = ModelRuntime | PairRuntime
+"""Whoever answers, about one instrument or about both."""

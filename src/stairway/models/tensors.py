@@ -19,7 +19,11 @@ from stairway.base.verdict import Refuse, refuse
 
 PREFIX_BYTES = 8
 MAX_HEADER_BYTES = 65_536
-DTYPES: dict[str, np.dtype[Any]] = {"F64": np.dtype("<f8"), "I32": np.dtype("<i4")}
+DTYPES: dict[str, np.dtype[Any]] = {
+    "F64": np.dtype("<f8"),
+    "F32": np.dtype("<f4"),
+    "I32": np.dtype("<i4"),
+}
 
 
 class Shape(NamedTuple):

@@ -56,9 +56,11 @@ class Stairs:
         self.now_ns = UtcNs(self.now_ns + int(hours * NS_PER_HOUR))
         return self.tell(Clock(self.now_ns))
 
-    def register(self, digest: str, model: str = "lightgbm") -> None:
-        """Make a candidate known."""
-        self.tell(ModelRegistered(self.now_ns, model, f"v-{digest}", digest, None, 1))
+    def register(
+        self, digest: str, model: str = "lightgbm", stage: Stage = Stage.CANDIDATE
+    ) -> None:
+        """Make a candidate known, or the static rule."""
+        self.tell(ModelRegistered(self.now_ns, model, f"v-{digest}", digest, None, 1, stage))
 
     def gate(self, digest: str, name: str, verdict: Verdict) -> tuple[ClimbFact, ...]:
         """Let one gate answer."""

@@ -5,9 +5,8 @@
     <folder>/<digest>/manifest.json
                       manifest.sig            32 bytes: SHA-256 of the public key
                                               64 bytes: Ed25519 over the manifest
-                      forest.safetensors
-                      calibration.json
-                      parity.safetensors
+                      and the blobs of its family, such as
+                      forest.safetensors, calibration.json, parity.safetensors
 
 Writing is all or nothing: files are written into a hidden folder, synced, and the folder
 is renamed. Reading believes nothing: names are checked before a path is made of them,
@@ -33,17 +32,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 from stairway.base.errors import ConfigError
 from stairway.base.hashing import digest as sha256
 from stairway.base.verdict import Refuse, refuse
-from stairway.models.sealed import (
-    Blob,
-    Bundle,
-    Form,
-    Packed,
-    SealedModel,
-    is_digest,
-    pack,
-    read_manifest,
-    unpack,
-)
+from stairway.models.manifest import Blob, Form, is_digest
+from stairway.models.sealed import Bundle, Packed, SealedModel, pack, read_manifest, unpack
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"

@@ -9,6 +9,8 @@ import numpy as np
 
 from stairway.base.arrays import FloatArray
 from stairway.base.config import Config as BaseConfig
+from stairway.base.errors import InvariantError
+from stairway.models.bodies.forest import ForestBody
 from stairway.models.calibration import Calibration, apply
 from stairway.models.forest import Forest
 from stairway.models.ports import ModelCard, ModelRuntime
@@ -40,12 +42,20 @@ def load(sealed: SealedModel) -> ModelRuntime:
     """Make a runtime of a model whose bytes were checked.
 
     The kernel is called once here, so that compiling it never delays a decision.
+
+    Raises
+    ------
+    InvariantError
+        If the model is not made of trees.
     """
-    passport = sealed.manifest.passport
+    passport, body = sealed.manifest.passport, sealed.body
+    if not isinstance(body, ForestBody):
+        msg = f"{passport.model} is a {passport.family}, which has no trees to walk"
+        raise InvariantError(msg)
     card = ModelCard(
         passport.model, sealed.manifest.version, sealed.digest, passport.schema_hash
     )
     n_features = len(passport.feature_names)
-    runtime = ForestRuntime(card, sealed.forest, sealed.calibration, n_features)
+    runtime = ForestRuntime(card, body.forest, body.calibration, n_features)
     runtime.predict(np.zeros(n_features), "range")
     return runtime
