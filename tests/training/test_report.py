@@ -8,7 +8,7 @@ import pytest
 
 from stairway.base.verdict import Inconclusive, Pass, Refuse, inconclusive, passed, refuse
 from stairway.evaluation.metrics import reliability
-from stairway.models.sealed import GateEvidence
+from stairway.models.manifest import GateEvidence
 from stairway.training.report import CandidateReport, TrainingReport
 
 
@@ -39,6 +39,7 @@ def report(*candidates: CandidateReport) -> TrainingReport:
         schema_hash="schema",
         causality=passed("causality.clean", "nothing moved"),
         candidates=candidates,
+        baseline="b" * 64,
     )
 
 

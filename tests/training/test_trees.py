@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from stairway.models import forest as forests
-from stairway.models.sealed import PARITY_TOLERANCE, Family
+from stairway.base.errors import InvariantError
+from stairway.models.families import KINDS
+from stairway.models.manifest import Family
 from stairway.training.boosting import BoostingRules, Sample
 from stairway.training.trees import Fitted, fit
 
-FAMILIES = tuple(Family)
+FAMILIES = (Family.LIGHTGBM, Family.XGBOOST)
 
 
 def rules(**changes: float) -> BoostingRules:
@@ -54,7 +56,7 @@ def test_the_forest_says_what_the_library_says(family: Family) -> None:
 
     worst = np.abs(fitted.forest.margins(rows) - fitted.reference(rows)).max()
 
-    assert worst <= PARITY_TOLERANCE[family]
+    assert worst <= KINDS[family].tolerance
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -105,3 +107,9 @@ def test_a_row_counts_by_its_weight(family: Family) -> None:
     # Then the heavier half is believed
     assert slope(1.0) > 0.5
     assert slope(0.1) < -0.5
+
+
+@pytest.mark.parametrize("family", [f for f in Family if f not in FAMILIES])
+def test_what_is_no_tree_is_not_grown(family: Family) -> None:
+    with pytest.raises(InvariantError, match="not grown from labelled samples"):
+        fit(family, sample(), rules(), seed=7)

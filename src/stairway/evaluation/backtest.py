@@ -26,7 +26,8 @@ from stairway.market.bars import PairBar, PairBars
 from stairway.market.calendar import SessionRules
 from stairway.models.ask import action_of
 from stairway.models.prediction import Prediction
-from stairway.simulation.venue import PaperRules, Venue
+from stairway.simulation.fills import Luck, PaperRules
+from stairway.simulation.venue import Venue
 from stairway.trader.act import TraderRules, act
 from stairway.trader.book import Book, begun, mark, open_book
 from stairway.trader.observe import Seen, is_closing
@@ -98,7 +99,8 @@ def backtest(
     if confidences.shape != (n, 2) or features.shape[:2] != (n, 2):
         msg = f"{n} bars need ({n}, 2) confidences, got {confidences.shape}"
         raise DataError(msg)
-    venue = Venue(rules.trader.instruments, rules.costs, rules.paper, rules.seed)
+    luck = Luck(rules.seed, _SEAT.model)
+    venue = Venue(rules.trader.instruments, rules.costs, rules.paper, luck)
     book = open_book("backtest", rules.equity_micros, session=int(bars.session[0]))
     equity, held = np.empty(n), np.zeros((n, 2), np.int64)
     trades: list[TradeClosed] = []
@@ -109,7 +111,7 @@ def backtest(
         book, marked = mark(book, bar, rules.trader.instruments)
         equity[bar.index], held[bar.index] = marked.equity_micros / 1e6, marked.held
         wishes = _wishes(seen, confidences[bar.index], rules)
-        book, commands, _ = act(book, seen, wishes, rules.trader)
+        book, commands, _ = act(book, seen, wishes, rules.trader, bar.time_ns)
         _send(venue, commands)
     return Backtest(equity, held, tuple(trades))
 

@@ -27,7 +27,7 @@ from stairway.evaluation.skill import Forecasts, Skill, Unscored, brier_skill
 from stairway.models.calibration import REGIMES
 
 Level: TypeAlias = Annotated[float, Meta(ge=0.5, lt=1.0)]
-Samples: TypeAlias = Annotated[int, Meta(ge=1)]
+Samples: TypeAlias = Annotated[int, Meta(ge=1, le=10**9)]
 
 
 class Check(StrEnum):
@@ -77,12 +77,12 @@ class EvidenceRules(Config, frozen=True, kw_only=True):
     level: Level
     min_independent: Samples
     min_independent_regime: Samples
-    climatology_prior_n: Annotated[float, Meta(gt=0.0)]
+    climatology_prior_n: Annotated[float, Meta(gt=0.0, le=1e6)]
     brier_bound: Annotated[float, Meta(gt=0.0, le=1.0)]
     too_good_skill: Annotated[float, Meta(gt=0.0, le=1.0)]
-    sharpe_floor: float
-    min_sharpe_bars: Annotated[int, Meta(ge=3)]
-    reliability_bins: Annotated[int, Meta(ge=2)]
+    sharpe_floor: Annotated[float, Meta(ge=0.0, le=10.0)]
+    min_sharpe_bars: Annotated[int, Meta(ge=3, le=10**9)]
+    reliability_bins: Annotated[int, Meta(ge=2, le=1_000)]
 
 
 def calibration_skill(forecasts: Forecasts, rules: EvidenceRules) -> Verdict:

@@ -41,9 +41,9 @@ class SplitRules(Config, frozen=True, kw_only=True):
         Share of all rows left out beyond the gap, rounded down.
     """
 
-    n_blocks: Annotated[int, Meta(ge=1)]
+    n_blocks: Annotated[int, Meta(ge=1, le=1_000)]
     first_train_frac: Annotated[float, Meta(gt=0.0, lt=1.0)]
-    gap_bars: Annotated[int, Meta(ge=0)]
+    gap_bars: Annotated[int, Meta(ge=0, le=10**6)]
     embargo_frac: Annotated[float, Meta(ge=0.0, lt=0.5)]
 
 

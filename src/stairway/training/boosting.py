@@ -39,8 +39,8 @@ class BoostingRules(Config, frozen=True, kw_only=True):
     rounds: Annotated[int, Meta(ge=1, le=2_000)]
     learning_rate: Annotated[float, Meta(gt=0.0, le=1.0)]
     max_depth: Annotated[int, Meta(ge=1, le=8)]
-    min_leaf_samples: Annotated[float, Meta(ge=1.0)]
-    l2: Annotated[float, Meta(ge=0.0)]
+    min_leaf_samples: Annotated[float, Meta(ge=1.0, le=1e9)]
+    l2: Annotated[float, Meta(ge=0.0, le=1e9)]
     row_frac: Annotated[float, Meta(gt=0.0, le=1.0)]
     column_frac: Annotated[float, Meta(gt=0.0, le=1.0)]
 

@@ -3,7 +3,7 @@
 1. Walk forward: margins and calibrated probabilities of bars that no fit had seen.
 2. Gates on those: skill of the probabilities, Sharpe ratio of an account trading them.
 3. Last fit on all rows that end early enough; calibration on all margins out of fold.
-4. Bundle: forest, calibration, parity rows, and a passport that carries every verdict.
+4. Bundle: a body (forest, calibration, parity rows), and a passport with every verdict.
 
 A refused candidate is bundled all the same. What it is refused for is the most important
 thing to know about it, and a record without refusals would prove nothing.
@@ -14,14 +14,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from functools import partial
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from stairway.base.arrays import BoolArray, FloatArray
+from stairway.base.arrays import BoolArray, FloatArray, IntArray
 from stairway.base.config import Config
 from stairway.base.errors import InvariantError
-from stairway.base.units import UtcNs
 from stairway.base.verdict import Verdict, all_of, inconclusive
 from stairway.evaluation import metrics
 from stairway.evaluation.evidence import (
@@ -35,20 +35,25 @@ from stairway.evaluation.sharpe import Sharpe, sharpe
 from stairway.evaluation.skill import Forecasts, Skill, brier_skill, independent_samples
 from stairway.evaluation.splits import SplitRules
 from stairway.features.spec import FEATURE_NAMES
-from stairway.models.calibration import REGIMES
+from stairway.models.bodies.forest import ForestBody
+from stairway.models.calibration import REGIMES, Calibration
 from stairway.models.calibration_fit import CalibrationRules
-from stairway.models.forest import Forest
-from stairway.models.sealed import Bundle, Family, GateEvidence, Passport
-from stairway.training.boosting import BoostingRules, Sample
+from stairway.models.families import Body
+from stairway.models.manifest import Family, GateEvidence, Passport
+from stairway.models.sealed import Bundle
+from stairway.training.boosting import BoostingRules
 from stairway.training.export import parity_of
 from stairway.training.oof import (
+    Answers,
     Material,
     OutOfFold,
     Progress,
+    answers,
     calibration_of,
     forecasts,
-    out_of_fold,
+    walk_forward,
 )
+from stairway.training.origin import Origin
 from stairway.training.trees import fit
 
 BINDING_GATES = ("causality", "calibration_skill", "after_cost_sharpe")
@@ -61,13 +66,58 @@ Returns: TypeAlias = Callable[[FloatArray], FloatArray]
 """From (n, 2) probabilities, NaN for no opinion, to (n,) returns of an account after costs."""
 
 
-class CandidateRules(Config, frozen=True, kw_only=True):
-    """Sections of the policy that say how a candidate is made and judged."""
+class JudgeRules(Config, frozen=True, kw_only=True):
+    """Sections of the policy that say how any candidate is judged."""
 
     splits: SplitRules
-    boosting: BoostingRules
     calibration: CalibrationRules
     evidence: EvidenceRules
+
+
+class CandidateRules(JudgeRules, frozen=True, kw_only=True):
+    """Sections that say how trees are made, beside those that say how they are judged."""
+
+    boosting: BoostingRules
+
+
+class Craft(Protocol):
+    """How the models of one family are made; how they are judged is the same for all."""
+
+    @property
+    def family(self) -> Family:
+        """What kind of model it makes. Its name is the slot that the model fills."""
+        ...
+
+    def learn(self, bars: IntArray) -> Answers:
+        """Make a model of the bars at the given places, and of no others."""
+        ...
+
+    def body(self, bars: IntArray, calibration: Calibration) -> Body:
+        """Make the model that is sealed, with vectors by which it can be known again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trees:
+    """Boosted trees, fitted on labelled rows."""
+
+    family: Family
+    material: Material
+    boosting: BoostingRules
+    seed: int
+
+    def learn(self, bars: IntArray) -> Answers:
+        """Grow trees, and answer by our own walk over them."""
+        sample = self.material.sample(bars)
+        return partial(answers, fit(self.family, sample, self.boosting, self.seed).forest)
+
+    def body(self, bars: IntArray, calibration: Calibration) -> ForestBody:
+        """Grow trees, and keep what their library says of rows with and without holes."""
+        sample = self.material.sample(bars)
+        fitted = fit(self.family, sample, self.boosting, self.seed)
+        rng = np.random.Generator(np.random.PCG64(self.seed))
+        parity = parity_of(sample.rows, fitted.reference, rng)
+        return ForestBody(fitted.forest, calibration, parity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,36 +134,6 @@ class Practice:
 
     returns_of: Returns
     periods_per_year: float
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What a candidate's passport says that its training does not find out.
-
-    Attributes
-    ----------
-    causality
-        The prover's verdict on the pipeline that made the features.
-    last_data_ns
-        Close time of the last bar.
-    schema_hash, data_fingerprint, code_fingerprint
-        Identity of features, bars, and code.
-    libraries
-        Versions.
-    trials
-        Candidates that this run tries, this one included.
-    seed
-        Of the trees.
-    """
-
-    causality: Verdict
-    last_data_ns: UtcNs
-    schema_hash: str
-    data_fingerprint: str
-    code_fingerprint: str
-    libraries: dict[str, str]
-    trials: int
-    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,29 +176,45 @@ def make_candidate(
     DataError
         If there is too little to learn from, or to judge by.
     """
+    return judged(
+        Trees(family, material, rules.boosting, origin.seed),
+        material,
+        rules,
+        origin,
+        practice,
+        progress,
+    )
 
-    def grow(sample: Sample) -> Forest:
-        return fit(family, sample, rules.boosting, origin.seed).forest
 
-    oof = out_of_fold(material, rules.splits, grow, rules.calibration, progress)
+def judged(
+    craft: Craft,
+    material: Material,
+    rules: JudgeRules,
+    origin: Origin,
+    practice: Practice,
+    progress: Progress,
+) -> Candidate:
+    """Make one candidate by whatever craft, and judge it as every other.
+
+    Raises
+    ------
+    DataError
+        If there is too little to learn from, or to judge by.
+    """
+    oof = walk_forward(material, rules.splits, craft.learn, rules.calibration, progress)
     said = forecasts(material, oof.confidence)
     progress("back-test", 0, 1)
     returns = _returns(practice, oof)
     progress("back-test", 1, 1)
     evidence = _evidence(origin, said, returns[oof.first_bar :], practice, rules.evidence)
     last_rows = material.split(rules.splits).final_rows()
-    sample = material.sample(last_rows)
-    fitted = fit(family, sample, rules.boosting, origin.seed)
-    rng = np.random.Generator(np.random.PCG64(origin.seed))
+    calibration = calibration_of(material, oof.margin, last_rows, rules.calibration)
     figures = _figures(said, returns[oof.first_bar :], practice, rules.evidence)
-    bundle = Bundle(
-        passport=_passport(family, origin, evidence, figures),
-        forest=fitted.forest,
-        calibration=calibration_of(material, oof.margin, last_rows, rules.calibration),
-        parity=parity_of(sample.rows, fitted.reference, rng),
-    )
     return Candidate(
-        bundle=bundle,
+        bundle=Bundle(
+            _passport(craft.family, origin, evidence, figures),
+            craft.body(last_rows, calibration),
+        ),
         verdict=binding_verdict(evidence),
         oof=oof,
         returns=returns,

@@ -25,6 +25,7 @@ from stairway.features.labels import LabelRules, triple_barrier
 from stairway.features.regime import RegimeRules, Regimes
 from stairway.features.spec import VOLATILITY_LONG, FeatureRules
 from stairway.market.bars import PairBars
+from stairway.models.baseline import BaselineRules
 from stairway.models.calibration_fit import CalibrationRules
 from stairway.training.boosting import BoostingRules
 from stairway.training.oof import Material
@@ -41,6 +42,7 @@ class TrainerRules(Config, frozen=True, kw_only=True):
     boosting: BoostingRules
     calibration: CalibrationRules
     evidence: EvidenceRules
+    baseline: BaselineRules
 
 
 @dataclass(frozen=True, slots=True)

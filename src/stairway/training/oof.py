@@ -1,7 +1,7 @@
 """What a model would have said of bars that it had not seen: margins out of fold.
 
 1. For each test block of the walk-forward, fit on the purged rows before it.
-2. Ask the fitted forest (the very code that will trade) for the margins of the block.
+2. Ask what was fitted (by the very code that will trade) for the margins of the block.
 3. From the second block on, make a calibration of the earlier blocks' margins, purged
    alike, and turn the block's margins into probabilities with it.
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -122,6 +123,13 @@ class OutOfFold:
 
 
 Grow: TypeAlias = Callable[[Sample], Forest]
+"""Fits trees on a sample."""
+
+Answers: TypeAlias = Callable[[FloatArray], FloatArray]
+"""From (n, 2, n_features) rows to their (n, 2) margins; NaN where there is none."""
+
+Learn: TypeAlias = Callable[[IntArray], Answers]
+"""Learns from the bars at the given places, and from no others."""
 
 
 def out_of_fold(
@@ -131,12 +139,27 @@ def out_of_fold(
     calibrate: CalibrationRules,
     progress: Progress,
 ) -> OutOfFold:
-    """Walk forward: fit, answer, calibrate.
+    """Walk forward with trees: :func:`walk_forward`, fitting ``grow`` on labelled rows."""
+
+    def learn(bars: IntArray) -> Answers:
+        return partial(answers, grow(material.sample(bars)))
+
+    return walk_forward(material, rules, learn, calibrate, progress)
+
+
+def walk_forward(
+    material: Material,
+    rules: SplitRules,
+    learn: Learn,
+    calibrate: CalibrationRules,
+    progress: Progress,
+) -> OutOfFold:
+    """Walk forward: learn, answer, calibrate.
 
     Parameters
     ----------
-    grow
-        Fits trees on a sample.
+    learn
+        Makes a model of the bars before a block.
     calibrate
         How probabilities are made of margins.
     progress
@@ -156,8 +179,7 @@ def out_of_fold(
     confidence = margin.copy()
     progress("walk-forward", 0, len(blocks))
     for done, (train, test) in enumerate(splitter.split()):
-        forest = grow(material.sample(train))
-        margin[test] = answers(forest, material.features[test])
+        margin[test] = learn(train)(material.features[test])
         if done > 0:
             earlier = rows_before(int(test[0]), splitter.end, splitter.left_out_rows)
             known = calibration_of(material, margin, earlier, calibrate)

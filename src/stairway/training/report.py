@@ -9,7 +9,7 @@ import msgspec
 
 from stairway.base.verdict import Verdict
 from stairway.evaluation.metrics import Reliability
-from stairway.models.sealed import GateEvidence
+from stairway.models.manifest import GateEvidence
 
 
 class CandidateReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,6 +56,8 @@ class TrainingReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         The prover's verdict on the honest pipeline.
     candidates
         In the order in which they were asked for.
+    baseline
+        Digest of the sealed rule; ``None`` where the prover stopped the training.
     """
 
     n_bars: int
@@ -64,3 +66,4 @@ class TrainingReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     schema_hash: str
     causality: Verdict
     candidates: tuple[CandidateReport, ...]
+    baseline: str | None

@@ -16,8 +16,9 @@ import lightgbm
 import xgboost
 
 from stairway.base.arrays import FloatArray
+from stairway.base.errors import InvariantError
 from stairway.models.forest import Forest
-from stairway.models.sealed import Family
+from stairway.models.manifest import Family
 from stairway.training.boosting import BoostingRules, Sample
 from stairway.training.export import (
     from_lightgbm,
@@ -55,6 +56,8 @@ def fit(family: Family, sample: Sample, rules: BoostingRules, seed: int) -> Fitt
     ------
     DataError
         If the trees cannot be written as an inert forest.
+    InvariantError
+        If models of the family are not trees.
 
     Examples
     --------
@@ -74,6 +77,9 @@ def fit(family: Family, sample: Sample, rules: BoostingRules, seed: int) -> Fitt
             return _lightgbm(sample, rules, seed)
         case Family.XGBOOST:
             return _xgboost(sample, rules, seed)
+        case Family.RULE | Family.POLICY:
+            msg = f"a {family} is not grown from labelled samples; lightgbm and xgboost are"
+            raise InvariantError(msg)
         case _:
             assert_never(family)
 

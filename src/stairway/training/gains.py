@@ -1,0 +1,101 @@
+"""How the controller's gains change between cycles, for each of its two lanes.
+
+1. A lane whose error changed its sign from roll-out to roll-out, beyond the tolerance on
+   both sides, hunts: its gain falls.
+2. A lane whose mean error over the later half of the cycle is beyond the tolerance is too
+   weak: its gain rises.
+3. Otherwise it stays. After a cycle that was reverted both fall.
+
+Both questions are put to every seed and answered by their median, so that one odd seed
+moves nothing. Gains never leave their bounds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
+
+import msgspec
+
+from stairway.base.errors import InvariantError
+from stairway.training.cycle_rules import GainRules
+from stairway.training.journal import Gains
+
+
+class LaneErrors(msgspec.Struct, frozen=True):
+    """Errors of one seed's controller, roll-out by roll-out; empty where there is none.
+
+    Attributes
+    ----------
+    seed
+        Whose.
+    hold
+        Hold rate less its target.
+    trades
+        ``ln(T / target)`` of trades per day, as the controller clips it.
+    """
+
+    seed: int
+    hold: tuple[float, ...]
+    trades: tuple[float, ...]
+
+
+def adjusted(gains: Gains, lanes: Sequence[LaneErrors], rules: GainRules) -> Gains:
+    """Return the gains for the next cycle after one that was kept.
+
+    Raises
+    ------
+    InvariantError
+        If an error is not a finite number.
+
+    Examples
+    --------
+    >>> rules = GainRules(raise_by=1.25, lower_by=0.8, least=0.5, most=2.0,
+    ...     hold_tolerance=0.05, trades_tolerance=0.2, hunting_frac=0.5)
+    >>> adjusted(Gains(1.0, 1.0), [LaneErrors(1, (0.3, 0.2, 0.2), (0.4, -0.4, 0.4))], rules)
+    Gains(hold=1.25, trades=0.8)
+    """
+    hold = _factor([lane.hold for lane in lanes], rules.hold_tolerance, rules)
+    trades = _factor([lane.trades for lane in lanes], rules.trades_tolerance, rules)
+    return Gains(
+        hold=_bounded(gains.hold * hold, rules), trades=_bounded(gains.trades * trades, rules)
+    )
+
+
+def lowered(gains: Gains, rules: GainRules) -> Gains:
+    """Return the gains for the next cycle after one that was reverted."""
+    return Gains(
+        hold=_bounded(gains.hold * rules.lower_by, rules),
+        trades=_bounded(gains.trades * rules.lower_by, rules),
+    )
+
+
+def _factor(seeds: Sequence[tuple[float, ...]], tolerance: float, rules: GainRules) -> float:
+    known = [errors for errors in seeds if errors]
+    if not known:
+        return 1.0
+    if not all(math.isfinite(error) for errors in known for error in errors):
+        msg = "an error of the controller is not a finite number; no gain can be made of it"
+        raise InvariantError(msg)
+    if median(_hunting(errors, tolerance) for errors in known) > rules.hunting_frac:
+        return rules.lower_by
+    if abs(median(_bias(errors) for errors in known)) > tolerance:
+        return rules.raise_by
+    return 1.0
+
+
+def _hunting(errors: tuple[float, ...], tolerance: float) -> float:
+    """Share of steps from one roll-out to the next that went right across the target."""
+    across = sum(a * b < 0.0 and min(abs(a), abs(b)) > tolerance for a, b in pairwise(errors))
+    return across / max(len(errors) - 1, 1)
+
+
+def _bias(errors: tuple[float, ...]) -> float:
+    later = errors[len(errors) // 2 :]
+    return math.fsum(later) / len(later)
+
+
+def _bounded(gain: float, rules: GainRules) -> float:
+    return min(max(gain, rules.least), rules.most)

@@ -1,0 +1,142 @@
+"""What a policy is worth, seen from outside: walks, scenarios, divergence, gate.
+
+Every policy of a run is judged on the same ground by the same draws, so that two of them
+differ by what they do and not by their luck.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from stairway.base.arrays import FloatArray
+from stairway.simulation.targets import targets_at
+from stairway.training import divergence, training_gate
+from stairway.training.divergence import Parameters
+from stairway.training.ground import Ground
+from stairway.training.journal import HeldOut
+from stairway.training.measured import (
+    Criterion,
+    DivergenceLevel,
+    DivergenceReport,
+    ScenarioReport,
+    Walked,
+)
+from stairway.training.ppo.export import policy_from
+from stairway.training.ppo.frozen import FrozenPolicy
+from stairway.training.ppo.layout import Float32Array, Layout
+from stairway.training.practice_rules import PracticeRules
+from stairway.training.progress import CARE, progress
+from stairway.training.pupil import parameters_of
+from stairway.training.ranking import Figures, Standing
+from stairway.training.training_gate import Judged
+from stairway.training.walk import episodes, walk
+
+_VALIDATION, _HELD_OUT, _SCENARIO = range(3)
+"""What draws are keyed on, beside their place."""
+
+
+class Reference(NamedTuple):
+    """The policy that a run started from.
+
+    Attributes
+    ----------
+    parameters
+        A copy of its tensors.
+    logits : (n, 9)
+        What it says at the probes.
+    """
+
+    parameters: Parameters
+    logits: FloatArray
+
+
+class Opinion(NamedTuple):
+    """What was found about one policy."""
+
+    validation: Walked
+    scenarios: tuple[ScenarioReport, ...]
+    divergence: DivergenceReport
+    judged: Judged
+    progress: float
+
+    @property
+    def criteria(self) -> tuple[Criterion, ...]:
+        """Every bound of the gate, held or not."""
+        return self.judged.criteria
+
+    def standing(self, seed: int) -> Standing:
+        """How it stands among the seeds."""
+        walked = self.validation
+        return Standing(
+            seed=seed,
+            attainment=self.judged.attainment,
+            progress=self.progress,
+            diverged=self.divergence.level is DivergenceLevel.DIVERGED,
+            figures=Figures(
+                hold_rate=walked.hold_rate,
+                trades_per_day=walked.fills_per_session,
+                return_frac=walked.return_frac,
+                drawdown_frac=walked.drawdown_frac,
+            ),
+        )
+
+
+def reference_of(layout: Layout, flat: Float32Array, ground: Ground) -> Reference:
+    """Copy a policy as the reference that others are measured against."""
+    return Reference(parameters_of(layout, flat), _logits(layout, flat, ground))
+
+
+def judge(
+    policy: FrozenPolicy,
+    accepted: Parameters,
+    reference: Reference,
+    ground: Ground,
+    rules: PracticeRules,
+) -> Opinion:
+    """Walk a policy everywhere, and hold it against the gate.
+
+    Raises
+    ------
+    DataError
+        If it has no answer at some bar.
+    """
+    layout, flat = policy.layout, policy.flat
+    # A walk sees no noise, whatever the rules of practice say.
+    walked = walk(policy, ground.validation, rules.environment, _draws(_VALIDATION))
+    runs = [
+        episodes(policy, market, _draws(_SCENARIO, place))
+        for place, market in enumerate(ground.markets)
+    ]
+    gate = rules.training_gate
+    reports = tuple(ScenarioReport(r, training_gate.judge_scenario(r, gate)) for r in runs)
+    apart = divergence.check(
+        lambda: parameters_of(layout, flat),
+        reference.parameters,
+        accepted,
+        lambda: (reference.logits, _logits(layout, flat, ground)),
+        rules.divergence,
+    )
+    judged = training_gate.judge(walked, reports, apart, gate)
+    goal = targets_at(float(ground.validation.score.mean()), rules.controller.targets)
+    come = progress(walked, goal, judged.degrees(CARE), rules.cycles.progress)
+    return Opinion(walked, reports, apart, judged, come)
+
+
+def unseen(policy: FrozenPolicy, ground: Ground, rules: PracticeRules, seed: int) -> HeldOut:
+    """Walk the days that nothing was decided on, once by chance and once by preference."""
+    env = rules.environment
+    return HeldOut(
+        seed=seed,
+        sampled=walk(policy, ground.held_out, env, _draws(_HELD_OUT)),
+        greedy=walk(policy, ground.held_out, env, None),
+    )
+
+
+def _draws(*key: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
+
+
+def _logits(layout: Layout, flat: Float32Array, ground: Ground) -> FloatArray:
+    return policy_from(layout, flat).logits(ground.probes).astype(np.float64)

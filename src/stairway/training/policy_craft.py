@@ -1,0 +1,79 @@
+"""A policy among the candidates: taught like any other, on bars before each block.
+
+Practice is no business of this file: whoever calls it says how a policy is taught on the
+first so many bars. What is made here is the member: margins of bars that its training did
+not see, calibrated and judged by the very gates that judge trees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from stairway.base.arrays import IntArray
+from stairway.base.errors import DataError
+from stairway.models.actor import Actor, margins
+from stairway.models.bodies.policy import PolicyBody, PolicyParity
+from stairway.models.calibration import Calibration
+from stairway.models.manifest import Family
+from stairway.training.oof import Answers
+
+
+class Taught(NamedTuple):
+    """A policy with what it looks through, and what its trainer says of 256 rows."""
+
+    actor: Actor
+    parity: PolicyParity
+
+
+Teach: TypeAlias = Callable[[int], Taught]
+"""Teaches a policy on the first so many bars, and on no later one. Same count, same policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """Policies as candidates; see :class:`stairway.training.candidate.Craft`."""
+
+    teach: Teach
+
+    @property
+    def family(self) -> Family:
+        """A policy."""
+        return Family.POLICY
+
+    def learn(self, bars: IntArray) -> Answers:
+        """Teach on the bars up to the first that is missing; answer by our own forward pass."""
+        return partial(margins, self.teach(unbroken(bars)).actor)
+
+    def body(self, bars: IntArray, calibration: Calibration) -> PolicyBody:
+        """Teach once more, on all bars that may be learnt from."""
+        taught = self.teach(unbroken(bars))
+        return PolicyBody(taught.actor, calibration, taught.parity)
+
+
+def unbroken(bars: IntArray) -> int:
+    """How many bars there are from the very first on, before one is missing.
+
+    Practice walks from bar to bar and cannot leave one out, as a table of rows can: bars
+    that were purged near the end of a training block end it.
+
+    Raises
+    ------
+    DataError
+        If the first bar itself is missing.
+
+    Examples
+    --------
+    >>> unbroken(np.array([0, 1, 2, 5, 6]))
+    3
+    """
+    gaps = np.flatnonzero(bars != np.arange(bars.size))
+    count = int(gaps[0]) if gaps.size else int(bars.size)
+    if count == 0:
+        msg = "the first bar is not among those to learn from; practice begins there"
+        raise DataError(msg)
+    return count

@@ -1,0 +1,1 @@
+"""Two small nets of tanh layers, forward and backward, compiled."""

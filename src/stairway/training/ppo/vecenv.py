@@ -1,0 +1,187 @@
+"""The practice environment as Stable-Baselines3 wants it: N accounts, one kernel call.
+
+Every array that is handed out is new, as SB3 keeps the last observation beyond the next
+step. ``info`` says something only where an episode ended; the four terms of the reward of
+the last step are given as arrays by :meth:`PairVecEnv.terms`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
+
+from stairway.base.arrays import BoolArray, FloatArray
+from stairway.base.errors import DataError
+from stairway.simulation import kernels
+from stairway.simulation.batch import Counts, PairBatch, Snapshot
+from stairway.simulation.course import Course, SingleArray
+from stairway.simulation.env import action_space, observation_space
+from stairway.simulation.practice_rules import EnvRules
+from stairway.simulation.terms import Terms
+
+_TERMS = {
+    "profit": kernels.PROFIT,
+    "hold_bonus": kernels.HOLD_BONUS,
+    "ticket_cost": kernels.TICKET_COST,
+    "downside": kernels.DOWNSIDE,
+}
+
+
+class PairVecEnv(VecEnv):
+    """N accounts on one course, behind the ``VecEnv`` interface.
+
+    Parameters
+    ----------
+    course
+        Must have room for an episode.
+    rules
+        Of the accounts; costs included.
+    n_envs
+        How many accounts.
+    seed
+        Of the starts. Account ``i`` walks the same episodes however many walk beside it.
+
+    Examples
+    --------
+    >>> from stairway.testing.practice import env_rules, made_course
+    >>> env = PairVecEnv(made_course(300, seed=7), env_rules(), n_envs=2, seed=1)
+    >>> first = env.reset()
+    >>> seen, rewards, dones, infos = env.step(np.array([4, 8]))
+    >>> seen.shape, rewards.dtype.name, dones.tolist(), infos
+    ((2, 26), 'float32', [False, False], [{}, {}])
+    """
+
+    render_mode: str | None = None
+
+    def __init__(self, course: Course, rules: EnvRules, n_envs: int, seed: int) -> None:
+        self.batch = PairBatch(course, rules, n_envs, seed)
+        self._actions = np.zeros(n_envs, np.int64)
+        super().__init__(  # pyright: ignore[reportUnknownMemberType]
+            n_envs,
+            observation_space(),
+            action_space(),
+        )
+
+    # -- the interface -----------------------------------------------------------------
+
+    def reset(self) -> SingleArray:
+        """Begin the next episode of every account; return what they see, (N, 26)."""
+        self.reset_infos = [{} for _ in range(self.num_envs)]
+        self._reset_seeds()
+        self._reset_options()
+        return self.batch.reset()
+
+    def step_async(self, actions: NDArray[Any]) -> None:
+        """Take one action for each account.
+
+        Raises
+        ------
+        DataError
+            If they are not whole numbers.
+        """
+        if actions.dtype.kind not in "iu":
+            msg = f"actions are {actions.dtype}; they are whole numbers from 0 to 8"
+            raise DataError(msg)
+        self._actions = np.ascontiguousarray(actions, np.int64)
+
+    def step_wait(
+        self,
+    ) -> tuple[SingleArray, SingleArray, BoolArray, list[dict[str, Any]]]:
+        """Move every account by one bar: observations, rewards, ends, and why."""
+        batch = self.batch
+        seen = batch.step(self._actions)
+        ends = batch.told[:, kernels.END]
+        dones = ends != kernels.RUNS
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        if dones.any():
+            for i in np.flatnonzero(dones).tolist():
+                infos[i] = self._ended(i)
+        return seen, batch.told[:, kernels.REWARD].astype(np.float32), dones, infos
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    def seed(self, seed: int | None = None) -> Sequence[int | None]:
+        """Start over under ``seed`` at the next reset; without one, nothing changes."""
+        if seed is not None:
+            self.batch.seed(int(seed))
+        return [seed] * self.num_envs
+
+    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
+        """One value for each account: all share this object's attributes."""
+        return [getattr(self, attr_name) for _ in self._get_indices(indices)]
+
+    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
+        """Set an attribute for all accounts, which share it.
+
+        Raises
+        ------
+        ValueError
+            If it is asked for some of them only.
+        """
+        if len(list(self._get_indices(indices))) != self.num_envs:
+            msg = f"{attr_name} is one for all accounts; set it for all of them"
+            raise ValueError(msg)
+        setattr(self, attr_name, value)
+
+    def env_method(
+        self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any
+    ) -> list[Any]:
+        """Call a method once and return its answer for each account."""
+        answer = getattr(self, method_name)(*args, **kwargs)
+        return [answer for _ in self._get_indices(indices)]
+
+    def env_is_wrapped(
+        self, wrapper_class: type[Any], indices: VecEnvIndices = None
+    ) -> list[bool]:
+        """Say of each account whether it is wrapped: only that its episodes are reported.
+
+        They are, in ``info["episode"]``, as ``Monitor`` does it.
+        """
+        return [issubclass(Monitor, wrapper_class) for _ in self._get_indices(indices)]
+
+    # -- beyond it ---------------------------------------------------------------------
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the course and the rules."""
+        return self.batch.fingerprint
+
+    def set_terms(self, terms: Terms) -> None:
+        """Pay by ``terms`` from the next step on."""
+        self.batch.set_terms(terms)
+
+    def terms(self) -> dict[str, FloatArray]:
+        """Terms of the last step's reward, (N,) each; costs are positive."""
+        told = self.batch.told
+        return {name: told[:, column].copy() for name, column in _TERMS.items()}
+
+    def seen(self) -> SingleArray:
+        """Look again, without moving: what every account sees now, (N, 26), in a new array."""
+        return self.batch.seen()
+
+    def measured(self) -> Counts:
+        """Return what was counted since the last call, and count from 0 again."""
+        return self.batch.measured()
+
+    def snapshot(self) -> Snapshot:
+        """Everything that moves, as copies; :meth:`restore` goes on from it to the bit."""
+        return self.batch.snapshot()
+
+    def restore(self, snapshot: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from where a snapshot was taken, of the same environment or refused."""
+        self.batch.restore(snapshot)
+
+    def _ended(self, i: int) -> dict[str, Any]:
+        told = self.batch.told[i].tolist()
+        return {
+            "terminal_observation": self.batch.finals[i].copy(),
+            "TimeLimit.truncated": told[kernels.END] == kernels.TRUNCATED,
+            "episode": {"r": told[kernels.TOTAL], "l": int(told[kernels.LENGTH]), "t": 0.0},
+        }

@@ -1,0 +1,390 @@
+"""All seeds of a run, side by side: does what the machine of the cycles asks for.
+
+Computes and remembers, and touches no file: what must outlive the process is handed to a
+:class:`Keeper` at the two kinds of places where a run can be taken up again, between two
+roll-outs of a seed and between two cycles of all. What is computed depends on data,
+settings and seeds alone, and not on how often it was taken up, nor on how many seeds run
+at the same time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
+from typing import NamedTuple, Protocol
+
+from stairway.base.errors import InvariantError
+from stairway.base.hashing import content_hash
+from stairway.base.verdict import Pass
+from stairway.training import training_gate
+from stairway.training.cycle import (
+    Adjust,
+    Adjusted,
+    Command,
+    Event,
+    Gate,
+    Gated,
+    Settle,
+    Settled,
+    State,
+    Stop,
+    Train,
+    Trained,
+    Validate,
+    Validated,
+    on,
+    pending,
+    start,
+)
+from stairway.training.divergence import Parameters
+from stairway.training.ear import Ear, Every
+from stairway.training.gold import Gold
+from stairway.training.ground import Ground
+from stairway.training.journal import CycleReport, Decision, Frozen, HeldOut, SeedCycle
+from stairway.training.judging import Opinion, judge, reference_of, unseen
+from stairway.training.measured import Rollout
+from stairway.training.ppo.frozen import FrozenPolicy
+from stairway.training.practice_rules import PracticeRules
+from stairway.training.pupil import Good, Pupil, PutDown, lane_errors, parameters_of
+
+
+class Midway(NamedTuple):
+    """One seed inside a cycle: where it stands, and its roll-outs of this cycle so far."""
+
+    seed: int
+    cycle: int
+    put_down: PutDown
+    rollouts: tuple[Rollout, ...]
+
+
+class Saved(NamedTuple):
+    """A whole run at the start of a cycle.
+
+    Attributes
+    ----------
+    machine
+        Of the cycles.
+    pupils, goods
+        Every seed as it stands, and what it would be rolled back to.
+    rollouts, seed_cycles
+        What happened before.
+    """
+
+    machine: State
+    pupils: Mapping[int, PutDown]
+    goods: Mapping[int, Good]
+    rollouts: tuple[Rollout, ...]
+    seed_cycles: tuple[SeedCycle, ...]
+
+
+class Keeper(Protocol):
+    """Keeps what must outlive the process."""
+
+    def midway(self, midway: Midway) -> None:
+        """Keep one seed; called in its own thread."""
+        ...
+
+    def cycle(self, saved: Saved) -> None:
+        """Keep the run; once this returns, a later start goes on from here."""
+        ...
+
+
+class School:
+    """The seeds of one run.
+
+    Parameters
+    ----------
+    gold
+        What every seed starts from.
+    settings
+        Hash of everything that was asked for.
+    """
+
+    def __init__(
+        self,
+        ground: Ground,
+        rules: PracticeRules,
+        gold: Gold,
+        seeds: Sequence[int],
+        settings: str,
+    ) -> None:
+        self.ground, self.rules, self.seeds = ground, rules, tuple(sorted(seeds))
+        self._gold, self._settings = gold, settings
+        self._pupils = {s: Pupil(ground.training, rules.lessons, s) for s in self.seeds}
+        self._layout = self._pupils[self.seeds[0]].layout
+        self._reference = reference_of(self._layout, gold.put_down.weights, ground)
+        self._goods: dict[int, Good] = {}
+        self._opinions: dict[int, Opinion] = {}
+        self._lock, self._done = Lock(), 0
+        self.rollouts: list[Rollout] = []
+        self.seed_cycles: list[SeedCycle] = []
+        self.frozen = self._frozen()
+        self._machine: State | None = None
+
+    # -- beginning ---------------------------------------------------------------------
+
+    def begin(self) -> Saved:
+        """Start every seed from the reference, which is judged as cycle 0."""
+        for seed, pupil in self._pupils.items():
+            pupil.begin_from(self._gold.put_down)
+            self._goods[seed] = pupil.good()
+        opinion = self._judge(self._reference_policy(), self._reference.parameters)
+        first = self.rules.gold.seed
+        self.seed_cycles = [self._seed_cycle(first, 0, opinion, (), rolled_back=False)]
+        self._machine = start([opinion.standing(first)]).state
+        return self._saved()
+
+    def resume(self, saved: Saved, midways: Mapping[int, Midway]) -> None:
+        """Take a run up again.
+
+        Parameters
+        ----------
+        midways
+            Seeds that were further than the start of the cycle; of this very cycle.
+
+        Raises
+        ------
+        DataError
+            If what was kept is not of these seeds and settings.
+        """
+        self._machine = saved.machine
+        self.rollouts, self.seed_cycles = [*saved.rollouts], [*saved.seed_cycles]
+        for seed, pupil in self._pupils.items():
+            pupil.retune(saved.machine.gains)
+            pupil.take_up(midways[seed].put_down if seed in midways else saved.pupils[seed])
+            self._goods[seed] = saved.goods[seed]
+        self.rollouts += [r for seed in midways for r in midways[seed].rollouts]
+
+    # -- the cycles --------------------------------------------------------------------
+
+    def run(self, keeper: Keeper, ear: Ear, every: Every) -> State:
+        """Do cycle after cycle until the machine stops; return it.
+
+        Raises
+        ------
+        DataError
+            If a policy ceased to be numbers.
+        InvariantError
+            If the reference, the environment or the gate changed while the run lasted.
+        """
+        command: Command = pending(self._now)
+        while not isinstance(command, Stop):
+            event = self._do(command, keeper, ear, every)
+            self._machine, command = on(self._now, event, self.rules.cycles)
+            if isinstance(event, Adjusted):
+                ear.cycle(self._now.reports[-1])
+                keeper.cycle(self._saved())
+        return self._now
+
+    def _do(self, command: Command, keeper: Keeper, ear: Ear, every: Every) -> Event:
+        match command:
+            case Train(cycle):
+                return self._train(cycle, keeper, ear, every)
+            case Validate(cycle):
+                return self._validate(cycle, ear, every)
+            case Gate(median_seed, worst_seed):
+                return self._gate(median_seed, worst_seed)
+            case Settle(accept, roll_back):
+                return self._settle(accept, roll_back, ear)
+            case Adjust(gains):
+                for pupil in self._pupils.values():
+                    pupil.retune(gains)
+                return Adjusted()
+            case Stop():
+                msg = "a machine that stopped asks for nothing"
+                raise InvariantError(msg)
+
+    def _train(self, cycle: int, keeper: Keeper, ear: Ear, every: Every) -> Trained:
+        steps = self.rules.cycles.steps_per_cycle
+        per_seed = self.rules.learner.rollouts(steps, "[cycles] steps_per_cycle")
+        self._done = sum(r.cycle == cycle for r in self.rollouts)
+        ear.begin(f"cycle {cycle} of {self.rules.cycles.cycles}", per_seed * len(self.seeds))
+        ear.advance(self._done)
+
+        def teach(seed: int) -> None:
+            before = self._of(seed, cycle)
+            self._teach(seed, cycle, before, per_seed - len(before), keeper, ear)
+
+        every(teach, self.seeds)
+        return Trained(
+            tuple(
+                lane_errors(seed, self._of(seed, cycle), self.rules.controller)
+                for seed in self.seeds
+            )
+        )
+
+    def _teach(
+        self, seed: int, cycle: int, before: list[Rollout], left: int, keeper: Keeper, ear: Ear
+    ) -> None:
+        pupil, seen = self._pupils[seed], [*before]
+
+        def ended(done: int, rollout: Rollout) -> None:
+            seen.append(rollout)
+            with self._lock:
+                self.rollouts.append(rollout)
+                self._done += 1
+                ear.rollout(rollout)
+                ear.advance(self._done)
+            if done == left or len(seen) % self.rules.cycles.checkpoint_rollouts == 0:
+                keeper.midway(Midway(seed, cycle, pupil.put_down(), tuple(seen)))
+
+        if left > 0:
+            pupil.practise(cycle, left, ended)
+
+    def _validate(self, cycle: int, ear: Ear, every: Every) -> Validated:
+        ear.begin(f"validation of cycle {cycle}", len(self.seeds))
+        done = 0
+
+        def look(seed: int) -> Opinion:
+            nonlocal done
+            accepted = parameters_of(self._layout, self._goods[seed].weights)
+            found = self._judge(self._pupils[seed].freeze(), accepted)
+            with self._lock:
+                done += 1
+                ear.advance(done)
+            return found
+
+        found = every(look, self.seeds)
+        self._opinions = dict(zip(self.seeds, found, strict=True))
+        return Validated(tuple(o.standing(s) for s, o in self._opinions.items()))
+
+    def _gate(self, median_seed: int, worst_seed: int) -> Gated:
+        self._require_frozen()
+        median, worst = self._opinions[median_seed], self._opinions[worst_seed]
+        return Gated(
+            training_gate.over_seeds(median.judged, worst.judged, median_seed, worst_seed)
+        )
+
+    def _settle(self, accept: tuple[int, ...], roll_back: tuple[int, ...], ear: Ear) -> Settled:
+        for seed in accept:
+            self._goods[seed] = self._pupils[seed].good()
+        for seed in roll_back:
+            self._pupils[seed].roll_back(self._goods[seed])
+        cycle = self._now.cycle
+        for seed in self.seeds:
+            rollouts = self._of(seed, cycle)
+            one = self._seed_cycle(
+                seed, cycle, self._opinions[seed], rollouts, rolled_back=seed in roll_back
+            )
+            self.seed_cycles.append(one)
+            ear.seed_cycle(one)
+        return Settled()
+
+    # -- what came of it ---------------------------------------------------------------
+
+    @property
+    def reports(self) -> tuple[CycleReport, ...]:
+        """Of the cycles that were judged."""
+        return self._now.reports
+
+    @property
+    def last_kept(self) -> CycleReport | None:
+        """The last cycle that was kept, if one was."""
+        kept = [r for r in self.reports if r.decision is Decision.KEEP]
+        return kept[-1] if kept else None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the gate passed at the last kept cycle."""
+        return self.last_kept is not None and isinstance(self.last_kept.gate, Pass)
+
+    def good_policy(self, seed: int) -> FrozenPolicy:
+        """Return the policy that a seed was last accepted with."""
+        return FrozenPolicy(self._layout, self._goods[seed].weights)
+
+    def digest(self, seed: int) -> str:
+        """Hash of the parameters that a seed was last accepted with."""
+        return parameters_of(self._layout, self._goods[seed].weights).digest
+
+    def unseen(self, every: Every) -> tuple[HeldOut, ...]:
+        """Walk the held-out days with the policy of each seed; the reference's comes first."""
+        first = unseen(self._reference_policy(), self.ground, self.rules, self.rules.gold.seed)
+
+        def look(seed: int) -> HeldOut:
+            return unseen(self.good_policy(seed), self.ground, self.rules, seed)
+
+        return (first, *every(look, self.seeds))
+
+    # -- inside ------------------------------------------------------------------------
+
+    @property
+    def _now(self) -> State:
+        if self._machine is None:
+            msg = "a school begins or is resumed before anything else is asked of it"
+            raise InvariantError(msg)
+        return self._machine
+
+    def _of(self, seed: int, cycle: int) -> list[Rollout]:
+        with self._lock:
+            return [r for r in self.rollouts if (r.seed, r.cycle) == (seed, cycle)]
+
+    def _judge(self, policy: FrozenPolicy, accepted: Parameters) -> Opinion:
+        return judge(policy, accepted, self._reference, self.ground, self.rules)
+
+    def _reference_policy(self) -> FrozenPolicy:
+        return FrozenPolicy(self._layout, self._gold.put_down.weights)
+
+    def _frozen(self) -> Frozen:
+        gate = training_gate.fingerprint(self.rules.training_gate)
+        accounts = sorted({pupil.environment for pupil in self._pupils.values()})
+        return Frozen(
+            data=self.ground.data,
+            settings=content_hash((self._settings, self.rules.fingerprint, self.seeds)),
+            environment=content_hash((self.ground.fingerprint, accounts)),
+            architecture=self._reference.parameters.architecture,
+            gold=self._reference.parameters.digest,
+            gate=content_hash((gate, self.rules.divergence)),
+        )
+
+    def _require_frozen(self) -> None:
+        now = self._frozen()
+        for name in Frozen.__struct_fields__:
+            if getattr(now, name) != getattr(self.frozen, name):
+                msg = f"the {name} of the run changed while it lasted; start a new run"
+                raise InvariantError(msg)
+
+    def _saved(self) -> Saved:
+        return Saved(
+            machine=self._now,
+            pupils={seed: pupil.put_down() for seed, pupil in self._pupils.items()},
+            goods=dict(self._goods),
+            rollouts=ordered(self.rollouts),
+            seed_cycles=tuple(self.seed_cycles),
+        )
+
+    def _seed_cycle(
+        self,
+        seed: int,
+        cycle: int,
+        opinion: Opinion,
+        rollouts: Sequence[Rollout],
+        *,
+        rolled_back: bool,
+    ) -> SeedCycle:
+        return SeedCycle(
+            seed=seed,
+            cycle=cycle,
+            steps=self._pupils[seed].steps if rollouts else self.rules.gold.steps,
+            hold_rate=_mean(rollouts, lambda r: r.hold_rate),
+            fills_per_session=_mean(rollouts, lambda r: r.fills_per_session),
+            no_fill_share=_mean(rollouts, lambda r: r.no_fill_share),
+            validation=opinion.validation,
+            scenarios=opinion.scenarios,
+            divergence=opinion.divergence,
+            gate=opinion.judged.verdict,
+            criteria=opinion.criteria,
+            attainment=opinion.judged.attainment,
+            progress=opinion.progress,
+            rolled_back=rolled_back,
+        )
+
+
+def ordered(rollouts: Sequence[Rollout]) -> tuple[Rollout, ...]:
+    """Put roll-outs in an order that does not depend on which thread was faster."""
+    return tuple(sorted(rollouts, key=lambda r: (r.cycle, r.seed, r.steps)))
+
+
+def _mean(rollouts: Sequence[Rollout], figure: Callable[[Rollout], float]) -> float | None:
+    if not rollouts:
+        return None
+    return sum(figure(r) for r in rollouts) / len(rollouts)

@@ -1,0 +1,1 @@
+"""A frozen policy walked over a course, compiled."""

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+import torch as th
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stairway.base.errors import DataError
+from stairway.training.ppo.fast import FastPPO, run_rollouts
+from stairway.training.ppo.frozen import FrozenPolicy
+from stairway.training.ppo.layout import Layout
+from stairway.training.ppo.weights import layout_of, weights
+
+WIDTHS = st.lists(st.integers(1, 9), max_size=2).map(tuple)
+LAYOUTS = st.builds(
+    Layout, inputs=st.integers(1, 6), policy=WIDTHS, value=WIDTHS, actions=st.integers(1, 5)
+)
+
+
+def some(layout: Layout, seed: int = 0) -> FrozenPolicy:
+    flat = np.random.default_rng(seed).normal(size=layout.parameters).astype(np.float32)
+    return FrozenPolicy(layout, flat)
+
+
+def rows(n: int, inputs: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(n, inputs)).astype(np.float32)
+
+
+SMALL = Layout(3, (4,), (5,), 3)
+
+
+@pytest.fixture
+def model(make, pond) -> FastPPO:
+    model = make(FastPPO, pond())
+    run_rollouts(model, 1)
+    return model
+
+
+def test_it_says_what_the_trained_policy_says(model: FastPPO) -> None:
+    frozen = FrozenPolicy(layout_of(model.policy), weights(model.policy))
+    seen = rows(200, 5)
+    np.testing.assert_array_equal(
+        frozen.greedy(seen), model.predict(seen, deterministic=True)[0]
+    )
+    with th.no_grad():
+        odds = model.policy.get_distribution(th.tensor(seen)).distribution.probs.numpy()
+        worth = model.policy.predict_values(th.tensor(seen)).numpy().ravel()
+    np.testing.assert_allclose(frozen.chances(seen), odds, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(frozen.values(seen), worth, rtol=1e-4, atol=1e-5)
+
+
+def test_what_is_learnt_afterwards_does_not_change_it(model: FastPPO) -> None:
+    flat, seen = weights(model.policy), rows(20, 5)
+    frozen = FrozenPolicy(layout_of(model.policy), flat)
+    before = frozen.chances(seen)
+    run_rollouts(model, 1)
+    flat[:] = 0
+    np.testing.assert_array_equal(frozen.chances(seen), before)
+
+
+@settings(max_examples=25)
+@given(layout=LAYOUTS, n=st.integers(1, 9), seed=st.integers(0, 99))
+def test_probabilities_sum_to_one_and_the_greedy_action_is_the_most_probable(
+    layout, n, seed
+) -> None:
+    frozen, seen = some(layout, seed), rows(n, layout.inputs, seed)
+    odds = frozen.chances(seen)
+    assert odds.shape == (n, layout.actions)
+    assert ((odds >= 0) & (odds <= 1)).all()
+    np.testing.assert_allclose(odds.sum(axis=1), 1.0, atol=1e-5)
+    np.testing.assert_array_equal(odds.max(axis=1), odds[np.arange(n), frozen.greedy(seen)])
+
+
+def test_rows_alone_are_judged_as_in_company() -> None:
+    frozen, seen = some(SMALL), rows(7, 3)
+    alone = np.concatenate([frozen.chances(seen[i : i + 1]) for i in range(7)])
+    np.testing.assert_allclose(frozen.chances(seen), alone, rtol=1e-5, atol=1e-7)
+
+
+def test_the_same_uniforms_draw_the_same_actions() -> None:
+    frozen, seen = some(SMALL), rows(500, 3)
+    uniforms = np.random.default_rng(1).random(500, np.float32)
+    one, other = frozen.sample(seen, uniforms), frozen.sample(seen, uniforms)
+    np.testing.assert_array_equal(one, other)
+    share = np.bincount(one, minlength=3) / 500
+    np.testing.assert_allclose(share, frozen.chances(seen).mean(axis=0), atol=0.1)
+
+
+def test_rows_in_any_memory_order_are_the_same_rows() -> None:
+    frozen, seen = some(SMALL), rows(8, 3)
+    for other in (np.asfortranarray(seen), np.repeat(seen, 2, axis=0)[::2]):
+        np.testing.assert_array_equal(frozen.chances(other), frozen.chances(seen))
+
+
+def test_no_rows_are_no_actions() -> None:
+    assert some(SMALL).greedy(np.empty((0, 3), np.float32)).shape == (0,)
+
+
+def test_threads_may_share_it() -> None:
+    frozen, found = some(Layout(26, (64, 64), (64, 64), 9)), {}
+    seen = [rows(100, 26, seed) for seed in range(4)]
+    want = [frozen.chances(one) for one in seen]
+
+    def ask(i: int) -> None:
+        found[i] = [frozen.chances(seen[i]) for _ in range(50)]
+
+    threads = [threading.Thread(target=ask, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for i in range(4):
+        assert all(np.array_equal(said, want[i]) for said in found[i])
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 4), (2, 3, 1)])
+def test_rows_of_another_form_are_refused(shape) -> None:
+    with pytest.raises(DataError, match=r"must be \(n, 3\)"):
+        some(SMALL).greedy(np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_row_that_is_not_finite_is_refused_and_named(bad: float) -> None:
+    seen = rows(5, 3)
+    seen[3, 1] = bad
+    for ask in (some(SMALL).greedy, some(SMALL).values):
+        with pytest.raises(DataError, match="1 of 5 observations are not finite, first row 3"):
+            ask(seen)
+
+
+@pytest.mark.parametrize("uniforms", [[0.5], [0.5, 1.0], [0.5, -0.1], [0.5, np.nan]])
+def test_uniforms_that_are_none_are_refused(uniforms) -> None:
+    with pytest.raises(DataError, match=r"numbers in \[0, 1\)"):
+        some(SMALL).sample(rows(2, 3), np.array(uniforms, np.float32))
+
+
+def test_weights_of_another_layout_are_refused() -> None:
+    with pytest.raises(DataError, match="weights must be float32"):
+        FrozenPolicy(SMALL, np.zeros(3, np.float32))

@@ -1,0 +1,109 @@
+"""Gains rise where a lane is too weak, fall where it hunts, and never leave their bounds."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stairway.base.errors import InvariantError
+from stairway.testing.cycles import gain_rules
+from stairway.training.gains import LaneErrors, adjusted, lowered
+from stairway.training.journal import Gains
+
+RULES = gain_rules()
+ONE = Gains(1.0, 1.0)
+CALM = (0.01, -0.01, 0.02, 0.0, -0.02, 0.01)
+WEAK = (0.3, 0.25, 0.2, 0.2, 0.2, 0.2)
+HUNTS = (0.2, -0.2, 0.2, -0.2, 0.2, -0.2)
+
+
+def hold(*seeds: tuple[float, ...]) -> float:
+    return adjusted(ONE, [LaneErrors(i, e, CALM) for i, e in enumerate(seeds)], RULES).hold
+
+
+def test_a_lane_on_target_keeps_its_gain() -> None:
+    assert hold(CALM) == 1.0
+
+
+def test_a_lane_that_stays_on_one_side_is_raised() -> None:
+    assert hold(WEAK) == 1.25
+    assert hold(tuple(-e for e in WEAK)) == 1.25
+
+
+def test_a_lane_that_hunts_is_lowered() -> None:
+    assert hold(HUNTS) == 0.8
+
+
+def test_small_swings_within_the_tolerance_are_not_hunting() -> None:
+    assert hold(tuple(e / 5 for e in HUNTS)) == 1.0
+
+
+def test_only_the_later_half_of_a_cycle_says_that_a_lane_is_weak() -> None:
+    assert hold((0.9, 0.9, 0.9, 0.01, 0.0, 0.01)) == 1.0
+    assert hold((0.0, 0.0, 0.0, 0.2, 0.2, 0.2)) == 1.25
+
+
+def test_the_median_seed_decides() -> None:
+    assert hold(CALM, CALM, WEAK) == 1.0
+    assert hold(CALM, HUNTS, HUNTS) == 0.8
+    assert hold(CALM, HUNTS, CALM) == 1.0
+
+
+def test_the_lanes_are_judged_apart() -> None:
+    errors = [LaneErrors(1, WEAK, tuple(4 * e for e in HUNTS))]
+    assert adjusted(ONE, errors, RULES) == Gains(hold=1.25, trades=0.8)
+
+
+def test_the_trades_lane_has_a_tolerance_of_its_own() -> None:
+    errors = [LaneErrors(1, CALM, (0.15,) * 6)]
+    assert adjusted(ONE, errors, RULES).trades == 1.0
+    assert adjusted(ONE, errors, gain_rules(trades_tolerance=0.1)).trades == 1.25
+
+
+def test_exactly_at_the_tolerance_is_near_enough() -> None:
+    rules = gain_rules(hold_tolerance=0.25)
+    assert adjusted(ONE, [LaneErrors(1, (0.25,) * 6, ())], rules).hold == 1.0
+    assert adjusted(ONE, [LaneErrors(1, (0.2500001,) * 6, ())], rules).hold == 1.25
+
+
+def test_half_of_the_steps_across_is_not_yet_hunting() -> None:
+    half = (0.2, -0.2, -0.2)
+    assert adjusted(ONE, [LaneErrors(1, half, ())], RULES).hold == 1.25
+    assert adjusted(ONE, [LaneErrors(1, half, ())], gain_rules(hunting_frac=0.4)).hold == 0.8
+
+
+def test_where_no_controller_steers_nothing_changes() -> None:
+    assert adjusted(ONE, [], RULES) == ONE
+    assert adjusted(ONE, [LaneErrors(1, (), ())], RULES) == ONE
+
+
+def test_a_single_roll_out_cannot_hunt() -> None:
+    assert hold((0.3,)) == 1.25
+
+
+def test_after_a_revert_both_fall() -> None:
+    assert lowered(ONE, RULES) == Gains(0.8, 0.8)
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf])
+def test_an_error_that_is_no_number_is_our_own_mistake(broken: float) -> None:
+    with pytest.raises(InvariantError, match="not a finite number"):
+        hold((0.1, broken))
+
+
+errors = st.lists(st.floats(-1.0, 1.0), max_size=8).map(tuple)
+
+
+@given(st.lists(st.tuples(errors, errors), max_size=4), st.floats(0.5, 2.0))
+def test_gains_never_leave_their_bounds(seeds, start: float) -> None:
+    gains = Gains(start, start)
+    for _ in range(12):
+        gains = adjusted(gains, [LaneErrors(i, h, t) for i, (h, t) in enumerate(seeds)], RULES)
+        assert 0.5 <= gains.hold <= 2.0
+        assert 0.5 <= gains.trades <= 2.0
+    for _ in range(12):
+        gains = lowered(gains, RULES)
+    assert gains == Gains(0.5, 0.5)

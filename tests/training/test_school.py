@@ -1,0 +1,393 @@
+"""A run that is taken up anywhere comes to what it would have come to, on as many threads as you like."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from stairway.base.errors import InvariantError
+from stairway.base.hashing import array_hash, content_hash
+from stairway.base.verdict import Pass, Refuse
+from stairway.testing.cycles import (
+    cycle_rules,
+    divergence_rules,
+    gate_rules,
+    learner_rules,
+    made_ground,
+    practice_rules,
+    scenario_criteria,
+    SCENARIOS,
+)
+from stairway.training.cycle import Phase
+from stairway.training.ear import Deaf, one_by_one
+from stairway.training.gold import Gold, make
+from stairway.training.journal import Decision, Outcome
+from stairway.training.measured import DivergenceLevel
+from stairway.training.school import Midway, Saved, School
+
+SEEDS = (5, 3, 8)
+RULES = practice_rules(
+    cycles=cycle_rules(
+        cycles=3, steps_per_cycle=300, keep_tolerance=0.9, stop_from_cycle=9,
+        episodes_per_scenario=2,
+    )
+)  # fmt: skip
+NEVER = practice_rules(
+    cycles=replace(RULES.cycles, keep_tolerance=0.0, early_stop_frac=0.0),
+    divergence=divergence_rules(moved_frac=1e-9, far_frac=2e-9, diverged_frac=3e-9),
+)
+
+
+class Shelf:
+    """A keeper that forgets nothing."""
+
+    def __init__(self) -> None:
+        self.midways: list[Midway] = []
+        self.saved: list[Saved] = []
+
+    def midway(self, midway: Midway) -> None:
+        self.midways.append(midway)
+
+    def cycle(self, saved: Saved) -> None:
+        self.saved.append(saved)
+
+
+class Loud(Deaf):
+    """An ear that remembers."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, object]] = []
+
+    def begin(self, label: str, total: int) -> None:
+        self.said.append((label, total))
+
+    def advance(self, done: int) -> None:
+        self.said.append(("done", done))
+
+    def cycle(self, report) -> None:
+        self.said.append(("cycle", report))
+
+
+@pytest.fixture(scope="module")
+def gold() -> Gold:
+    return make(made_ground().training, RULES.lessons, RULES.gold, lambda *_: None)
+
+
+def school(gold: Gold, rules=RULES, seeds: Sequence[int] = SEEDS) -> School:
+    return School(made_ground(), rules, gold, seeds, "settings")
+
+
+def whole(one: School) -> str:
+    """Hash of everything that a run came to."""
+    saved = one._saved()
+    tensors = [
+        array_hash(*(part.tensors[name] for name in sorted(part.tensors)))
+        for seed in one.seeds
+        for part in (saved.pupils[seed], saved.goods[seed])
+    ]
+    notes = [saved.pupils[seed].notes for seed in one.seeds]
+    history = (saved.machine, saved.rollouts, saved.seed_cycles)
+    return content_hash((tensors, notes, msgspec.to_builtins(history)))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(gold: Gold) -> tuple[School, Shelf]:
+    one, shelf = school(gold), Shelf()
+    shelf.cycle(one.begin())
+    one.run(shelf, Deaf(), one_by_one)
+    return one, shelf
+
+
+# -- taken up ------------------------------------------------------------------------------
+
+
+def test_a_run_takes_the_steps_it_was_asked_for(undisturbed) -> None:
+    one, shelf = undisturbed
+    assert one.seeds == (3, 5, 8)
+    assert len(one.rollouts) == 3 * 3 * 3
+    assert {r.steps for r in one.rollouts if r.cycle == 3} == {1300, 1400, 1500}
+    assert [s.machine.cycle for s in shelf.saved] == [1, 2, 3, 3]
+    assert shelf.saved[-1].machine.phase is Phase.DONE
+    assert one.reports[-1].outcome is Outcome.FINISHED
+
+
+@pytest.mark.parametrize("cycle", [0, 1, 2])
+def test_taken_up_where_a_cycle_begins_it_comes_to_the_same(
+    cycle: int, gold, undisturbed
+) -> None:
+    one, shelf = undisturbed
+    again = school(gold)
+    again.resume(shelf.saved[cycle], {})
+    again.run(Shelf(), Deaf(), one_by_one)
+    assert whole(again) == whole(one)
+
+
+@pytest.mark.parametrize(("cycle", "rollout"), [(1, 1), (1, 2), (1, 3), (2, 2), (3, 1), (3, 3)])
+def test_taken_up_after_any_roll_out_it_comes_to_the_same(
+    cycle: int, rollout: int, gold, undisturbed
+) -> None:
+    one, shelf = undisturbed
+    # One seed is where it was stopped, one at the end of the cycle, one at its beginning.
+    wanted = {3: rollout, 5: 3}
+    midways = {
+        m.seed: m
+        for m in shelf.midways
+        if m.cycle == cycle and wanted.get(m.seed) == len(m.rollouts)
+    }
+    assert set(midways) == {3, 5}
+    again = school(gold)
+    again.resume(shelf.saved[cycle - 1], midways)
+    again.run(Shelf(), Deaf(), one_by_one)
+    assert whole(again) == whole(one)
+
+
+def test_a_run_that_is_finished_stays_as_it_is(gold, undisturbed) -> None:
+    one, shelf = undisturbed
+    again, later = school(gold), Shelf()
+    again.resume(shelf.saved[-1], {})
+    again.run(later, Deaf(), one_by_one)
+    assert later.saved == later.midways == []
+    assert whole(again) == whole(one)
+
+
+def test_a_run_that_only_forgot_its_terms_would_come_to_something_else(
+    gold, undisturbed
+) -> None:
+    one, shelf = undisturbed
+    saved = shelf.saved[1]
+    tensors = dict(saved.pupils[3].tensors)
+    name = next(n for n in tensors if n.startswith("steer."))
+    tensors[name] = tensors[name].copy()
+    tensors[name][2] *= 0.999
+    pupils = {**saved.pupils, 3: saved.pupils[3]._replace(tensors=tensors)}
+    again = school(gold)
+    again.resume(saved._replace(pupils=pupils), {})
+    again.run(Shelf(), Deaf(), one_by_one)
+    assert whole(again) != whole(one)
+
+
+def test_seeds_side_by_side_come_to_what_they_come_to_one_by_one(gold, undisturbed) -> None:
+    def side_by_side(work, seeds):
+        with ThreadPoolExecutor(len(seeds)) as pool:
+            return list(pool.map(work, seeds))
+
+    again = school(gold)
+    again.begin()
+    again.run(Shelf(), Deaf(), side_by_side)
+    assert whole(again) == whole(undisturbed[0])
+
+
+def test_a_seed_goes_its_way_whoever_is_beside_it(gold, undisturbed) -> None:
+    alone = school(gold, seeds=(8,))
+    alone.begin()
+    alone.run(Shelf(), Deaf(), one_by_one)
+    mine = [r for r in undisturbed[0].rollouts if r.seed == 8 and r.cycle == 1]
+    assert [r for r in alone.rollouts if r.cycle == 1] == mine
+
+
+def test_another_seed_walks_another_way(undisturbed) -> None:
+    first = {r.seed: r.reward for r in undisturbed[0].rollouts if r.cycle == 1}
+    assert len(set(first.values())) == 3
+
+
+# -- from the reference --------------------------------------------------------------------
+
+
+def test_every_seed_starts_from_the_reference_and_goes_on_counting(gold) -> None:
+    one = school(gold)
+    saved = one.begin()
+    for seed in one.seeds:
+        assert np.array_equal(saved.pupils[seed].weights, gold.put_down.weights)
+        moments = "model.adam_second"
+        assert np.array_equal(
+            saved.pupils[seed].tensors[moments], gold.put_down.tensors[moments]
+        )
+        assert saved.pupils[seed].notes["model"]["num_timesteps"] == 600
+    chances = [saved.pupils[s].notes["model"]["generator"]["state"] for s in one.seeds]
+    assert len({*chances, gold.put_down.notes["model"]["generator"]["state"]}) == 4
+
+
+def test_the_reference_is_judged_before_anything_is_trained(undisturbed) -> None:
+    first = undisturbed[0].seed_cycles[0]
+    assert (first.seed, first.cycle, first.steps) == (99, 0, 600)
+    assert first.divergence.norm_frac == first.divergence.kl == 0.0
+    assert first.hold_rate is None
+    assert len(first.scenarios) == 5
+    assert isinstance(first.gate, Refuse)
+
+
+def test_what_was_shown_is_in_the_journal(undisturbed) -> None:
+    one, _ = undisturbed
+    assert [(s.cycle, s.seed) for s in one.seed_cycles] == [
+        (0, 99), *((c, s) for c in (1, 2, 3) for s in (3, 5, 8)),
+    ]  # fmt: skip
+    mine = [r.hold_rate for r in one.rollouts if (r.seed, r.cycle) == (5, 2)]
+    shown = next(s for s in one.seed_cycles if (s.seed, s.cycle) == (5, 2))
+    assert shown.hold_rate == pytest.approx(np.mean(mine))
+    assert shown.steps == 600 + 600
+    assert shown.divergence.norm_frac is not None
+    assert 0.0 < shown.divergence.norm_frac < 1.0
+
+
+# -- keep and roll back --------------------------------------------------------------------
+
+
+def test_a_cycle_that_is_kept_is_what_seeds_go_back_to(undisturbed) -> None:
+    one, shelf = undisturbed
+    assert {r.decision for r in one.reports} == {Decision.KEEP}
+    for seed in one.seeds:
+        saved = shelf.saved[1]
+        assert np.array_equal(saved.goods[seed].weights, saved.pupils[seed].weights)
+        assert one.digest(seed) != one.frozen.gold
+
+
+def test_seeds_that_diverged_are_back_at_the_reference(gold) -> None:
+    one, shelf = school(gold, NEVER), Shelf()
+    one.begin()
+    one.run(shelf, Deaf(), one_by_one)
+    assert {r.decision for r in one.reports} == {Decision.REVERT}
+    assert one.last_kept is None
+    assert not one.accepted
+    for saved in shelf.saved:
+        for seed in one.seeds:
+            assert np.array_equal(saved.pupils[seed].weights, gold.put_down.weights)
+    for shown in one.seed_cycles[1:]:
+        assert shown.rolled_back
+        assert shown.divergence.level is DivergenceLevel.DIVERGED
+        assert isinstance(shown.gate, Refuse)
+    assert [r.gains.hold for r in one.reports] == [
+        0.8,
+        pytest.approx(0.64),
+        pytest.approx(0.512),
+    ]
+
+
+def test_after_a_rollback_chance_goes_on_and_is_not_walked_again(gold) -> None:
+    one, shelf = school(gold, NEVER), Shelf()
+    first = one.begin()
+    one.run(shelf, Deaf(), one_by_one)
+    states = {
+        saved.pupils[3].notes["model"]["generator"]["state"] for saved in (first, *shelf.saved)
+    }
+    assert len(states) == 4
+    rewards = [r.reward for r in one.rollouts if r.seed == 3]
+    assert len(set(rewards)) == len(rewards)
+    assert max(r.steps for r in one.rollouts) == 600 + 900
+
+
+def test_a_run_with_rollbacks_can_be_taken_up_too(gold) -> None:
+    one, shelf = school(gold, NEVER), Shelf()
+    shelf.cycle(one.begin())
+    one.run(shelf, Deaf(), one_by_one)
+    again = school(gold, NEVER)
+    midways = {m.seed: m for m in shelf.midways if m.cycle == 2 and len(m.rollouts) == 2}
+    again.resume(shelf.saved[1], midways)
+    again.run(Shelf(), Deaf(), one_by_one)
+    assert whole(again) == whole(one)
+
+
+def test_a_gate_that_passes_makes_the_run_accepted(gold) -> None:
+    anything = scenario_criteria(
+        "x", min_return_frac=-0.99, max_drawdown_frac=1.0, max_early_frac=1.0
+    )
+    easy = gate_rules(
+        min_return_frac=1e-12, max_drawdown_frac=1.0, min_trades_per_day=0.0,
+        max_trades_per_day=1e6, min_sharpe=1e-12, min_win_rate=1e-12, min_hold_rate=0.0,
+        max_hold_rate=1.0, over_episode_bars=0.5, under_early_frac=1.0,
+        scenarios=tuple(replace(anything, name=name) for name in SCENARIOS),
+    )  # fmt: skip
+    rules = replace(RULES, training_gate=easy, cycles=replace(RULES.cycles, cycles=1))
+    one = school(gold, rules, seeds=(3,))
+    one.begin()
+    one.run(Shelf(), Deaf(), one_by_one)
+    shown = one.seed_cycles[-1]
+    money = shown.validation.return_frac > 0.0
+    assert isinstance(shown.gate, Pass if money else Refuse)
+    assert one.accepted == money
+
+
+# -- frozen --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["gold", "gate", "environment", "settings", "data"])
+def test_what_is_frozen_may_not_change_while_a_run_lasts(what: str, gold) -> None:
+    one = school(gold)
+    one.begin()
+    match what:
+        case "gold":
+            tensor = one._reference.parameters.tensors["action_net.bias"]
+            tensor.flags.writeable = True
+            tensor[0] += 1.0
+        case "gate":
+            softer = gate_rules(min_sharpe=0.1)
+            one.rules = replace(RULES, training_gate=softer)
+        case "environment":
+            one._pupils[3]._env.batch.rules = replace(RULES.environment, stake_frac=0.4)
+        case "settings":
+            one._settings = "others"
+        case "data":
+            one.ground = dataclasses.replace(one.ground, data="other")
+    with pytest.raises(InvariantError, match=r"changed while it lasted"):
+        one.run(Shelf(), Deaf(), one_by_one)
+
+
+def test_hashes_are_of_what_they_say(gold) -> None:
+    base = school(gold).frozen
+    other = school(gold, replace(RULES, training_gate=gate_rules(min_sharpe=0.7))).frozen
+    assert other.gate != base.gate
+    assert (other.data, other.gold, other.architecture) == (
+        base.data,
+        base.gold,
+        base.architecture,
+    )
+    assert school(gold, seeds=(3, 5)).frozen.settings != base.settings
+    wide = practice_rules(learner=learner_rules(hidden=(8, 4)))
+    wider = make(made_ground().training, wide.lessons, wide.gold, lambda *_: None)
+    assert (
+        School(made_ground(), wide, wider, SEEDS, "x").frozen.architecture != base.architecture
+    )
+
+
+# -- what is heard, and what is left -------------------------------------------------------
+
+
+def test_the_ear_hears_how_far_it_is(gold) -> None:
+    one, ear = school(gold, seeds=(3, 5)), Loud()
+    one.begin()
+    one.run(Shelf(), ear, one_by_one)
+    assert ear.said[:3] == [("cycle 1 of 3", 6), ("done", 0), ("done", 1)]
+    assert ("validation of cycle 2", 2) in ear.said
+    assert [r for kind, r in ear.said if kind == "cycle"] == list(one.reports)
+
+
+def test_held_out_days_are_walked_by_the_policies_that_were_accepted(undisturbed) -> None:
+    one, _ = undisturbed
+    seen = one.unseen(one_by_one)
+    assert [h.seed for h in seen] == [99, 3, 5, 8]
+    assert all(h.sampled.bars == h.greedy.bars > 300 for h in seen)
+    assert seen == one.unseen(one_by_one)
+
+
+def test_a_school_that_neither_began_nor_was_resumed_does_nothing(gold) -> None:
+    with pytest.raises(InvariantError, match="begins or is resumed"):
+        school(gold).run(Shelf(), Deaf(), one_by_one)
+
+
+def test_an_error_of_one_seed_ends_the_cycle(gold) -> None:
+    class Broken(Shelf):
+        def midway(self, midway: Midway) -> None:
+            if midway.seed == 5:
+                raise OSError(28, "no room")
+            super().midway(midway)
+
+    one, shelf = school(gold), Broken()
+    one.begin()
+    with pytest.raises(OSError, match="no room"):
+        one.run(shelf, Deaf(), one_by_one)
+    assert shelf.saved == []
