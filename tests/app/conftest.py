@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from stairway.adapters.logs.sqlite import Config, open_log
+from stairway.adapters.runtimes.rule import RuleRuntime
 from stairway.app import settings as policies
 from stairway.app.catalog import CODEC, Fact
 from stairway.app.climb import Hand, furnish, walk
@@ -34,8 +35,8 @@ from stairway.features.spec import FEATURE_NAMES, schema_hash
 from stairway.lifecycle.facts import GateGiven, ModelRegistered, OperatorMoved
 from stairway.lifecycle.stage import Stage
 from stairway.market.bars import PairBar, PairBars
-from stairway.models.baseline import baseline
 from stairway.models.ports import ModelCard, ModelRuntime
+from stairway.simulation.fills import Luck
 from stairway.simulation.venue import Venue
 from stairway.testing.bars import random_walk
 from stairway.testing.log import small_settings
@@ -99,14 +100,17 @@ class LittleRun:
             bars=len(self.bars),
             first_index=self.first_index,
             baseline=self.baseline,
-            admitted=tuple(f for model in MODELS for f in admitted(now, model)),
+            admitted=(
+                *(f for model in MODELS for f in admitted(now, model)),
+                ModelRegistered(now, "baseline", "v1", self.baseline, None, 1, Stage.BASELINE),
+            ),
         )
 
     def live(self) -> LiveWorld:
         settings, pair = self.settings, self.bars.instruments
 
-        def open_account() -> Venue:
-            return Venue(pair, settings.costs, settings.paper, 7)
+        def open_account(name: str) -> Venue:
+            return Venue(pair, settings.costs, settings.paper, Luck(7, name))
 
         margin = settings.ensemble.action_margin
         symbols = self.bars.symbols
@@ -162,7 +166,7 @@ def quick() -> Settings:
 
 def new_little(quick: Settings) -> LittleRun:
     schema = schema_hash(quick.features)
-    rule = baseline(quick.baseline, schema)
+    rule = RuleRuntime(ModelCard("baseline", "v1", "baseline" * 8, schema), quick.baseline)
     runtimes: dict[str, ModelRuntime] = {rule.card.digest: rule}
     for model, gain in zip(MODELS, (20.0, -15.0), strict=True):
         card = ModelCard(model, "v1", model * 8, schema)

@@ -8,7 +8,7 @@ import pytest
 
 from stairway.adapters.logs.sqlite import open_log
 from stairway.app.catalog import CODEC
-from stairway.app.climb import Hand, announcements, climb
+from stairway.app.climb import Hand, announcements, climb, require_same_run, started
 from stairway.app.drill import plan_of
 from stairway.app.facts import RunFinished, RunStarted, Timing
 from stairway.app.folder import RunFolder
@@ -16,7 +16,7 @@ from stairway.app.progress import Silent
 from stairway.app.request import resumed
 from stairway.app.run import Prepared, prepare, stock
 from stairway.app.shelf import Shelf
-from stairway.base.errors import ConfigError, DamagedLogError, InvariantError
+from stairway.base.errors import ConfigError, DamagedLogError, DataError, InvariantError
 from stairway.base.units import UtcNs
 from stairway.lifecycle.facts import ModelMoved, OperatorMoved
 from stairway.lifecycle.stage import Stage
@@ -95,6 +95,61 @@ def test_a_climb_that_is_over_is_read_to_its_last_byte_all_the_same(ready: Ready
     telemetry.write_bytes(telemetry.read_bytes().replace(b"market.bar", b"market.ba?"))
     with pytest.raises(DamagedLogError):
         go(ready)
+
+
+def moved_in(ready: Ready, other: Path) -> None:
+    """Put the telemetry of another run, whole with its mark, beside the durable file."""
+    for name in ("telemetry.db", "telemetry.mark"):
+        shutil.copy2(other / "log" / name, ready[0].folder.log / name)
+
+
+def test_the_telemetry_of_another_run_is_not_taken_for_this_ones(
+    ready: Ready, tmp_path: Path
+) -> None:
+    """It is whole, its chains and its mark fit, and its bars are the same ones."""
+    go(ready)
+    root = tmp_path / "other"
+    shutil.copytree(ready[0].folder.root, root)
+    shutil.rmtree(root / "log")
+    (root / "perf.json").unlink()
+    prepared, shelf = ready
+    folder = RunFolder(root)
+    by_hand = order(ready, shelf.first_index + 40)
+    climb(folder, prepared.ask, prepared.bars, shelf, (by_hand,), Silent())
+    moved_in(ready, root)
+    with pytest.raises(DamagedLogError, match=r"telemetry.db does not hold the bars, answers"):
+        go(ready)
+
+
+def test_the_same_telemetry_from_a_twin_is_the_same(ready: Ready, tmp_path: Path) -> None:
+    first = go(ready)
+    root = tmp_path / "twin"
+    shutil.copytree(ready[0].folder.root, root)
+    moved_in(ready, root)
+    assert go(ready).run_hash == first.run_hash
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 8},
+        {"bars_fingerprint": "0" * 64},
+        {"instruments": ()},
+        {"policy": {}},
+        {"version": "0.0.0"},
+    ],
+)
+def test_a_record_is_held_against_all_that_decides(
+    ready: Ready, change: dict[str, object]
+) -> None:
+    prepared, shelf = ready
+    go(ready)
+    start = started(prepared.ask, prepared.bars, shelf)
+    require_same_run(start, prepared.ask, prepared.folder)
+    with pytest.raises(DataError, match=r"was not made by what .* asks for"):
+        require_same_run(
+            start, msgspec.structs.replace(prepared.ask, **change), prepared.folder
+        )
 
 
 def test_an_order_is_carried_out_at_its_bar(ready: Ready) -> None:

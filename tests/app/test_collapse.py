@@ -9,14 +9,15 @@ import pytest
 
 from stairway.app.collapse import Capped, Collapse
 from stairway.app.folder import Plan
-from stairway.models.baseline import BaselineRules, baseline
+from stairway.adapters.runtimes.rule import load
 from stairway.models.ports import ModelCard, ModelRuntime
+from stairway.testing.models import toy_rule, toy_sealed
 
 PLAN = Plan(0, 25, "baseline", 0, 0, 0)
 
 
 def living() -> ModelRuntime:
-    return baseline(BaselineRules(max_edge=0.1, scale_sigmas=2.0), schema_hash="s")
+    return load(toy_sealed(passport=toy_rule()))
 
 
 @pytest.mark.parametrize(("index", "dead"), [(0, False), (24, False), (25, True), (99, True)])

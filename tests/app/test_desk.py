@@ -8,13 +8,16 @@ from dataclasses import replace as with_field
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from stairway.app.books import BASELINE_TWIN, CAPITAL, Books
 from stairway.app.catalog import CODEC
 from stairway.app.facts import Funded, RunFinished, Timing
-from stairway.app.recorder import Recorder, run_hash
+from stairway.app.recorder import Recorder, run_hash, telemetry_hash
+from stairway.app.vitals import VitalRules
 from stairway.app.world import RecordedWorld
 from stairway.base.errors import InvariantError
+from stairway.base.units import UtcNs
 from stairway.base.verdict import Refuse
 from stairway.decision.intent import Enter, Route
 from stairway.events.ports import EventLog
@@ -23,6 +26,7 @@ from stairway.execution.orders import Filled, Leg, Submit
 from stairway.lifecycle.stage import Stage
 from stairway.market.bars import PairBar
 from stairway.models.prediction import Exclusion, ExclusionCode, Prediction
+from stairway.risk.clamp import ClampedOrder
 from stairway.simulation.misfortune import freeze_feed
 from stairway.trader.facts import Decided, Marked
 
@@ -193,7 +197,8 @@ def test_the_stages_of_a_decision_are_timed_and_add_up(story: Any) -> None:
 
 def test_the_record_ends_with_the_end(story: Any) -> None:
     last = story.run.bars.at(len(story.run.bars) - 1)
-    assert story.facts("run")[-1] == RunFinished(last.index, last.time_ns)
+    finished = RunFinished(last.index, last.time_ns, telemetry_hash(story.log))
+    assert story.facts("run")[-1] == finished
 
 
 @pytest.mark.parametrize("cut", [62, 81, 101])
@@ -277,6 +282,67 @@ def test_while_the_feed_hangs_nothing_is_entered(little: Any, new_log: OpenLog) 
     assert hung
     assert all(isinstance(o, Refuse) for o in hung)
     assert {o.findings[0].code for o in hung} == {"risk.frozen_feed"}
+
+
+def entered(log: EventLog) -> list[Any]:
+    """What became of every wish to enter."""
+    decided = [CODEC.decode(e.payload) for e in log.read("trade.intent")]
+    return [o for fact in decided for o in fact.outcomes if o is not None]
+
+
+def at_a_second_each(little: Any, max_bar_age_s: float) -> None:
+    """Let each of the six answers about a bar take one second."""
+    slow = VitalRules(latency_median_ms=1_000.0, latency_log_sigma=0.0)
+    limits = replace(little.settings.limits, max_bar_age_s=max_bar_age_s)
+    little.settings = replace(little.settings, vitals=slow, limits=limits)
+
+
+def test_answers_that_come_too_late_open_nothing(little: Any, new_log: OpenLog) -> None:
+    at_a_second_each(little, 5.999_999_999)
+    log = new_log()
+    little.go(log, until=75)
+    outcomes = entered(log)
+    assert {o.findings[0].code for o in outcomes} == {"risk.stale_bar"}
+    assert {o.findings[0].value for o in outcomes} == {6.0}
+    assert not list(log.read("order"))
+
+
+def test_answers_that_come_just_in_time_change_nothing(little: Any, new_log: OpenLog) -> None:
+    prompt, late = new_log("prompt"), new_log("late")
+    little.go(prompt, until=75)
+    at_a_second_each(little, 6.0)
+    little.go(late, until=75)
+    assert any(isinstance(o, ClampedOrder) for o in entered(late))
+    for stream in ("trade.intent", "order"):
+        assert [e.payload for e in late.read(stream)] == [
+            e.payload for e in prompt.read(stream)
+        ]
+
+
+def test_what_was_too_late_is_too_late_again_in_a_replay(little: Any, new_log: OpenLog) -> None:
+    ragged = VitalRules(latency_median_ms=1_000.0, latency_log_sigma=1.0)
+    limits = replace(little.settings.limits, max_bar_age_s=10.0)
+    little.settings = replace(little.settings, vitals=ragged, limits=limits)
+    log = new_log()
+    little.go(log)
+    late = [isinstance(o, Refuse) for o in entered(log)]
+    assert any(late)
+    assert not all(late)
+    again = little.desk(log, RecordedWorld(log), read_only=True)
+    again.recorder.publish(little.start())
+    for _ in little.steps(again):
+        pass
+    assert again.recorder.beyond == 0
+
+
+def test_a_bar_from_the_future_opens_nothing(little: Any, new_log: OpenLog) -> None:
+    log = new_log()
+    desk = little.desk(log)
+    desk.answered_ns = lambda bar, _: UtcNs(bar.time_ns - 1)
+    for bar in little.steps(desk, until=75):
+        assert bar.index < 75
+    desk.recorder.flush()
+    assert {o.findings[0].code for o in entered(log)} == {"risk.unusable_input"}
 
 
 def test_a_baseline_that_is_gone_enters_nothing(little: Any, new_log: OpenLog) -> None:

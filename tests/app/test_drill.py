@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from stairway.app import drill
+from stairway.app import run as running
 from stairway.app.climber import CLIMBED
 from stairway.app.folder import RunFolder, open_existing, write_json
 from stairway.app.progress import Silent
@@ -51,8 +52,13 @@ def test_the_seed_decides_what_is_planted() -> None:
 
 
 @pytest.fixture
-def drilled(finished_run: Path, tmp_path: Path) -> Path:
-    """A finished run that says it is a drill, with an undisturbed one that is over too."""
+def drilled(finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A finished run that says it is a drill, with an undisturbed one that is over too.
+
+    Its models were taught for no drill, which `taught` would see; a real drill takes half a
+    minute, and `stories` do one.
+    """
+    monkeypatch.setattr(running, "require_taught", lambda *_: None)
     root = tmp_path / "run"
     shutil.copytree(finished_run, root)
     shutil.copytree(finished_run, root / "undisturbed")

@@ -137,7 +137,9 @@ def test_a_half_written_run_json_cannot_be_read(tmp_path: Path) -> None:
             folders.open_existing(folder.root)
 
 
-@pytest.mark.parametrize("content", [b"[1]", b"null", b'"\xff"', b'{"layout": 1}', b"\x00"])
+@pytest.mark.parametrize(
+    "content", [b"[1]", b"null", b'"\xff"', b'{"layout": %d}' % LAYOUT, b"\x00"]
+)
 def test_a_run_json_of_something_else_cannot_be_read(tmp_path: Path, content: bytes) -> None:
     folder = kept(tmp_path / "run")
     folder.ask.write_bytes(content)

@@ -24,7 +24,7 @@ FACTS: tuple[Fact, ...] = (
     Funded(1, "capital", "canary:d", 10),
     BARS[3],
     Funded(2, "canary:d", "capital", 10),
-    RunFinished(3, UtcNs(4)),
+    RunFinished(3, UtcNs(4), "t"),
 )
 OpenLog = Callable[..., EventLog]
 
@@ -130,7 +130,7 @@ def test_a_difference_names_the_stream_and_the_position(where: int) -> None:
         case Funded():
             changed = Funded(fact.index, fact.source, fact.target, fact.micros + 1)
         case RunFinished():
-            changed = RunFinished(fact.index + 1, fact.time_ns)
+            changed = RunFinished(fact.index + 1, fact.time_ns, fact.telemetry)
         case _:
             changed = BARS[5]
     streams = [CODEC.encode(f) for f in FACTS[: where + 1] if type(f) is type(fact)]

@@ -126,3 +126,22 @@ def test_the_examples_are_what_their_plug_in_takes(name: str, kind: object) -> N
     assert plugins.load("sources", options.pop("kind")) is kind
     config = msgspec.convert(options, kind.Config)
     assert len(config.files) == 2
+
+
+@pytest.mark.parametrize("symbol", ["", "../ALPHA", "AL\\u0000PHA", "AL PHA"])
+def test_an_odd_symbol_is_refused_in_a_sentence(
+    walk_source: Path, tmp_path: Path, symbol: str
+) -> None:
+    source = tmp_path / "odd.toml"
+    text = walk_source.read_text(encoding="utf-8")
+    source.write_text(text.replace('symbol = "ALPHA"', f'symbol = "{symbol}"'), "utf-8")
+    with pytest.raises(ConfigError, match=r"^symbol .* cannot be used; .*choose another name"):
+        read_source(str(source))
+
+
+def test_a_tick_of_nothing_is_refused_by_its_place(walk_source: Path, tmp_path: Path) -> None:
+    source = tmp_path / "odd.toml"
+    text = walk_source.read_text(encoding="utf-8")
+    source.write_text(text.replace("tick_usd = 0.01", "tick_usd = 0.0"), "utf-8")
+    with pytest.raises(ConfigError, match=r"files.*tick_usd"):
+        read_source(str(source))

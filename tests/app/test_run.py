@@ -117,7 +117,7 @@ def test_a_pipeline_that_sees_the_future_stops_the_run(
 ) -> None:
     def leaking(*_: object) -> TrainingReport:
         verdict = refuse("causality.leak", "column ALPHA.rsi looks 1 bar ahead")
-        return TrainingReport(660, "d", "c", "s", verdict, ())
+        return TrainingReport(660, "d", "c", "s", verdict, (), None)
 
     shutil.copytree(finished_run, tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "log")
@@ -134,7 +134,11 @@ def test_trained_models_are_opened_from_where_they_were_sealed(finished_run: Pat
     asked = resumed(finished_run)
     shelf = stock(asked, prepare(asked, Silent()), Silent())
     assert shelf is not None
-    assert [m.manifest.passport.model for m in shelf.sealed] == ["lightgbm", "xgboost"]
+    assert [m.manifest.passport.model for m in shelf.sealed] == [
+        "lightgbm",
+        "policy",
+        "xgboost",
+    ]
     assert shelf.first_index == 660
     for model in shelf.sealed:
         gates = {e.gate: e.verdict for e in model.manifest.passport.evidence}

@@ -17,12 +17,7 @@ from stairway.app.settings import Settings, decode, fingerprint, load, plain, sh
 from stairway.base.errors import ConfigError
 from stairway.lifecycle.state import ClimbRules
 
-MAY_BE_NEGATIVE = {
-    "evidence.sharpe_floor",
-    "sizing.stress_correlation",
-    "promotion.preflight.seed",
-    "probation.min_average_r",
-}
+MAY_BE_NEGATIVE = {"sizing.stress_correlation", "probation.min_average_r"}
 
 
 def tables(policy: str = "daily") -> dict[str, Any]:
@@ -170,6 +165,7 @@ def test_a_value_that_cannot_be_is_refused_in_one_sentence(
 @pytest.mark.parametrize(
     ("stop_vol", "target_vol", "bound_r", "good"),
     [
+        (2.0, 4.0, 3.0, True),
         (2.0, 6.0, 3.0, True),
         (2.0, 6.1, 3.0, False),
         (6.1, 2.0, 3.0, False),
@@ -188,7 +184,19 @@ def test_a_bet_must_be_bounded_by_what_one_trade_can_win(
         return
     text = complaint(changed)
     assert "[probation.betting] bound_r is 3 R" in text
-    assert "let one trade win 3.05 R; raise bound_r" in text
+    assert "let one trade win 3.05 R; raise bound_r to at least 3.05" in text
+
+
+def test_a_rival_may_win_that_much_while_the_candidate_loses_its_stake() -> None:
+    changed = put("labels.target_vol", 4.0)
+    for bound_r, good in ((3.0, True), (2.99, False)):
+        changed["promotion"]["betting"]["bound_r"] = bound_r
+        if good:
+            assert decode(changed, "mine.toml").promotion.betting.bound_r == bound_r
+            continue
+        text = complaint(changed)
+        assert "[promotion.betting] bound_r is 2.99 R" in text
+        assert "raise bound_r to at least 3" in text
 
 
 def test_limits_hold_however_settings_are_made() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -14,12 +15,14 @@ from stairway.app import shelf as shelves
 from stairway.app.folder import RunFolder
 from stairway.app.terms import terms_hash
 from stairway.base.errors import ConfigError, DataError
-from stairway.base.units import NS_PER_DAY, UtcNs
+from stairway.base.units import UtcNs
 from stairway.base.verdict import Pass, Refuse, refuse
 from stairway.lifecycle.facts import GateGiven, ModelRegistered
-from stairway.models.sealed import GateEvidence
+from stairway.lifecycle.stage import Stage
+from stairway.models.baseline import BaselineRules
+from stairway.models.manifest import GateEvidence
 from stairway.testing.bars import random_walk
-from stairway.testing.models import toy_bundle, toy_passport
+from stairway.testing.models import rule_under, toy_bundle, toy_passport
 from stairway.training.report import CandidateReport, TrainingReport
 
 DAILY = policies.load("daily")
@@ -29,7 +32,7 @@ NOW = UtcNs(5)
 
 
 class Run:
-    """A run's folder with models that were sealed by its own key."""
+    """A run's folder with its rule and models, sealed by its own key."""
 
     def __init__(self, root: Path, *seeds: int, last_ns: int | None = None) -> None:
         self.folder = RunFolder(root)
@@ -37,7 +40,16 @@ class Run:
         self.key = new_key()
         self.folder.trust.write_bytes(public_bytes(self.key))
         last = BARS.at(39).time_ns if last_ns is None else UtcNs(last_ns)
+        self.rule = self.ruled(last)
         self.digests = [self.sealed(seed, last) for seed in seeds]
+
+    def ruled(
+        self, last_ns: UtcNs, rules: BaselineRules = DAILY.baseline, schema: str = SCHEMA
+    ) -> str:
+        return seal(self.folder.models, rule_under(rules, schema, last_ns), self.key)
+
+    def remove(self, digest: str) -> None:
+        shutil.rmtree(self.folder.models / digest)
 
     def sealed(self, seed: int, last_ns: UtcNs, schema: str = SCHEMA) -> str:
         passport = msgspec.structs.replace(
@@ -54,28 +66,33 @@ class Run:
             CandidateReport(name, None, None, evidence[0].verdict, evidence, {}, {}, None)
             for name in away
         ]
-        return TrainingReport(40, "d", "c", SCHEMA, Pass(), (*sealed, *refused))
+        return TrainingReport(40, "d", "c", SCHEMA, Pass(), (*sealed, *refused), self.rule)
 
 
 def test_what_the_trainer_sealed_is_opened_and_loaded(tmp_path: Path) -> None:
     run = Run(tmp_path, 1, 2)
     shelf = shelves.made(run.folder, run.report(), DAILY, first_index=40)
     assert [s.digest for s in shelf.sealed] == run.digests
-    assert set(shelf.runtimes) == {shelf.baseline, *run.digests}
-    assert shelf.runtimes[shelf.baseline].card.model == "baseline"
+    assert set(shelf.runtimes) == {run.rule, *run.digests}
+    assert shelf.baseline == shelf.rule.digest == run.rule
+    card = shelf.runtimes[run.rule].card
+    assert (card.model, card.digest, card.schema_hash) == ("baseline", run.rule, SCHEMA)
     assert (shelf.first_index, shelf.turned_away) == (40, ())
-    row = np.zeros(12)
-    for digest in run.digests:
+    row = np.full(12, 0.1)
+    for digest in (run.rule, *run.digests):
         raw, confidence = shelf.runtimes[digest].predict(row, "range")
         assert np.isfinite(raw)
         assert 0.0 < confidence < 1.0
 
 
-def test_without_any_model_the_baseline_is_still_there(tmp_path: Path) -> None:
+def test_without_any_model_the_rule_is_still_there(tmp_path: Path) -> None:
     run = Run(tmp_path)
-    shelf = shelves.made(run.folder, run.report("leaking"), DAILY, first_index=40)
-    assert set(shelf.runtimes) == {shelf.baseline}
-    assert [name for name, _ in shelf.turned_away] == ["leaking"]
+    made = shelves.made(run.folder, run.report("leaking"), DAILY, first_index=40)
+    assert [name for name, _ in made.turned_away] == ["leaking"]
+    given = shelves.given(run.folder.models, run.folder.trust, DAILY, BARS)
+    for shelf in (made, given):
+        assert set(shelf.runtimes) == {run.rule}
+        assert (shelf.sealed, shelf.first_index) == ((), 40)
 
 
 def test_facts_register_each_model_with_its_evidence_and_those_turned_away(
@@ -83,17 +100,28 @@ def test_facts_register_each_model_with_its_evidence_and_those_turned_away(
 ) -> None:
     run = Run(tmp_path, 1)
     facts = shelves.made(run.folder, run.report("leaking"), DAILY, 40).facts(NOW)
-    registered, *gates = facts
-    assert isinstance(registered, ModelRegistered)
-    assert (registered.model, registered.digest) == ("slot1", run.digests[0])
-    assert all(isinstance(g, GateGiven) and g.time_ns == NOW for g in gates)
+    assert all(fact.time_ns == NOW for fact in facts)
+    registered = [f for f in facts if isinstance(f, ModelRegistered)]
+    assert [(r.model, r.digest, r.stage) for r in registered] == [
+        ("slot1", run.digests[0], Stage.CANDIDATE),
+        ("baseline", run.rule, Stage.BASELINE),
+    ]
     told = [
-        (g.gate, g.model, g.digest, type(g.verdict)) for g in gates if isinstance(g, GateGiven)
+        (g.gate, g.model, g.digest, type(g.verdict)) for g in facts if isinstance(g, GateGiven)
     ]
     assert told == [
         ("causality", "slot1", run.digests[0], Pass),
+        ("causality", "baseline", run.rule, Pass),
         ("causality", "leaking", "", Refuse),
     ]
+
+
+def test_the_rule_is_registered_with_its_passport(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    (registered, _) = shelves.made(run.folder, run.report(), DAILY, 40).facts(NOW)
+    assert registered == ModelRegistered(
+        NOW, "baseline", "v20150227_210000", run.rule, None, 1, Stage.BASELINE
+    )
 
 
 def test_given_models_climb_after_the_last_bar_that_any_of_them_saw(tmp_path: Path) -> None:
@@ -121,6 +149,7 @@ def test_models_that_saw_everything_have_nothing_to_climb_on(tmp_path: Path) -> 
 
 def test_a_folder_without_models_is_refused(tmp_path: Path) -> None:
     run = Run(tmp_path)
+    run.remove(run.rule)
     for folder in (run.folder.models, tmp_path / "gone"):
         with pytest.raises(ConfigError, match="holds no sealed model"):
             shelves.given(folder, run.folder.trust, DAILY, BARS)
@@ -177,12 +206,99 @@ def test_a_swapped_key_file_changes_nothing_for_a_shelf_that_is_open(tmp_path: P
     assert isinstance(shelf.reopen(run.digests[0]), Pass)
 
 
-def test_the_baselines_digest_follows_its_rules(tmp_path: Path) -> None:
-    run = Run(tmp_path)
-    one = shelves.made(run.folder, run.report(), DAILY, 40).baseline
+# --- the rule
+
+
+def test_a_folder_without_a_rule_has_no_last_resort_and_is_refused(tmp_path: Path) -> None:
+    run = Run(tmp_path, 1, 2)
+    run.remove(run.rule)
+    with pytest.raises(ConfigError, match=r"holds 0 sealed rules, .*: give all of it"):
+        shelves.given(run.folder.models, run.folder.trust, DAILY, BARS)
+
+
+def test_of_two_rules_none_is_chosen(tmp_path: Path) -> None:
+    run = Run(tmp_path, 1)
+    run.ruled(UtcNs(BARS.at(20).time_ns))
+    with pytest.raises(ConfigError, match="holds 2 sealed rules, and exactly one"):
+        shelves.given(run.folder.models, run.folder.trust, DAILY, BARS)
+
+
+@pytest.mark.parametrize("name", ["MAX_EDGE", "SCALE_SIGMAS"])
+def test_a_rule_that_is_not_the_policys_is_refused(tmp_path: Path, name: str) -> None:
+    run = Run(tmp_path, 1)
+    other = policies.load("daily", {f"STAIRWAY__BASELINE__{name}": "0.05"})
+    terms = terms_hash(policies.plain(other), BARS.instruments, planted=False)
+    assert terms == SCHEMA, "the terms of the models say nothing about the rule"
+    said = r"the sealed rule has max_edge 0.1 and scale_sigmas 2.0, and \[baseline\] .* 0.05"
+    with pytest.raises(ConfigError, match=said):
+        shelves.given(run.folder.models, run.folder.trust, other, BARS)
+    with pytest.raises(ConfigError, match=said):
+        shelves.made(run.folder, run.report(), other, 40)
+
+
+def test_the_rule_of_the_policy_is_sealed_under_another_digest_for_other_numbers(
+    tmp_path: Path,
+) -> None:
     other = policies.load("daily", {"STAIRWAY__BASELINE__MAX_EDGE": "0.05"})
-    assert shelves.made(run.folder, run.report(), other, 40).baseline != one
-    assert BARS.at(1).time_ns - BARS.at(0).time_ns == NS_PER_DAY
+    run = Run(tmp_path)
+    one = run.rule
+    run.remove(one)
+    run.rule = run.ruled(UtcNs(BARS.at(39).time_ns), other.baseline)
+    assert shelves.made(run.folder, run.report(), other, 40).baseline == run.rule != one
+
+
+def test_a_rule_of_other_features_is_refused(tmp_path: Path) -> None:
+    run = Run(tmp_path, 1)
+    run.remove(run.rule)
+    run.ruled(UtcNs(BARS.at(39).time_ns), schema="5" * 64)
+    with pytest.raises(ConfigError, match="baseline was taught on 555555555555"):
+        shelves.given(run.folder.models, run.folder.trust, DAILY, BARS)
+
+
+@pytest.mark.parametrize(
+    "name", ["manifest.json", "manifest.sig", "rule.json", "parity.safetensors"]
+)
+def test_a_byte_of_the_rule_that_changed_is_found(tmp_path: Path, name: str) -> None:
+    run = Run(tmp_path, 1)
+    path = run.folder.models / run.rule / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(bytes(content))
+    with pytest.raises(DataError, match=f"model {run.rule[:12]} is refused"):
+        shelves.given(run.folder.models, run.folder.trust, DAILY, BARS)
+    with pytest.raises(DataError, match="nothing of it was loaded"):
+        shelves.made(run.folder, run.report(), DAILY, 40)
+
+
+def test_a_rule_that_another_key_signed_is_not_loaded(tmp_path: Path) -> None:
+    run, stranger = Run(tmp_path / "a", 1), Run(tmp_path / "b")
+    run.remove(run.rule)
+    shutil.copytree(stranger.folder.models / stranger.rule, run.folder.models / stranger.rule)
+    with pytest.raises(DataError, match="signed by another key"):
+        shelves.given(run.folder.models, run.folder.trust, DAILY, BARS)
+
+
+def test_a_rule_that_the_report_does_not_name_is_not_looked_for(tmp_path: Path) -> None:
+    run = Run(tmp_path, 1)
+    nameless = msgspec.structs.replace(run.report(), baseline=None)
+    trees = msgspec.structs.replace(run.report(), baseline=run.digests[0])
+    for report in (nameless, trees):
+        with pytest.raises(ConfigError, match="holds 0 sealed rules"):
+            shelves.made(run.folder, report, DAILY, 40)
+
+
+def test_the_rule_is_opened_again_from_its_bytes_like_any_other(tmp_path: Path) -> None:
+    run = Run(tmp_path, 1)
+    shelf = shelves.made(run.folder, run.report(), DAILY, 40)
+    whole = shelf.reopen(shelf.baseline)
+    assert isinstance(whole, Pass)
+    assert whole.findings[0].detail == "baseline v20150227_210000 is whole"
+    blob = run.folder.models / run.rule / "rule.json"
+    blob.chmod(0o644)
+    blob.write_bytes(blob.read_bytes().replace(b"0.1", b"0.2"))
+    assert isinstance(shelf.reopen(shelf.baseline), Refuse)
+    assert shelf.runtimes[run.rule].predict(np.full(12, 0.1), "trend"), "it stays in memory"
 
 
 def test_models_of_a_drill_or_of_other_instruments_are_refused(tmp_path: Path) -> None:

@@ -13,8 +13,11 @@ import pytest
 
 from stairway.app.books import BASELINE_TWIN, CAPITAL
 from stairway.app.catalog import CODEC
+from stairway.app.climb import walk
+from stairway.app.progress import Silent
 from stairway.app.recorder import Recorder
 from stairway.app.steward import QUALITY_GATE, StewardRules
+from stairway.app.world import RecordedWorld
 from stairway.base.verdict import Inconclusive, Pass, Refuse, refuse
 from stairway.decision.facts import WeightsInForce
 from stairway.decision.intent import Enter
@@ -47,8 +50,28 @@ def stages(log: EventLog, digest: str) -> list[Stage]:
     return [m.after for m in of(log, "model.moved", ModelMoved) if m.digest == digest]
 
 
+def standing(desk: Any) -> list[Stage]:
+    return [entry.stage for entry in desk.steward.registry.entries.values()]
+
+
+def opened_again(log: Any) -> list[tuple[str, type]]:
+    gates = [g for g in of(log, "gate.verdict", GateGiven) if g.gate == "artifact"]
+    return [(g.model, type(g.verdict)) for g in gates]
+
+
+def entered(log: EventLog, first: int = 0) -> list[tuple[str, int, str]]:
+    return [
+        (fact.book, fact.index, wish.route.value)
+        for fact in of(log, "trade.intent", Decided)
+        if fact.index >= first
+        for wish in fact.intents
+        if isinstance(wish, Enter)
+    ]
+
+
 def test_models_with_their_evidence_begin_in_the_shadow(story: Any) -> None:
-    assert [r.digest for r in of(story, "model.moved", ModelRegistered)] == [FOREST, BOOST]
+    registered = of(story, "model.moved", ModelRegistered)
+    assert [r.digest for r in registered] == [FOREST, BOOST, story.run.baseline]
     for digest in (FOREST, BOOST):
         assert stages(story.log, digest)[0] is Stage.SHADOW
 
@@ -60,7 +83,7 @@ def test_without_one_of_the_gates_a_candidate_stays_one(little: Any, new_log: Op
         if not (isinstance(f, GateGiven) and f.gate == "after_cost_sharpe")
     ]  # fmt: skip
     desk.steward.welcome(admitted, desk.recorder)
-    assert [e.stage for e in desk.steward.registry.entries.values()] == [Stage.CANDIDATE] * 2
+    assert standing(desk) == [Stage.CANDIDATE, Stage.CANDIDATE, Stage.BASELINE]
     assert desk.steward.living == (little.baseline,)
 
 
@@ -72,8 +95,7 @@ def test_a_refused_gate_keeps_a_candidate_out(little: Any, new_log: OpenLog) -> 
             desk.steward.welcome([msgspec.structs.replace(fact, verdict=leak)], desk.recorder)
         else:
             desk.steward.welcome([fact], desk.recorder)
-    stages_now = {e.stage for e in desk.steward.registry.entries.values()}
-    assert stages_now == {Stage.QUARANTINED}
+    assert set(standing(desk)) == {Stage.QUARANTINED, Stage.BASELINE}
     assert desk.steward.living == (little.baseline,)
 
 
@@ -225,8 +247,7 @@ def test_a_champion_whose_artifact_is_damaged_never_decides(
     desk = little.go(log, until=80)
     assert stages(log, FOREST)[-2:] == [Stage.CHAMPION, Stage.QUARANTINED]
     assert desk.steward.seats == {}
-    (gate,) = [g for g in of(log, "gate.verdict", GateGiven) if g.gate == "artifact"]
-    assert isinstance(gate.verdict, Refuse)
+    assert opened_again(log)[0] == ("lightgbm", Refuse)
     votes = [
         vote.digest
         for fact in of(log, "trade.intent", Decided)
@@ -287,7 +308,7 @@ def test_a_stranger_that_is_moved_by_hand_moves_nobody(little: Any, new_log: Ope
     desk = little.go(log, until=70)
     assert [w.digest for w in of(log, "operator", OperatorMoved)] == ["nobody" * 8]
     assert desk.steward.seats == {}
-    assert {e.stage for e in desk.steward.registry.entries.values()} == {Stage.SHADOW}
+    assert set(standing(desk)) == {Stage.SHADOW, Stage.BASELINE}
 
 
 def test_an_illegal_order_is_refused_on_record(little: Any, new_log: OpenLog) -> None:
@@ -327,3 +348,149 @@ def test_a_champion_taken_down_leaves_the_capital_to_the_baseline(
         if isinstance(wish, Enter)
     ]
     assert set(later) == {"baseline"}
+
+
+# --- the baseline
+
+
+def test_the_baseline_is_on_record_like_any_other_and_never_climbs(story: Any) -> None:
+    (rule,) = [
+        r for r in of(story, "model.moved", ModelRegistered) if r.stage is Stage.BASELINE
+    ]
+    assert (rule.model, rule.digest, rule.trials) == ("baseline", story.run.baseline, 1)
+    (entry,) = story.desk.steward.registry.standing(Stage.BASELINE)
+    assert entry.digest == story.run.baseline
+    assert entry.share == 0.0
+    for fact in (*of(story, "model.moved", ModelMoved), *of(story, "model.moved", RampChanged)):
+        assert fact.digest != story.run.baseline
+    promoted = [g for g in of(story, "gate.verdict", GateGiven) if "promotion" in g.gate]
+    assert all(g.model != "baseline" for g in promoted)
+
+
+@pytest.mark.parametrize("after", [s for s in Stage if s is not Stage.BASELINE])
+def test_nobody_moves_the_baseline_by_hand(little: Any, new_log: OpenLog, after: Stage) -> None:
+    log = new_log()
+    at = little.bars.at(65).time_ns
+    little.hand = (OperatorMoved(at, little.baseline, after, "ada", "a test"),)
+    desk = little.go(log, until=70)
+    assert stages(log, little.baseline) == []
+    assert standing(desk) == [Stage.SHADOW, Stage.SHADOW, Stage.BASELINE]
+    (refused,) = [g for g in of(log, "gate.verdict", GateGiven) if g.gate == "operator"]
+    assert (refused.model, type(refused.verdict)) == ("baseline", Refuse)
+    assert refused.verdict.findings[0].detail == f"ada: a baseline cannot be moved to {after}"
+
+
+def test_a_model_is_not_made_the_baseline_by_hand(little: Any, new_log: OpenLog) -> None:
+    little.order(65, "lightgbm", Stage.BASELINE)
+    log = new_log()
+    little.go(log, until=70)
+    assert stages(log, FOREST) == [Stage.SHADOW]
+
+
+def test_the_baseline_is_opened_again_when_a_slot_falls_to_it(
+    little: Any, new_log: OpenLog
+) -> None:
+    little.order(65, "lightgbm", Stage.CHAMPION)
+    little.order(80, "lightgbm", Stage.SHADOW)
+    asked: list[str] = []
+    whole = little.reopen
+    little.reopen = lambda digest: (asked.append(digest), whole(digest))[1]
+    log = new_log()
+    desk = little.go(log, until=95)
+    assert asked == [FOREST, little.baseline]
+    assert opened_again(log) == [("lightgbm", Pass), ("baseline", Pass)]
+    gate = of(log, "gate.verdict", GateGiven)
+    at = next(g.time_ns for g in gate if g.gate == "artifact" and g.model == "baseline")
+    assert at == little.bars.at(80).time_ns, "before it decides anything"
+    assert desk.steward.baseline_is_whole
+    assert "baseline" in {route for book, _, route in entered(log, 80) if book == CAPITAL}
+
+
+def test_a_slot_that_falls_to_it_beside_another_champion_counts_too(
+    little: Any, new_log: OpenLog
+) -> None:
+    little.order(65, "lightgbm", Stage.CHAMPION)
+    little.order(66, "xgboost", Stage.CHAMPION)
+    little.order(80, "lightgbm", Stage.QUARANTINED)
+    log = new_log()
+    little.go(log, until=85)
+    assert [name for name, _ in opened_again(log)] == ["lightgbm", "xgboost", "baseline"]
+
+
+def test_a_canary_that_falls_leaves_nothing_to_the_baseline(
+    little: Any, new_log: OpenLog
+) -> None:
+    little.order(65, "lightgbm", Stage.CANARY)
+    little.order(80, "lightgbm", Stage.SHADOW)
+    log = new_log()
+    little.go(log, until=85)
+    assert opened_again(log) == []
+
+
+def test_a_champion_whose_artifact_is_damaged_hands_over_to_a_baseline_that_is_whole(
+    little: Any, new_log: OpenLog
+) -> None:
+    damaged = refuse("artifact.hash", "a byte changed")
+    whole = little.reopen
+    little.reopen = lambda digest: damaged if digest == FOREST else whole(digest)
+    little.order(70, "lightgbm", Stage.CHAMPION)
+    log = new_log()
+    little.go(log, until=80)
+    assert opened_again(log) == [("lightgbm", Refuse), ("baseline", Pass)]
+
+
+def test_a_baseline_that_is_not_whole_decides_nothing_and_nobody_enters(
+    little: Any, new_log: OpenLog
+) -> None:
+    verdict = refuse("artifact.hash", "a byte changed")
+    whole = little.reopen
+    little.reopen = lambda digest: verdict if digest == little.baseline else whole(digest)
+    little.order(65, "lightgbm", Stage.CHAMPION)
+    little.order(80, "lightgbm", Stage.SHADOW)
+    log = new_log()
+    desk = little.go(log, until=95)
+    assert opened_again(log)[-1] == ("baseline", Refuse)
+    assert stages(log, FOREST)[-1] is Stage.SHADOW, "the rollback itself was not refused"
+    assert not desk.steward.baseline_is_whole
+    assert desk.steward.living == (FOREST, BOOST)
+    assert entered(log, 60)
+    assert entered(log, 80) == [], "who has no last resort does not trade"
+    answers = [a for a in of(log, "model.answer", Prediction) if a.digest == little.baseline]
+    assert max(a.as_of_ns for a in answers) < little.bars.at(80).time_ns
+
+
+def test_a_baseline_that_is_found_whole_again_trades_again(
+    little: Any, new_log: OpenLog
+) -> None:
+    verdicts = iter([refuse("artifact.unreadable", "gone"), Pass()])
+    whole = little.reopen
+    little.reopen = lambda d: next(verdicts) if d == little.baseline else whole(d)
+    little.order(65, "lightgbm", Stage.CHAMPION)
+    little.order(66, "xgboost", Stage.CHAMPION)
+    little.order(75, "lightgbm", Stage.SHADOW)
+    little.order(85, "xgboost", Stage.SHADOW)
+    log = new_log()
+    desk = little.go(log, until=110)
+    assert opened_again(log)[2:] == [("baseline", Refuse), ("baseline", Pass)]
+    assert desk.steward.baseline_is_whole
+    silent = [index for _, index, _ in entered(log, 75) if index < 85]
+    assert silent == []
+    assert entered(log, 85)
+
+
+def test_a_replay_takes_the_refusal_of_the_baseline_from_the_record(
+    little: Any, new_log: OpenLog
+) -> None:
+    whole = little.reopen
+    gone = refuse("artifact.unreadable", "gone")
+    little.reopen = lambda digest: gone if digest == little.baseline else whole(digest)
+    little.order(65, "lightgbm", Stage.CHAMPION)
+    little.order(80, "lightgbm", Stage.SHADOW)
+    log = new_log()
+    first = little.go(log, until=90)
+    desk = little.desk(log, RecordedWorld(log), read_only=True)
+    desk.recorder.publish(little.start())
+    walk(desk, little.start(), little.bars.part(0, 90), Silent())
+    assert not desk.steward.baseline_is_whole
+    assert desk.steward.living == first.steward.living
+    assert (desk.recorder.left_over(), desk.recorder.beyond) == ({}, 0)

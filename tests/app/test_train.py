@@ -9,7 +9,7 @@ import pytest
 from stairway.app import train as training
 from stairway.app.folder import RunFolder, open_existing
 from stairway.app.progress import Silent
-from stairway.app.train import FAMILIES, read_report, train
+from stairway.app.train import CANDIDATES, read_report, train
 from stairway.base.errors import ConfigError, DataError
 from stairway.testing.runs import quickly
 
@@ -29,7 +29,7 @@ def test_the_same_job_gives_the_same_models_under_another_key(
     report = train(untrained, ask, 660, Silent())
     before = read_report(RunFolder(finished_run))
     assert report == before
-    assert tuple(c.model for c in report.candidates) == FAMILIES
+    assert tuple(c.model for c in report.candidates) == CANDIDATES
     assert untrained.trust.read_bytes() != RunFolder(finished_run).trust.read_bytes()
 
 

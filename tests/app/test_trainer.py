@@ -15,7 +15,8 @@ from stairway.app.trainer import Job, main, read_job, train
 from stairway.base.errors import ConfigError, DataError
 from stairway.base.verdict import Inconclusive, Pass, Refuse
 from stairway.market.bars import PairBars
-from stairway.models.sealed import Family, SealedModel
+from stairway.models.manifest import Family, GateEvidence
+from stairway.models.sealed import SealedModel
 from stairway.testing.bars import random_walk
 from stairway.training.candidate import BINDING_GATES, Practice
 from stairway.training.leak import LEAKING
@@ -93,7 +94,48 @@ def test_every_family_is_sealed_with_its_evidence(
         assert opened.manifest.passport.evidence == found.evidence
         assert opened.manifest.version == found.version
         assert {e.gate for e in found.evidence} >= set(BINDING_GATES)
-    assert set(list_digests(root / "models")) == {c.digest for c in report.candidates[:2]}
+    assert set(list_digests(root / "models")) == {
+        report.baseline,
+        *(c.digest for c in report.candidates[:2]),
+    }
+
+
+def test_the_rule_of_the_policy_is_sealed_beside_them_under_the_same_key(
+    trained: tuple[Path, TrainingReport],
+) -> None:
+    root, report = trained
+    assert report.baseline is not None
+    trust = (root / "trust.pub").read_bytes()
+
+    opened = open_sealed(root / "models", report.baseline, trust)
+
+    assert isinstance(opened, SealedModel)
+    passport = opened.manifest.passport
+    assert (passport.model, passport.family) == ("baseline", Family.RULE)
+    assert opened.body.rules == settings.load("daily").baseline
+    assert passport.evidence == (GateEvidence("causality", report.causality),)
+    others = [
+        open_sealed(root / "models", c.digest, trust).manifest for c in report.candidates[:2]
+    ]
+    assert {m.version for m in others} == {opened.manifest.version}
+    assert {m.passport.schema_hash for m in others} == {passport.schema_hash}
+    assert {m.passport.data_fingerprint for m in others} == {passport.data_fingerprint}
+
+
+def test_a_policy_without_a_rule_trains_nothing(tmp_path: Path) -> None:
+    lacking = {name: keys for name, keys in policy().items() if name != "baseline"}
+
+    with pytest.raises(ConfigError, match=r"no \[baseline\] section"):
+        train(job_in(tmp_path, policy=lacking), no_practice, silent)
+
+    assert not (tmp_path / "models").exists()
+
+
+def test_without_any_candidate_the_rule_is_sealed_all_the_same(tmp_path: Path) -> None:
+    report = train(job_in(tmp_path, families=()), no_practice, silent)
+
+    assert report.candidates == ()
+    assert list_digests(tmp_path / "models") == (report.baseline,)
 
 
 def test_random_bars_are_proved_causal_and_refused_for_lack_of_skill(
@@ -141,7 +183,8 @@ def test_the_folder_holds_nothing_but_what_it_should(
     assert outside == {"bars.npz", "trust.pub", "oof/lightgbm.npz", "oof/xgboost.npz"}
     assert len((root / "trust.pub").read_bytes()) == 32
     assert {f.split("/")[1] for f in files - outside} == {
-        c.digest for c in report.candidates if c.digest
+        report.baseline,
+        *(c.digest for c in report.candidates if c.digest),
     }
 
 
@@ -190,7 +233,8 @@ def test_a_training_that_was_finished_is_not_touched(tmp_path: Path) -> None:
         train(job, no_practice, silent)
 
     assert (tmp_path / "trust.pub").read_bytes() == trust
-    assert list_digests(tmp_path / "models") == (report.candidates[0].digest,)
+    sealed = {report.candidates[0].digest, report.baseline}
+    assert set(list_digests(tmp_path / "models")) == sealed
 
 
 def test_bars_after_the_training_part_are_not_looked_at(
@@ -205,6 +249,7 @@ def test_bars_after_the_training_part_are_not_looked_at(
     other = train(job_in(tmp_path, bars=walk, drill=True), no_practice, silent)
 
     assert [c.digest for c in other.candidates] == [c.digest for c in report.candidates]
+    assert other.baseline == report.baseline
 
 
 def test_nothing_is_trained_where_causality_could_not_be_shown(tmp_path: Path) -> None:
@@ -214,6 +259,7 @@ def test_nothing_is_trained_where_causality_could_not_be_shown(tmp_path: Path) -
 
     assert isinstance(report.causality, Inconclusive)
     assert [c.digest for c in report.candidates] == [None, None]
+    assert report.baseline is None
     assert not any(isinstance(c.verdict, Pass) for c in report.candidates)
     assert not (tmp_path / "models").exists()
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stairway.app.vitals import VitalRules, Vitals
+from stairway.app.vitals import VirtualClock, VitalRules, Vitals, latency_ms
 from stairway.base.units import UtcNs
 from stairway.models.prediction import Answer, ExclusionCode
+from stairway.testing.bars import random_walk
 from stairway.testing.decision import answer, exclusion
 
 RULES = VitalRules(latency_median_ms=0.2, latency_log_sigma=0.5)
@@ -101,3 +102,53 @@ def test_the_tail_is_the_smallest_figure_that_999_in_1000_do_not_exceed(
 def test_latencies_that_cannot_be_are_refused(name: str, value: float) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.structs.replace(RULES, **{name: value})
+
+
+BAR = random_walk(5, seed=1).at(3)
+
+
+def after_ns(answers: list[Answer], seed: int = 7, rules: VitalRules = RULES) -> int:
+    """How long after the close of the bar the answers were in."""
+    return VirtualClock(rules, seed)(BAR, answers) - BAR.time_ns
+
+
+def test_without_a_question_no_time_passes() -> None:
+    assert after_ns([]) == 0
+
+
+def test_answers_are_in_when_all_their_latencies_have_passed() -> None:
+    answers = [answer("x", 0.6), answer("x", 0.4), answer("y", 0.5)]
+    drawn = [latency_ms(RULES, 7, name, 3, k) for name, k in (("x", 0), ("x", 1), ("y", 0))]
+    assert after_ns(answers) == round(sum(drawn) * 1e6)
+    assert len(set(drawn)) == 3
+
+
+def test_the_clock_and_a_canarys_signs_tell_of_the_same_latency() -> None:
+    vitals = Vitals(UtcNs(0))
+    vitals.take([answer("x", 0.6), answer("x", 0.4)], BAR.index, 7, RULES)
+    assert after_ns([answer("x", 0.6), answer("x", 0.4)]) == round(
+        sum(vitals._latencies_ms) * 1e6
+    )
+
+
+def test_an_answer_that_did_not_come_took_its_time_as_well() -> None:
+    assert after_ns([exclusion("x", ExclusionCode.RAISED)]) == after_ns([answer("x", 0.6)]) > 0
+
+
+def test_a_model_that_was_made_anew_keeps_the_luck_of_its_slot() -> None:
+    old = msgspec.structs.replace(answer("x", 0.6), digest="a" * 64)
+    new = msgspec.structs.replace(answer("x", 0.6), digest="b" * 64)
+    assert after_ns([old]) == after_ns([new])
+    assert after_ns([old]) != after_ns([old], seed=8)
+
+
+@given(st.integers(0, 2**31 - 1), st.integers(0, 4))
+def test_a_decision_never_falls_before_the_close(seed: int, count: int) -> None:
+    assert after_ns([answer("x", 0.6)] * count, seed) >= 0
+    assert isinstance(VirtualClock(RULES, seed)(BAR, [answer("x", 0.6)]), int)
+
+
+def test_no_policy_makes_the_clock_overflow() -> None:
+    slowest = VitalRules(latency_median_ms=1e6, latency_log_sigma=5.0)
+    for seed in range(50):
+        assert after_ns([answer("x", 0.6)] * 4, seed, slowest) > 0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace as with_field
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from stairway.app.catalog import CODEC
 from stairway.app.collapse import Capped
@@ -249,3 +251,34 @@ def test_artifacts_are_asked_of_whoever_keeps_them(little: Any) -> None:
 def test_answers_come_back_from_the_record_as_they_were_said() -> None:
     said = answer("x", 0.6)
     assert CODEC.decode(CODEC.encode(said)) == said
+
+
+def lots_filled(little: Any, digest: str, slot: str, book: str) -> list[int]:
+    """What an entry of a model's book fills, bar by bar, where every fill is cut short."""
+    paper = replace(little.settings.paper, partial_fill_prob=1.0)
+    little.settings = replace(little.settings, paper=paper)
+    runtime = little.runtimes["lightgbm" * 8]
+    card = replace(runtime.card, model=slot, digest=digest)
+    little.runtimes = {digest: with_field(runtime, card=card)}
+    world = little.live()
+    order = replace(entry(f"o-{digest}"), lots=Lots(10**6))
+    world.send(f"{book}:{digest}", order)
+    said = [e for bar in little.bars.part(0, 12) for batch in world.heard(bar) for e in batch]
+    return [event.lots for _, event in said if isinstance(event, Filled)]
+
+
+def test_a_model_that_was_made_anew_has_the_luck_of_its_slot(little: Any) -> None:
+    old = lots_filled(little, "a" * 64, "lightgbm", "shadow")
+    little.runtimes = {"lightgbm" * 8: little.runtimes["a" * 64]}
+    new = lots_filled(little, "b" * 64, "lightgbm", "shadow")
+    assert old == new
+    assert len(set(old)) > 4
+
+
+def test_every_slot_and_every_kind_of_book_has_luck_of_its_own(little: Any) -> None:
+    model = little.runtimes["lightgbm" * 8]
+    found = []
+    for slot, book in (("lightgbm", "shadow"), ("xgboost", "shadow"), ("lightgbm", "canary")):
+        little.runtimes = {"lightgbm" * 8: model}
+        found.append(tuple(lots_filled(little, "a" * 64, slot, book)))
+    assert len(set(found)) == 3

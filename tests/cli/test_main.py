@@ -13,7 +13,7 @@ import typer
 from stairway.base.errors import DataError
 from stairway.cli import main as cli
 
-COMMANDS = ("run", "replay")
+COMMANDS = (("run",), ("replay",), ("train", "rl"))
 HEAVY = {"numba", "numpy", "polars", "apsw", "plotly", "cryptography", "psutil", "stairway.app"}
 HELP = "import sys; sys.argv[1:] = {argv}; from stairway.cli.main import main\ntry: main()\nexcept SystemExit as e: print(e.code, sorted(sys.modules), file=sys.stderr)"
 
@@ -32,13 +32,19 @@ def raising(error: BaseException) -> typer.Typer:
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("wrong", [("--nonsense",), ("a", "b", "c")])
 def test_wrong_usage_of_any_command_ends_with_1_and_points_to_its_help(
-    command: str, wrong: tuple[str, ...], refused: Callable[..., str]
+    command: tuple[str, ...], wrong: tuple[str, ...], refused: Callable[..., str]
 ) -> None:
-    assert refused(command, *wrong).endswith(f"see: stairway {command} --help")
+    assert refused(*command, *wrong).endswith(f"see: stairway {' '.join(command)} --help")
 
 
 def test_every_command_is_in_the_list_above() -> None:
-    assert {c.name for c in cli.app.registered_commands} == set(COMMANDS)
+    alone = {(c.name,) for c in cli.app.registered_commands}
+    grouped = {
+        (group.name or group.typer_instance.info.name, c.name)
+        for group in cli.app.registered_groups
+        for c in group.typer_instance.registered_commands
+    }
+    assert alone | grouped == set(COMMANDS)
 
 
 def test_a_command_that_does_not_exist_or_is_left_out_is_wrong_usage(
@@ -46,6 +52,7 @@ def test_a_command_that_does_not_exist_or_is_left_out_is_wrong_usage(
 ) -> None:
     assert "'climb'" in refused("climb")
     assert refused() == "missing command; see: stairway --help"
+    assert refused("train") == "missing command; see: stairway train --help"
     assert "'run'" in refused("replay"), "the folder is missing"
     assert "--json" in refused("replay", "--json=maybe", "x")
 
@@ -55,21 +62,23 @@ def test_the_version_is_the_package_s(stairway: Callable[..., Any]) -> None:
     assert (said.code, said.out, said.err) == (0, version("stairway") + "\n", "")
 
 
-@pytest.mark.parametrize("argv", [(), *((c,) for c in COMMANDS)])
+@pytest.mark.parametrize("argv", [(), *COMMANDS])
 def test_help_gives_examples_and_the_exit_codes(
     argv: tuple[str, ...], stairway: Callable[..., Any]
 ) -> None:
     said = stairway(*argv, "--help")
     assert (said.code, said.err) == (0, "")
     if argv:
-        assert f"stairway {argv[0]}" in said.out
+        assert f"stairway {' '.join(argv)}" in said.out
         assert "Examples" in said.out
         assert "Exit: 0" in said.out
     else:
-        assert all(command in said.out for command in COMMANDS)
+        assert all(command[0] in said.out for command in COMMANDS)
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["run", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "argv", [["--help"], ["run", "--help"], ["train", "rl", "--help"], ["--version"]]
+)
 def test_help_imports_nothing_that_is_slow_to_import(argv: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", HELP.format(argv=argv)],

@@ -297,7 +297,9 @@ def sealed(finished_run: Path, tmp_path: Path) -> tuple[Path, Path]:
     return models, finished_run / "trust.pub"
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "manifest.sig", "forest", "calibration"])
+@pytest.mark.parametrize(
+    "name", ["manifest.json", "manifest.sig", "forest", "calibration", "rule.json"]
+)
 def test_one_changed_byte_of_an_artifact_is_found(
     name: str,
     sealed: tuple[Path, Path],
@@ -335,6 +337,32 @@ def test_a_folder_without_models_is_refused(
     empty.mkdir()
     arguments = ("--source", walk_source, "--models", empty, "--trust", sealed[1])
     assert "holds no sealed model" in refused("run", *arguments)
+
+
+def test_models_without_their_rule_have_no_last_resort_and_are_refused(
+    sealed: tuple[Path, Path], walk_source: Path, refused: Callable[..., str], tmp_path: Path
+) -> None:
+    models, trust = sealed
+    out = tmp_path / "out"
+    (rule,) = models.glob("*/rule.json")
+    shutil.rmtree(rule.parent)
+    arguments = ("--source", walk_source, "--models", models, "--trust", trust, "--out", out)
+    sentence = refused("run", *arguments)
+    assert f"{models} holds 0 sealed rules" in sentence
+    assert "a run leaves its own in its models/ folder" in sentence
+    assert not out.exists()
+
+
+def test_models_do_not_climb_beside_another_rule_than_their_own(
+    sealed: tuple[Path, Path],
+    walk_source: Path,
+    refused: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STAIRWAY__BASELINE__MAX_EDGE", "0.3")
+    models, trust = sealed
+    arguments = ("--source", walk_source, "--models", models, "--trust", trust)
+    assert "[baseline] of the policy asks for max_edge 0.3" in refused("run", *arguments)
 
 
 def test_models_of_other_features_are_refused(

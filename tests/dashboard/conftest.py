@@ -26,7 +26,7 @@ from stairway.execution.facts import TradeClosed
 from stairway.lifecycle.facts import GateGiven, ModelMoved, ModelRegistered, RampChanged
 from stairway.lifecycle.stage import Stage
 from stairway.market.facts import DataReport, TableReport
-from stairway.models.sealed import GateEvidence
+from stairway.models.manifest import GateEvidence
 from stairway.risk.clamp import clamp
 from stairway.testing import risk
 from stairway.testing.bars import random_walk
@@ -98,6 +98,13 @@ class Teller:
     def model(self, model: str = "lightgbm", digest: str = A) -> Teller:
         at = self.at(self.first)
         return self.tell(ModelRegistered(at, model, "v2018", digest, None, 1))
+
+    def rule(self) -> Teller:
+        """Register the static rule, as every run does."""
+        at = self.at(self.first)
+        return self.tell(
+            ModelRegistered(at, "baseline", "v2018", BASE, None, 1, Stage.BASELINE)
+        )
 
     def gate(
         self,
@@ -188,7 +195,7 @@ class Teller:
 
     def finish(self) -> Teller:
         last = len(self.bars) - 1
-        return self.tell(RunFinished(last, self.at(last)))
+        return self.tell(RunFinished(last, self.at(last), "t"))
 
     def view(self) -> RunView:
         return fold(MemoryLog(self.facts), Path("runs/told"))
@@ -278,13 +285,14 @@ def whole_story(teller: Teller, name: str = "lightgbm") -> Teller:
     teller.gate(
         "causality", refuse("causality.ahead", looks_ahead, 1, 0, 204), 20, "leaking", ""
     )
-    teller.model(name, A).model("xgboost", B)
+    teller.model(name, A).model("xgboost", B).rule()
     teller.gate(
         "causality", passed("causality.clean", "nothing moved", 0.0, 1e-9, 204), 20, name
     )
     teller.gate("measured.skill.trend", refuse("evidence.skill", "in trend", -0.1, 0), 20, name)
     skill = refuse("evidence.skill", "over all bars: no skill", -0.03, 0.0, 298)
     teller.gate("calibration_skill", skill, 20, "xgboost", B)
+    teller.gate("causality", passed("causality.clean", "nothing moved"), 20, "baseline", BASE)
     teller.move(20, "candidate", "retired", "gate.refused", skill, "xgboost", B)
     teller.move(20, "candidate", "shadow", "promotion.shadow", model=name)
     teller.gate(
@@ -325,7 +333,7 @@ def a_training(name: str = "lightgbm") -> TrainingReport:
     leaking = CandidateReport(
         "leaking", None, None, refuse("causality.ahead", "x"), (), {}, {}, None
     )
-    return TrainingReport(20, "d" * 64, "c" * 64, "5" * 64, clean, (good, leaking))
+    return TrainingReport(20, "d" * 64, "c" * 64, "5" * 64, clean, (good, leaking), BASE)
 
 
 @pytest.fixture

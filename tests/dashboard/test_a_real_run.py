@@ -30,7 +30,7 @@ def test_it_ends_with_a_verdict_about_every_model(concluded: Conclusion) -> None
     assert isinstance(concluded.result, Result)
     models = {step.model for step in concluded.result.steps}
 
-    assert models == {"lightgbm", "xgboost", "baseline"}
+    assert models == {"lightgbm", "policy", "xgboost", "baseline"}
     assert all(step.why for step in concluded.result.steps)
 
 

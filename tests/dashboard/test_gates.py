@@ -25,7 +25,12 @@ def the_row(seen: RunView, gate: str) -> gates.Row:
 def test_every_model_that_a_gate_spoke_of_has_a_table(story: RunView) -> None:
     found = [(table.model, table.digest) for table in gates.tables(story)]
 
-    assert found == [("leaking", ""), ("lightgbm", "aaaaaaaa"), ("xgboost", "bbbbbbbb")]
+    assert found == [
+        ("leaking", ""),
+        ("lightgbm", "aaaaaaaa"),
+        ("xgboost", "bbbbbbbb"),
+        ("baseline", "eeeeeeee"),
+    ]
 
 
 def test_two_models_of_one_name_have_a_table_each(teller: Any, digests: Any) -> None:

@@ -212,3 +212,72 @@ def test_a_record_counts_trades_and_averages_them() -> None:
 def test_a_title_is_a_name_and_a_short_digest() -> None:
     assert title(STEP) == "m dddddddd"
     assert title(replace(STEP, digest="")) == "m"
+
+
+# --- the static rule
+
+
+def test_the_static_rule_stands_on_the_floor_with_version_and_digest(
+    story: RunView, digests: Any
+) -> None:
+    *models, rule = stairs(story)
+
+    assert (rule.model, rule.version, rule.digest) == ("baseline", "v2018", digests[2])
+    assert (rule.stage, rule.verdict, rule.share) == ("baseline", "pass", 1.0)
+    assert rule.why == (
+        "a static rule that needs no evidence; trades while no model is in charge",
+    )
+    assert all(step.is_model for step in models), "and nowhere else"
+
+
+def test_it_is_registered_and_not_among_those_that_climb(story: RunView) -> None:
+    assert story.rule is not None
+    assert story.rule.model == "baseline"
+    assert [r.model for r in story.registered] == ["lightgbm", "xgboost"]
+
+
+def test_an_order_to_move_it_is_refused_and_leaves_it_in_charge(
+    teller: Any, digests: Any
+) -> None:
+    no = refuse("operator.illegal", "ann: a baseline cannot be moved to champion")
+    teller.rule().gate("operator", no, 30, "baseline", digests[2])
+    *_, rule = stairs(teller.view())
+
+    assert (rule.verdict, rule.share) == ("pass", 1.0)
+
+
+def test_a_rule_that_is_not_whole_touches_no_money_and_neither_does_anybody(
+    teller: Any, digests: Any
+) -> None:
+    damaged = refuse("artifact.hash", "rule.json is not the file that was signed")
+    teller.model().rule().move(30, "candidate", "champion", "operator").ramp(30, 1.0)
+    teller.gate("artifact", damaged, 40, "baseline", digests[2])
+    steps = stairs(teller.view())
+    rule = steps[-1]
+
+    assert (rule.verdict, rule.share) == ("refuse", 0.0)
+    assert rule.why == ("rule.json is not the file that was signed",)
+    assert standing(rule) == "may not: its sealed file is no longer what was signed"
+    assert headline(steps).startswith("Nobody may enter: the sealed rule")
+
+
+def test_a_rule_that_is_not_whole_has_no_share_where_no_model_is_in_charge(
+    teller: Any, digests: Any
+) -> None:
+    damaged = refuse("artifact.hash", "rule.json is not the file that was signed")
+    teller.rule().gate("artifact", damaged, 40, "baseline", digests[2])
+    *_, rule = stairs(teller.view())
+
+    assert (rule.share, rule.may_touch_money) == (0.0, False)
+
+
+def test_a_rule_that_was_found_whole_again_is_in_charge_again(
+    teller: Any, digests: Any
+) -> None:
+    gone = refuse("artifact.unreadable", "it cannot be read")
+    teller.rule().gate("artifact", gone, 40, "baseline", digests[2])
+    teller.gate("artifact", passed("artifact.whole", "it is whole"), 50, "baseline", digests[2])
+    *_, rule = stairs(teller.view())
+
+    assert (rule.verdict, rule.share) == ("pass", 1.0)
+    assert headline([rule]) == "No model may touch money. The static rule trades."

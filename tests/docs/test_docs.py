@@ -42,7 +42,11 @@ def _explained(before: str, lines: list[str], line: str) -> bool:
 
 
 def test_all_policies_have_the_same_sections() -> None:
-    sections = {p.stem: set(tomllib.loads(p.read_text("utf-8"))) for p in POLICIES}
+    sections = {
+        p.stem: set(tomllib.loads(p.read_text("utf-8")))
+        for p in POLICIES
+        if p.stem != "practice"
+    }
     assert len({frozenset(s) for s in sections.values()}) == 1, sections
 
 

@@ -19,7 +19,7 @@ from stairway.app.progress import Silent
 from stairway.app.replay import replay
 from stairway.app.request import Request
 from stairway.app.run import run
-from stairway.app.settings import load, plain
+from stairway.app.settings import Settings, load, plain
 from stairway.base.verdict import Pass
 from stairway.dashboard.views import RunView, view
 from stairway.app.environment import overrides
@@ -29,13 +29,14 @@ from stairway.lifecycle.facts import OperatorMoved
 from stairway.lifecycle.probation import Status
 from stairway.lifecycle.stage import Stage
 from stairway.market.bars import PairBars
+from stairway.models.bodies.forest import ForestBody
 from stairway.models.calibration import REGIMES, Calibration, CalibrationForm, RegimeMap
 from stairway.models.parity import MIN_ROWS
 from stairway.models.sealed import Bundle
 from stairway.simulation.misfortune import EdgeRules, plant_edge
 from stairway.supervision.facts import DriftLevel
 from stairway.testing.bars import random_walk
-from stairway.testing.models import toy_passport
+from stairway.testing.models import rule_under, toy_passport
 from stairway.testing.runs import quickly, write_source
 from stairway.training.export import Split, grow, parity_of
 
@@ -61,6 +62,20 @@ class Story:
         return next(bar.index for bar in self.seen.bars if bar.time_ns == time_ns)
 
 
+def policy() -> Settings:
+    with quickly():
+        return load("daily", overrides())
+
+
+def terms(settings: Settings) -> str:
+    return terms_hash(plain(settings), random_walk(2, seed=11).instruments, planted=False)
+
+
+def the_rule(last_data_ns: int) -> Bundle:
+    """What trades where nobody else may."""
+    return rule_under(policy().baseline, terms(policy()), last_data_ns)
+
+
 def one_question(model: str, sign: float, boldness: float, last_data_ns: int) -> Bundle:
     """A model of one split: does high volume mean up (+1) or down (-1)?"""
     tree = Split(VOLUME, 0.0, missing_left=True, left=-sign, right=sign)
@@ -74,13 +89,12 @@ def one_question(model: str, sign: float, boldness: float, last_data_ns: int) ->
     )
     rng = np.random.Generator(np.random.PCG64(1))
     rows = rng.standard_normal((MIN_ROWS, len(FEATURE_NAMES)))
-    with quickly():
-        settings = load("daily", overrides())
-    pair = random_walk(2, seed=11).instruments
-    terms = terms_hash(plain(settings), pair, planted=False)
-    passport = msgspec.structs.replace(toy_passport(model, terms), last_data_ns=last_data_ns)
+    passport = msgspec.structs.replace(
+        toy_passport(model, terms(policy())), last_data_ns=last_data_ns
+    )
     calibration = Calibration(dict.fromkeys(REGIMES, table))
-    return Bundle(passport, forest, calibration, parity_of(rows, forest.margins, rng))
+    parity = parity_of(rows, forest.margins, rng)
+    return Bundle(passport, ForestBody(forest, calibration, parity))
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +109,7 @@ def story(bars: PairBars, tmp_path_factory: pytest.TempPathFactory) -> Story:
     steady = seal(root / "models", one_question("lightgbm", 1.0, TIMID, last), key)
     old = seal(root / "models", one_question("xgboost", 1.0, BOLD, last - 1), key)
     bad = seal(root / "models", one_question("xgboost", -1.0, BOLD, last), key)
+    seal(root / "models", the_rule(last), key)
     (root / "trust.pub").write_bytes(public_bytes(key))
 
     def promote(digest: str, index: int) -> OperatorMoved:
@@ -193,3 +208,13 @@ def test_the_hand_is_on_record_so_the_replay_needs_nobody(story: Story) -> None:
     assert [h.digest for h in story.seen.by_hand] == [story.steady, story.old, story.bad]
     answer = replay(story.root, Silent())
     assert (answer.identical, answer.finished, answer.difference) == (True, True, None)
+
+
+def test_each_that_takes_the_slot_is_opened_again_and_the_rule_only_if_it_falls_to_it(
+    story: Story,
+) -> None:
+    opened = [g.digest for g in story.seen.gates if g.gate == "artifact"]
+    assert opened[:4] == [story.steady, story.old, story.bad, story.old]
+    assert story.seen.started.baseline not in opened[:4], "superseded is not left to nobody"
+    assert story.seen.rule is not None
+    assert story.seen.rule.digest == story.seen.started.baseline

@@ -17,7 +17,7 @@ from stairway.app.replay import replay
 from stairway.app.request import Request, resumed
 from stairway.app.run import Outcome
 from stairway.app.settings import load
-from stairway.app.train import FAMILIES
+from stairway.app.train import CANDIDATES
 from stairway.base.errors import ConfigError
 from stairway.base.verdict import Pass, Refuse
 from stairway.dashboard.views import RunView, view
@@ -74,7 +74,7 @@ def test_the_leaking_candidate_is_refused_by_the_name_of_its_column(seen: RunVie
     words = [finding.detail for finding in given.verdict.findings]
     assert any(f"column ALPHA.{PLANTED} " in line for line in words), words
     assert any("ahead" in line for line in words)
-    assert {m.model for m in seen.moves} == set(FAMILIES), "it never took a step"
+    assert {m.model for m in seen.moves} == set(CANDIDATES), "it never took a step"
 
 
 def test_the_killed_run_ends_like_the_undisturbed_one(drilled: Outcome) -> None:
@@ -120,7 +120,7 @@ def test_a_member_that_answers_a_constant_is_taken_down_for_it(
 
 def test_a_champion_whose_edge_dies_is_rolled_back(drilled: Outcome, seen: RunView) -> None:
     plan = plan_in(drilled)
-    survivor = next(name for name in FAMILIES if name != plan.collapse_model)
+    survivor = next(name for name in CANDIDATES if name != plan.collapse_model)
     mine = [m for m in seen.moves if m.model == survivor]
     crowned = next(m for m in mine if m.after is Stage.CHAMPION)
     assert index_of(seen, crowned.time_ns) < plan.edge_dies_index

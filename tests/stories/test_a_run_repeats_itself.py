@@ -118,7 +118,7 @@ def test_one_changed_decision_is_found_and_named(finished_run: Path, tmp_path: P
     ("stream", "keep", "words"),
     [
         ("trade.intent", slice(None, -1), "decided now, but not recorded: 1 facts"),
-        ("book.marked", slice(None, -1), "decided now, but not recorded: 1 facts"),
+        ("book.marked", slice(None, -1), "part ways at run #"),
         ("market.bar", slice(None, -1), "1099 recorded bars are not those"),
         ("market.bar", slice(1, None), "1099 recorded bars are not those"),
         ("model.answer", slice(1, None), "the next recorded answer is of"),

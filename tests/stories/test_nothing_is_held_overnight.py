@@ -18,7 +18,7 @@ from stairway.dashboard.views import RunView, view
 from stairway.app.environment import overrides
 from stairway.app.terms import terms_hash
 from stairway.market.instrument import Instrument
-from stairway.testing.models import toy_bundle, toy_passport
+from stairway.testing.models import rule_under, toy_bundle, toy_passport
 from stairway.testing.runs import quickly
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +39,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pair = tuple(Instrument(symbol=s, tick_usd=0.01, lot_units=1.0) for s in ("NVDA", "MSFT"))
     schema = terms_hash(plain(settings), pair, planted=False)
     seal(home / "models", toy_bundle(1, toy_passport("lightgbm", schema)), key)
+    seal(home / "models", rule_under(settings.baseline, schema), key)
     (home / "trust.pub").write_bytes(public_bytes(key))
     source = EXAMPLE.read_text("utf-8")
     for path in FOLDER.glob("*.csv.gz"):

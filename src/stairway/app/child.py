@@ -1,4 +1,4 @@
-"""One of our own processes, listened to: the trainer, or a climb beside this one.
+"""One of our own processes, listened to: a trainer, or a climb beside this one.
 
 It is started in a session of its own, so a Ctrl-C at the terminal reaches this process
 only, which ends the other; and it ends by itself when this one dies
@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal, Self, cast
 
 import msgspec
 
-from stairway.app.progress import Progress
+from stairway.app.progress import Stages
 from stairway.base import errors
 from stairway.base.errors import InvariantError, StairwayError
 
@@ -24,10 +24,12 @@ from stairway.base.errors import InvariantError, StairwayError
 class Child:
     """A process at work. Use as a context manager; leaving it ends the process."""
 
-    def __init__(self, work: Literal["trainer", "climber"], argument: Path) -> None:
+    def __init__(
+        self, work: Literal["trainer", "climber", "rl"], place: Path, *more: str
+    ) -> None:
         self._work = work
         self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            [sys.executable, "-m", "stairway.app.ward", work, str(argument)],
+            [sys.executable, "-m", "stairway.app.ward", work, str(place), *more],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -55,11 +57,16 @@ class Child:
             if pipe is not None:
                 pipe.close()
 
-    def listen(self, progress: Progress, stop_at: int | None = None) -> bool:
+    def listen(
+        self,
+        progress: Stages,
+        stop_at: int | None = None,
+        hear: Callable[[dict[str, Any]], None] | None = None,
+    ) -> bool:
         """Pass the progress of the process on until it ends.
 
-        With ``stop_at`` it is killed, as by ``kill -9``, once it has said that it is that
-        far; returns whether it was.
+        What is no progress goes to ``hear``. With ``stop_at`` the process is killed, as by
+        ``kill -9``, once it has said that it is that far; returns whether it was.
 
         Raises
         ------
@@ -69,7 +76,10 @@ class Child:
         for line in _lines(cast("IO[str]", self._process.stdout)):
             if "error" in line:
                 raise _error(line["error"])
-            _pass_on(line, progress)
+            if "label" in line:
+                _pass_on(line, progress)
+            elif hear is not None:
+                hear(line)
             if stop_at is not None and line.get("done", 0) >= stop_at:
                 self._process.kill()
                 self._process.wait()
@@ -91,7 +101,7 @@ def _lines(stream: IO[str]) -> Iterator[dict[str, Any]]:
             sys.stderr.write(text)
 
 
-def _pass_on(line: dict[str, Any], progress: Progress) -> None:
+def _pass_on(line: dict[str, Any], progress: Stages) -> None:
     label, done, total = line["label"], line["done"], line["total"]
     if done == 0:
         progress.begin(label, total)

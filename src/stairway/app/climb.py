@@ -22,11 +22,12 @@ from stairway.app.desk import Desk
 from stairway.app.facts import DrillAnnounced, RunFinished, RunStarted
 from stairway.app.folder import Ask, Plan, RunFolder, write_json
 from stairway.app.progress import Progress
-from stairway.app.recorder import Recorder, run_hash
+from stairway.app.recorder import Recorder, run_hash, telemetry_hash
 from stairway.app.rules import bylaws, equity_micros, trader_rules, watch_rules
 from stairway.app.settings import Settings, decode
 from stairway.app.shelf import Shelf
 from stairway.app.steward import Steward
+from stairway.app.vitals import VirtualClock
 from stairway.app.world import Account, LiveWorld, World
 from stairway.base.errors import ConfigError, DamagedLogError, DataError
 from stairway.base.verdict import Refuse
@@ -94,10 +95,11 @@ def require_same_run(first: Any, ask: Ask, folder: RunFolder) -> None:
     DataError
         If the two disagree, or the record does not begin with a start.
     """
-    asked = (ask.layout, ask.version, ask.seed, ask.policy)
+    asked = (ask.layout, ask.version, ask.seed, ask.policy, ask.instruments)
     if isinstance(first, RunStarted):
-        began = (first.layout, first.version, first.seed, first.settings)
-        if msgspec.to_builtins(began) == msgspec.to_builtins(asked):
+        began = (first.layout, first.version, first.seed, first.settings, first.instruments)
+        same = msgspec.to_builtins(began) == msgspec.to_builtins(asked)
+        if same and first.bars_fingerprint == ask.bars_fingerprint:
             return
     msg = (
         f"the record in {folder.log} was not made by what {folder.ask} asks for; one of them "
@@ -118,8 +120,16 @@ def _ended(folder: RunFolder, ask: Ask, settings: Settings) -> str | None:
         facts = [CODEC.decode(e.payload) for e in log.read("run")]
         if facts:
             require_same_run(facts[0], ask, folder)
-        whole = any(isinstance(fact, RunFinished) for fact in facts)
-        return run_hash(log) if whole else None
+        finished = next((fact for fact in facts if isinstance(fact, RunFinished)), None)
+        if finished is None:
+            return None
+        if finished.telemetry != telemetry_hash(log):
+            msg = (
+                f"{folder.log / 'telemetry.db'} does not hold the bars, answers and marks of "
+                "this run, though it is whole: restore the file, or start a new run"
+            )
+            raise DamagedLogError(msg)
+        return run_hash(log)
     finally:
         log.close()
 
@@ -199,20 +209,22 @@ def furnish(start: RunStarted, world: World, recorder: Recorder, hand: Hand) -> 
         books=Books(Money(equity_micros(settings)), session=-1),
         world=world,
         recorder=recorder,
+        answered_ns=VirtualClock(settings.vitals, start.seed),
     )
 
 
 def live_world(settings: Settings, bars: PairBars, shelf: Shelf, ask: Ask) -> LiveWorld:
     """Models that are loaded and paper accounts, with a drill's misfortunes among them."""
     broker = plugins.load("brokers", settings.broker.kind)
-    account = broker.Config(
-        instruments=bars.instruments,
-        costs=settings.costs,
-        paper=settings.paper,
-        seed=ask.seed,
-    )
 
-    def open_account() -> Account:
+    def open_account(name: str) -> Account:
+        account = broker.Config(
+            instruments=bars.instruments,
+            costs=settings.costs,
+            paper=settings.paper,
+            seed=ask.seed,
+            account=name,
+        )
         return broker.connect(account)
 
     margin = settings.ensemble.action_margin

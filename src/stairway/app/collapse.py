@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from stairway.app.folder import Plan
 from stairway.base.arrays import FloatArray
-from stairway.models.ports import ModelCard, ModelRuntime
+from stairway.models.ports import ModelCard, Runtime
 
 _CAP = 0.75
 _ITS_LOG_ODDS = 1.0986122886681098
@@ -30,7 +30,7 @@ class Collapse:
 
     plan: Plan | None
 
-    def __call__(self, index: int, runtime: ModelRuntime) -> ModelRuntime:
+    def __call__(self, index: int, runtime: Runtime) -> Runtime:
         """Return who answers at bar ``index``."""
         plan = self.plan
         if plan is None or runtime.card.model != plan.collapse_model:

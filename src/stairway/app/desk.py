@@ -12,7 +12,7 @@ what was said is the recorder's. A replay is this same loop with the record as t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stairway.app.books import Books
@@ -22,6 +22,7 @@ from stairway.app.latency import Latencies
 from stairway.app.recorder import Recorder
 from stairway.app.steward import Steward
 from stairway.app.world import World
+from stairway.base.units import UtcNs
 from stairway.base.verdict import Finding
 from stairway.decision.ensemble import (
     EnsembleRules,
@@ -47,7 +48,10 @@ CAPITAL = "capital"
 
 @dataclass(slots=True)
 class Desk:
-    """Everything that changes from bar to bar."""
+    """Everything that changes from bar to bar.
+
+    ``answered_ns`` is the clock: it says at which instant the answers about a bar were in.
+    """
 
     rules: TraderRules
     ensemble: EnsembleRules
@@ -56,6 +60,7 @@ class Desk:
     books: Books
     world: World
     recorder: Recorder
+    answered_ns: Callable[[PairBar, Sequence[Answer]], UtcNs]
     latencies: Latencies = field(default_factory=Latencies)
 
     def step(self, bar: PairBar) -> None:
@@ -74,8 +79,9 @@ class Desk:
         self.recorder.publish(*answers)
         self.steward.judge(answers, seen, self.books, self.recorder)
         self.books.follow(self.steward.registry, bar, self.recorder)
+        now_ns = self.answered_ns(bar, answers)
         deciding = tick_ns()
-        sent = self._decide(seen, answers)
+        sent = self._decide(seen, answers, now_ns)
         decided = tick_ns()
         self._send(sent, bar.index)
         self._time(bar.index, observed - started, answered - observed, decided - deciding)
@@ -83,7 +89,7 @@ class Desk:
 
     def finish(self, bar: PairBar) -> None:
         """Say that the last bar was handled, and wait until everything is on disk."""
-        self.recorder.publish(RunFinished(bar.index, bar.time_ns))
+        self.recorder.publish(RunFinished(bar.index, bar.time_ns, self.recorder.telemetry()))
         self.recorder.flush()
 
     # -- the venue ---------------------------------------------------------------------
@@ -144,7 +150,9 @@ class Desk:
             self.books.note(fact)
             self.recorder.publish(fact)
 
-    def _decide(self, seen: Seen, answers: Sequence[Answer]) -> list[tuple[str, Command]]:
+    def _decide(
+        self, seen: Seen, answers: Sequence[Answer], now_ns: UtcNs
+    ) -> list[tuple[str, Command]]:
         by_digest: dict[str, list[Answer]] = {}
         for answer in answers:
             by_digest.setdefault(answer.digest, []).append(answer)
@@ -154,7 +162,7 @@ class Desk:
                 continue
             wishes = self._wishes(name, seen, answers, by_digest)
             ramp = self.steward.ramp if name == CAPITAL else 1.0
-            self.books[name], commands, fact = act(book, seen, wishes, self.rules, ramp)
+            self.books[name], commands, fact = act(book, seen, wishes, self.rules, now_ns, ramp)
             self.recorder.publish(fact)
             sent.extend((name, command) for command in commands)
         return sent

@@ -98,7 +98,8 @@ def _twin(prepared: Prepared) -> RunFolder:
     try:
         shutil.rmtree(root, ignore_errors=True)
         shutil.copytree(prepared.folder.models, twin.models)
-        for path in (prepared.folder.trust, prepared.folder.training):
+        job = prepared.folder.root / "job.json"
+        for path in (prepared.folder.trust, prepared.folder.training, job):
             shutil.copy2(path, root / path.name)
     except OSError as error:
         why = error.strerror or "some file could not be copied"

@@ -32,10 +32,15 @@ class RunStarted(msgspec.Struct, frozen=True, tag="run.started"):
 
 
 class RunFinished(msgspec.Struct, frozen=True, tag="run.finished"):
-    """The last bar was handled. A run without this can be resumed."""
+    """The last bar was handled. A run without this can be resumed.
+
+    ``telemetry`` is the hash of all bars, answers and marks: it binds the file that they are
+    kept in, which is another than this one's, to this run.
+    """
 
     index: int
     time_ns: UtcNs
+    telemetry: str
 
 
 class DrillAnnounced(msgspec.Struct, frozen=True, tag="drill.announced"):
@@ -53,7 +58,7 @@ class Timing(msgspec.Struct, frozen=True, tag="timing"):
     stages_ns: dict[str, int]
 
 
-LAYOUT = 1
+LAYOUT = 2
 """Version of the run folder. A folder of another layout is refused, not guessed at."""
 
 

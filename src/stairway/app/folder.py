@@ -35,6 +35,7 @@ import msgspec
 import numpy as np
 
 from stairway.app.facts import LAYOUT
+from stairway.app.practised import Practised
 from stairway.base.errors import ConfigError, DataError
 from stairway.market.bars import PairBars
 from stairway.market.facts import DataReport
@@ -62,6 +63,7 @@ class Ask(msgspec.Struct, frozen=True):
     bars_fingerprint: str
     models: str | None = None
     plan: Plan | None = None
+    practice: Practised | None = None
 
 
 class Plan(msgspec.Struct, frozen=True):

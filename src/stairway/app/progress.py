@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Progress(Protocol):
-    """A listener. ``total`` is in whatever unit ``advance`` counts."""
+class Stages(Protocol):
+    """A listener to stages. ``total`` is in whatever unit ``advance`` counts."""
 
     def begin(self, label: str, total: int) -> None:
         """Start a stage; the one before it is done."""
@@ -15,6 +15,10 @@ class Progress(Protocol):
     def advance(self, done: int) -> None:
         """Say how much of the stage is done so far."""
         ...
+
+
+class Progress(Stages, Protocol):
+    """A listener to stages and to single lines."""
 
     def note(self, line: str) -> None:
         """Say one line that stays."""

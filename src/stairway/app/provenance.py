@@ -16,6 +16,9 @@ _LIBRARIES = (
     "xgboost-cpu",
     "scikit-learn",
     "safetensors",
+    "torch",
+    "stable-baselines3",
+    "gymnasium",
 )
 
 
@@ -28,7 +31,7 @@ def code_fingerprint(root: Path) -> str:
 
 
 def libraries() -> dict[str, str]:
-    """Versions of everything that decides what the trees look like."""
+    """Versions of everything that decides what the trees and policies look like."""
     found = {"python": platform.python_version()}
     for name in _LIBRARIES:
         try:

@@ -9,7 +9,7 @@ of ours (or a changed program) and stops everything, naming the stream and posit
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from stairway.app.catalog import CODEC, stream_of
@@ -17,7 +17,7 @@ from stairway.base.errors import InvariantError
 from stairway.base.hashing import content_hash
 from stairway.events.envelope import Envelope, Head
 from stairway.events.ports import EventLog
-from stairway.events.streams import MEASURED
+from stairway.events.streams import MEASURED, TELEMETRY
 
 _QUOTED = 300
 
@@ -75,6 +75,11 @@ class Recorder:
             self._log.flush()
             self._on_its_way = False
 
+    def telemetry(self) -> str:
+        """Hash of everything published to the telemetry file but measured time."""
+        self.commit()
+        return telemetry_hash(self._log)
+
     def left_over(self) -> dict[str, int]:
         """Count recorded facts, per stream, that no step has published again."""
         rest: dict[str, int] = {}
@@ -113,5 +118,14 @@ def _short(payload: bytes) -> str:
 
 def run_hash(log: EventLog) -> str:
     """Hash of everything recorded but measured time: equal runs have equal hashes."""
-    heads: dict[str, Head] = {s: log.head(s) for s in log.streams() if s not in MEASURED}
+    return _hash_of(log, log.streams())
+
+
+def telemetry_hash(log: EventLog) -> str:
+    """Hash of what is recorded in the telemetry file, but measured time."""
+    return _hash_of(log, tuple(TELEMETRY))
+
+
+def _hash_of(log: EventLog, streams: Sequence[str]) -> str:
+    heads: dict[str, Head] = {s: log.head(s) for s in streams if s not in MEASURED}
     return content_hash(sorted((s, h.position, h.hash) for s, h in heads.items()))

@@ -19,15 +19,18 @@ import msgspec
 import numpy as np
 
 from stairway.app import folder as folders
+from stairway.app import rl_rules
 from stairway.app import settings as policies
 from stairway.app.climb import Climbed, climb
 from stairway.app.environment import overrides
 from stairway.app.facts import LAYOUT
 from stairway.app.folder import Ask, Plan, RunFolder
 from stairway.app.hold import held
+from stairway.app.practised import Practised
 from stairway.app.progress import Progress
-from stairway.app.request import Request, next_folder, read_source
+from stairway.app.request import RUNS, Request, next_folder, read_source
 from stairway.app.shelf import Shelf, given, made
+from stairway.app.taught import require_taught
 from stairway.app.train import train
 from stairway.base.errors import DataError
 from stairway.base.verdict import Pass
@@ -126,12 +129,19 @@ def prepare(
         bars_fingerprint=bars.fingerprint,
         models=None if request.models is None else str(request.models),
         plan=plan,
+        practice=None if request.models is not None else practised(settings),
     )
     for line in describe(report):
         progress.note(line)
     prepared = Prepared(folder, ask, settings, bars)
     keep(prepared)
     return prepared
+
+
+def practised(settings: policies.Settings) -> Practised:
+    """With which settings the run's own policies are taught; what was taught is kept."""
+    _, tables = rl_rules.load(rl_rules.SHIPPED, settings.session.kind)
+    return Practised(rl_rules.SHIPPED, tables, str((RUNS / "taught").absolute()))
 
 
 def keep(prepared: Prepared) -> None:
@@ -155,6 +165,7 @@ def stock(request: Request, prepared: Prepared, progress: Progress) -> Shelf | N
         for finding in report.causality.findings:
             progress.note(f"refused: {finding.code}: {finding.detail}")
         return None
+    require_taught(prepared.folder, prepared.ask, report, prepared.bars, count)
     return made(prepared.folder, report, prepared.settings, count)
 
 

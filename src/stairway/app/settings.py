@@ -29,6 +29,7 @@ from stairway.decision.cadence import CadenceRules
 from stairway.decision.ensemble import EnsembleRules
 from stairway.decision.weights import WeightChecks
 from stairway.evaluation.evidence import EvidenceRules
+from stairway.evaluation.replay import ReplayRules
 from stairway.evaluation.splits import SplitRules
 from stairway.execution.costs import CostRules
 from stairway.execution.rules import ExecutionRules
@@ -107,7 +108,7 @@ class DrillRules(Config, frozen=True, kw_only=True):
     collapse_at: Share
     freeze_at: Share
     kill_at: Share
-    freeze_bars: Annotated[int, Meta(ge=1)]
+    freeze_bars: Annotated[int, Meta(ge=1, le=100_000)]
 
 
 class Settings(Config, frozen=True, kw_only=True):
@@ -138,6 +139,7 @@ class Settings(Config, frozen=True, kw_only=True):
     supervision: SupervisionRules
     quality_gate: QualityRules
     steward: StewardRules
+    shadow_replay: ReplayRules
     vitals: VitalRules
     promotion: PromotionRules
     canary: CanaryRules
@@ -170,14 +172,18 @@ class Settings(Config, frozen=True, kw_only=True):
         stop, target = self.labels.stop_vol, self.labels.target_vol
         # A short is stopped where a long takes its profit, and the other way round.
         largest_r = max(target / stop, stop / target)
-        bound_r = self.probation.betting.bound_r
-        if not bound_r >= largest_r:
-            msg = (
-                f"[probation.betting] bound_r is {bound_r:g} R, but [labels] target_vol "
-                f"{target:g} and stop_vol {stop:g} let one trade win {largest_r:g} R; raise "
-                "bound_r to at least that"
-            )
-            raise ConfigError(msg)
+        for section, bound_r, needed_r in (
+            ("probation", self.probation.betting.bound_r, largest_r),
+            # Here one side may win that much while the other loses its one R.
+            ("promotion", self.promotion.betting.bound_r, 1.0 + largest_r),
+        ):
+            if not bound_r >= needed_r:
+                msg = (
+                    f"[{section}.betting] bound_r is {bound_r:g} R, but [labels] target_vol "
+                    f"{target:g} and stop_vol {stop:g} let one trade win {largest_r:g} R; "
+                    f"raise bound_r to at least {needed_r:g}"
+                )
+                raise ConfigError(msg)
 
     @property
     def climb(self) -> ClimbRules:
@@ -190,10 +196,15 @@ class Settings(Config, frozen=True, kw_only=True):
         )
 
 
+_PRACTICE = "practice"
+"""The practice file beside the policies; ``rl_rules`` reads it."""
+
+
 def shipped() -> tuple[str, ...]:
-    """Names of the policies that come with the package."""
+    """Names of the policies that come with the package; how to practise is no policy."""
     names = (f.name for f in files("stairway").joinpath("policies").iterdir())
-    return tuple(sorted(n.removesuffix(".toml") for n in names if n.endswith(".toml")))
+    found = {n.removesuffix(".toml") for n in names if n.endswith(".toml")}
+    return tuple(sorted(found - {_PRACTICE}))
 
 
 def load(policy: str, environment: Mapping[str, str] | None = None) -> Settings:

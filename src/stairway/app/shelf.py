@@ -12,20 +12,23 @@ from pathlib import Path
 import numpy as np
 
 from stairway.adapters.artifacts.directory import list_digests, open_sealed
-from stairway.adapters.runtimes import forest
+from stairway.app import plugins
 from stairway.app.folder import RunFolder
 from stairway.app.settings import Settings, plain
 from stairway.app.terms import terms_hash
 from stairway.base.errors import ConfigError, DataError
 from stairway.base.units import UtcNs
 from stairway.base.verdict import Finding, Refuse, Verdict, passed
-from stairway.features.spec import schema_hash
 from stairway.lifecycle.facts import GateGiven, ModelRegistered
+from stairway.lifecycle.stage import Stage
 from stairway.market.bars import PairBars
 from stairway.models.ask import same_schema
-from stairway.models.baseline import baseline
-from stairway.models.ports import ModelRuntime
-from stairway.models.sealed import GateEvidence, SealedModel
+from stairway.models.baseline import BaselineRules
+from stairway.models.bodies.rule import RuleBody
+from stairway.models.families import KINDS
+from stairway.models.manifest import GateEvidence
+from stairway.models.ports import Runtime
+from stairway.models.sealed import SealedModel
 from stairway.training.report import TrainingReport
 
 
@@ -45,11 +48,11 @@ class Shelf:
     Attributes
     ----------
     runtimes
-        By digest, the baseline among them.
-    baseline
-        Digest of the rule that needs no model.
+        By digest, the rule's among them.
+    rule
+        The static rule, which trades where no model may.
     sealed
-        In the order in which they are registered.
+        All others, in the order in which they are registered.
     turned_away
         Candidates that were refused before anything was trained: slot and evidence.
     first_index
@@ -58,13 +61,18 @@ class Shelf:
         Where the artifacts lie, and whom to believe about them.
     """
 
-    runtimes: Mapping[str, ModelRuntime]
-    baseline: str
+    runtimes: Mapping[str, Runtime]
+    rule: SealedModel
     sealed: tuple[SealedModel, ...]
     turned_away: tuple[tuple[str, tuple[GateEvidence, ...]], ...]
     first_index: int
     folder: Path
     key: bytes
+
+    @property
+    def baseline(self) -> str:
+        """Digest of the rule."""
+        return self.rule.digest
 
     def reopen(self, digest: str) -> Verdict:
         """Check an artifact once more, from its bytes: before its model takes charge."""
@@ -79,18 +87,8 @@ class Shelf:
         """Who is registered, and with which evidence, at the start of the climb."""
         facts: list[ModelRegistered | GateGiven] = []
         for model in self.sealed:
-            passport = model.manifest.passport
-            facts.append(
-                ModelRegistered(
-                    now_ns,
-                    passport.model,
-                    model.manifest.version,
-                    model.digest,
-                    passport.parent,
-                    passport.trials,
-                )
-            )
-            facts.extend(_gates(now_ns, passport.model, model.digest, passport.evidence))
+            facts.extend(_admitted(model, Stage.CANDIDATE, now_ns))
+        facts.extend(_admitted(self.rule, Stage.BASELINE, now_ns))
         for name, evidence in self.turned_away:
             facts.extend(_gates(now_ns, name, "", evidence))
         return tuple(facts)
@@ -99,8 +97,17 @@ class Shelf:
 def made(
     folder: RunFolder, report: TrainingReport, settings: Settings, first_index: int
 ) -> Shelf:
-    """Open what the run's own trainer has sealed."""
-    digests = [c.digest for c in report.candidates if c.digest is not None]
+    """Open what the run's own trainer has sealed.
+
+    Raises
+    ------
+    ConfigError
+        If a model was taught on other terms, or the rule is not that of the policy.
+    DataError
+        If an artifact is not whole, or the trainer's key did not sign it.
+    """
+    named = (report.baseline, *(c.digest for c in report.candidates))
+    digests = [digest for digest in named if digest is not None]
     key = _key(folder.trust)
     sealed = [_open(folder.models, digest, key) for digest in digests]
     away = tuple((c.model, c.evidence) for c in report.candidates if c.digest is None)
@@ -114,7 +121,10 @@ def given(models: Path, trust: Path, settings: Settings, bars: PairBars) -> Shel
     Raises
     ------
     ConfigError
-        If there is no model in the folder, or no bar is left that none was trained on.
+        If there is no model or no rule in the folder, if no bar is left that none was
+        trained on, if a model was taught on other terms, or the rule is not the policy's.
+    DataError
+        If an artifact is not whole, or another key signed it.
     """
     digests = list_digests(models) if models.is_dir() else ()
     if not digests:
@@ -139,24 +149,53 @@ def _shelf(
     first_index: int,
     origin: Origin,
 ) -> Shelf:
-    runtimes: dict[str, ModelRuntime] = {}
-    rule = baseline(settings.baseline, schema_hash(settings.features))
-    runtimes[rule.card.digest] = rule
+    rule = _rule(sealed, settings.baseline, origin.folder)
+    runtimes: dict[str, Runtime] = {}
     for model in sealed:
-        runtime = forest.load(model)
+        runtime = _load(model)
         verdict = same_schema(runtime.card, origin.terms)
         if isinstance(verdict, Refuse):
             raise ConfigError(_words(verdict.findings))
         runtimes[model.digest] = runtime
+    others = [model for model in sealed if model is not rule]
     return Shelf(
         runtimes=runtimes,
-        baseline=rule.card.digest,
-        sealed=tuple(sorted(sealed, key=lambda model: model.manifest.passport.model)),
+        rule=rule,
+        sealed=tuple(sorted(others, key=lambda model: model.manifest.passport.model)),
         turned_away=away,
         first_index=first_index,
         folder=origin.folder,
         key=origin.key,
     )
+
+
+def _rule(sealed: Sequence[SealedModel], policy: BaselineRules, folder: Path) -> SealedModel:
+    """Find the one last resort, and refuse any that is not what the policy asks for."""
+    rules = [(model, model.body) for model in sealed if isinstance(model.body, RuleBody)]
+    if len(rules) != 1:
+        msg = (
+            f"{folder} holds {len(rules)} sealed rules, and exactly one must be there to trade "
+            "where no model may; a run leaves its own in its models/ folder: give all of it"
+        )
+        raise ConfigError(msg)
+    (model, body), *_ = rules
+    if body.rules != policy:
+        msg = (
+            f"the sealed rule has {_numbers(body.rules)}, and [baseline] of the policy asks "
+            f"for {_numbers(policy)}; use the policy it was sealed under, or train again"
+        )
+        raise ConfigError(msg)
+    return model
+
+
+def _numbers(rules: BaselineRules) -> str:
+    return f"max_edge {rules.max_edge} and scale_sigmas {rules.scale_sigmas}"
+
+
+def _load(model: SealedModel) -> Runtime:
+    """Hand a model to the runtime that serves its family."""
+    kind = KINDS[model.manifest.passport.family]
+    return plugins.load("runtimes", kind.runtime).load(model)
 
 
 def _open(folder: Path, digest: str, key: bytes) -> SealedModel:
@@ -176,6 +215,22 @@ def _key(path: Path) -> bytes:
     except OSError as error:
         msg = f"the public key {path} cannot be read: {error.strerror}; a run leaves trust.pub"
         raise ConfigError(msg) from error
+
+
+def _admitted(
+    model: SealedModel, stage: Stage, now_ns: UtcNs
+) -> list[ModelRegistered | GateGiven]:
+    passport = model.manifest.passport
+    registered = ModelRegistered(
+        now_ns,
+        passport.model,
+        model.manifest.version,
+        model.digest,
+        passport.parent,
+        passport.trials,
+        stage,
+    )
+    return [registered, *_gates(now_ns, passport.model, model.digest, passport.evidence)]
 
 
 def _gates(

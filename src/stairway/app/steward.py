@@ -20,7 +20,7 @@ from stairway.app.world import ARTIFACT_GATE
 from stairway.base.config import Config
 from stairway.base.errors import InvariantError
 from stairway.base.units import UtcNs
-from stairway.base.verdict import Verdict, refuse
+from stairway.base.verdict import Pass, Verdict, refuse
 from stairway.decision.cadence import CadenceRules, Pace, Weather, predicted
 from stairway.decision.ensemble import Seat
 from stairway.decision.facts import WeightsInForce, WeightSource
@@ -45,6 +45,7 @@ from stairway.lifecycle.facts import (
 from stairway.lifecycle.registry import Registry
 from stairway.lifecycle.stage import Stage
 from stairway.market.bars import PairBar
+from stairway.models.baseline import BASELINE
 from stairway.models.prediction import Answer
 from stairway.supervision import supervisor as supervising
 from stairway.supervision.facts import DriftDetected, WeightsPublished
@@ -62,7 +63,7 @@ class StewardRules(Config, frozen=True, kw_only=True):
     ``quality_every_bars`` is the spacing of quality gates.
     """
 
-    quality_every_bars: Annotated[int, Meta(ge=1)]
+    quality_every_bars: Annotated[int, Meta(ge=1, le=10_000)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Steward:
     """Supervisor, lifecycle and the seats that follow from them.
 
     ``hand`` gives what an operator asked for at a bar, ``reopen`` checks an artifact by its
-    digest; ``baseline`` is the digest of the rule that needs no model.
+    digest; ``baseline`` is the digest of the sealed rule.
     """
 
     bylaws: Bylaws
@@ -94,6 +95,7 @@ class Steward:
     reopen: Callable[[str], Verdict]
     past: Past = field(default_factory=Past)
     vitals: dict[str, Vitals] = field(default_factory=dict[str, Vitals])
+    baseline_is_whole: bool = True
     _offered: WeightTable | None = None
     _good: WeightTable | None = None
     _in_force: WeightsInForce | None = None
@@ -108,9 +110,13 @@ class Steward:
 
     @property
     def living(self) -> tuple[str, ...]:
-        """Digests of everybody who is asked at each bar, the baseline first."""
-        models = (e.digest for e in self.registry.standing(*LIVING))
-        return (self.baseline, *models)
+        """Digests of everybody who is asked at each bar, the baseline first.
+
+        A baseline whose artifact is no longer whole is not asked. Then nobody enters: who
+        has no last resort does not trade.
+        """
+        models = tuple(e.digest for e in self.registry.standing(*LIVING))
+        return (self.baseline, *models) if self.baseline_is_whole else models
 
     @property
     def seats(self) -> Mapping[str, Seat]:
@@ -193,15 +199,27 @@ class Steward:
         if any(isinstance(answer, ModelMoved | RampChanged) for answer in said):
             self._reseat(now, recorder)
         for answer in said:
-            if isinstance(answer, ModelMoved) and answer.after is Stage.CHAMPION:
+            if isinstance(answer, ModelMoved):
                 self._reverify(answer, now, recorder)
 
     def _reverify(self, moved: ModelMoved, now: UtcNs, recorder: Recorder) -> None:
-        """Open the artifact of whoever takes charge once more, before it decides anything."""
-        verdict = self.reopen(moved.digest)
-        gate = GateGiven(now, ARTIFACT_GATE, moved.model, moved.digest, verdict)
+        """Open the artifact of whoever takes charge once more, before it decides anything.
+
+        A slot that a champion leaves to nobody is in the hands of the baseline.
+        """
+        if moved.after is Stage.CHAMPION:
+            self._open_again(moved.model, moved.digest, now, recorder)
+        elif moved.before is Stage.CHAMPION and self.registry.champion(moved.model) is None:
+            verdict = self._open_again(BASELINE, self.baseline, now, recorder)
+            self.baseline_is_whole = isinstance(verdict, Pass)
+
+    def _open_again(self, model: str, digest: str, now: UtcNs, recorder: Recorder) -> Verdict:
+        """Put on record, and tell the lifecycle, whether an artifact is still whole."""
+        verdict = self.reopen(digest)
+        gate = GateGiven(now, ARTIFACT_GATE, model, digest, verdict)
         recorder.publish(gate)
         self._feed(gate, now, recorder)
+        return verdict
 
     def _reseat(self, now: UtcNs, recorder: Recorder) -> None:
         champions = [e.digest for e in self.registry.standing(Stage.CHAMPION)]

@@ -11,6 +11,10 @@ from stairway.base.errors import DataError
 from stairway.training.report import TrainingReport
 
 FAMILIES = ("lightgbm", "xgboost")
+"""Trees that every run grows."""
+
+CANDIDATES = (*FAMILIES, "policy")
+"""The same, and a policy where practice settings were given."""
 
 
 def train(folder: RunFolder, ask: Ask, n_bars: int, progress: Progress) -> TrainingReport:
@@ -36,9 +40,10 @@ def train(folder: RunFolder, ask: Ask, n_bars: int, progress: Progress) -> Train
                 "n_bars": n_bars,
                 "instruments": ask.instruments,
                 "policy": ask.policy,
-                "families": FAMILIES,
+                "families": FAMILIES if ask.practice is None else CANDIDATES,
                 "drill": ask.plan is not None,
                 "seed": ask.seed,
+                "practice": ask.practice,
             },
         )
         with Child("trainer", job) as trainer:

@@ -7,8 +7,9 @@ public key, the predictions out of fold, and last of all ``training.json``.
 
 1. Prove the pipeline on the training bars; if the past can move, train nothing.
 2. Compute features, regimes and labels once, for everybody.
-3. Make each candidate, judge it, seal it with all of its evidence.
-4. For a drill, offer the leaking pipeline too; the prover has to refuse it.
+3. Seal the rule of the policy, which trades where no model may.
+4. Make each candidate, judge it, seal it with all of its evidence.
+5. For a drill, offer the leaking pipeline too; the prover has to refuse it.
 
 The same job gives the same digests. Progress goes to standard output, one JSON object a
 line: ``{"label": ..., "done": ..., "total": ...}``; an error ends it as ``{"error": ...}``.
@@ -20,6 +21,7 @@ import io
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -31,28 +33,35 @@ import stairway
 from stairway.adapters.artifacts.directory import new_key, public_bytes, seal
 from stairway.app.backtesting import practice
 from stairway.app.folder import RunFolder, load_bars, write_json, write_whole
+from stairway.app.practised import Practised
 from stairway.app.provenance import code_fingerprint, libraries
+from stairway.app.teaching import Ground, teacher
 from stairway.app.terms import terms_hash
 from stairway.base.errors import ConfigError, DataError, InvariantError, StairwayError
+from stairway.base.hashing import content_hash
 from stairway.base.units import UtcNs
 from stairway.base.verdict import Pass, Verdict
 from stairway.features.causality import prove
 from stairway.features.pipeline import columns
 from stairway.market.bars import PairBars
+from stairway.market.calendar import SessionRules
 from stairway.market.instrument import Instrument
-from stairway.models.sealed import Family, GateEvidence, version_label
+from stairway.models.manifest import Family, GateEvidence, version_label
 from stairway.training.candidate import (
     Candidate,
     CandidateRules,
-    Origin,
     Practice,
     binding_verdict,
+    judged,
     make_candidate,
 )
 from stairway.training.leak import leaking_columns
 from stairway.training.lesson import Lesson, TrainerRules, learn, material_of, rules_of
 from stairway.training.oof import Material
+from stairway.training.origin import Origin
+from stairway.training.policy_craft import Policies, Teach
 from stairway.training.report import CandidateReport, TrainingReport
+from stairway.training.rule import rule_bundle
 
 LEAKING = "leaking"
 """Name of the candidate that a drill offers."""
@@ -79,7 +88,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     drill
         True: offer the leaking pipeline as well.
     seed
-        Of trees, parity rows, prover, and back-test.
+        Of trees, policies, parity rows, prover, and back-test.
+    practice
+        How policies are taught; needed where one is among the families.
     """
 
     root: str
@@ -89,6 +100,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     families: tuple[Family, ...]
     drill: bool
     seed: int
+    practice: Practised | None = None
 
 
 PracticeOf: TypeAlias = Callable[[Job, Lesson], Practice]
@@ -124,8 +136,9 @@ def train(job: Job, practice_of: PracticeOf, say: Say) -> TrainingReport:
     )
     match causality:
         case Pass():
-            made = _made(job, rules, bars, origin, practice_of, say)
+            baseline, made = _made(job, rules, bars, origin, practice_of, say)
         case _:
+            baseline = None
             made = tuple(_untrained(family.value, causality) for family in job.families)
     if job.drill:
         made = (*made, _leaking(job, rules, bars, say))
@@ -136,6 +149,7 @@ def train(job: Job, practice_of: PracticeOf, say: Say) -> TrainingReport:
         schema_hash=origin.schema_hash,
         causality=causality,
         candidates=made,
+        baseline=baseline,
     )
 
 
@@ -183,25 +197,59 @@ def _made(
     origin: Origin,
     practice_of: PracticeOf,
     say: Say,
-) -> tuple[CandidateReport, ...]:
-    """Make, judge and seal each family; the key lives no longer than this call."""
+) -> tuple[str, tuple[CandidateReport, ...]]:
+    """Seal the rule, and make, judge and seal each family.
+
+    The key lives no longer than this call. Returns the digest of the rule as well.
+    """
     folder, key = RunFolder(Path(job.root)), new_key()
+    baseline = seal(folder.models, rule_bundle(rules.baseline, origin), key)
     lesson = learn(bars, rules)
     material, practice = material_of(lesson, rules), practice_of(job, lesson)
-    how = CandidateRules(
-        splits=rules.splits,
-        boosting=rules.boosting,
-        calibration=rules.calibration,
-        evidence=rules.evidence,
-    )
+    school = _School(job, rules, lesson, material, origin, practice)
     made: list[CandidateReport] = []
     for family in job.families:
-        named = _named(say, family)
-        candidate = make_candidate(family, material, how, origin, practice, named)
+        candidate = school.candidate(family, _named(say, family))
         sealed = seal(folder.models, candidate.bundle, key)
         made.append(_report(candidate, sealed, _keep_oof(folder, candidate, material, bars)))
     write_whole(folder.trust, public_bytes(key))
-    return tuple(made)
+    return baseline, tuple(made)
+
+
+@dataclass(frozen=True, slots=True)
+class _School:
+    """What all candidates of a job are made of and judged by."""
+
+    job: Job
+    rules: TrainerRules
+    lesson: Lesson
+    material: Material
+    origin: Origin
+    practice: Practice
+
+    def candidate(self, family: Family, progress: Say) -> Candidate:
+        """Make a candidate of one family."""
+        how = CandidateRules(
+            splits=self.rules.splits,
+            boosting=self.rules.boosting,
+            calibration=self.rules.calibration,
+            evidence=self.rules.evidence,
+        )
+        if family is not Family.POLICY:
+            return make_candidate(
+                family, self.material, how, self.origin, self.practice, progress
+            )
+        craft = Policies(self._teacher())
+        return judged(craft, self.material, how, self.origin, self.practice, progress)
+
+    def _teacher(self) -> Teach:
+        if self.job.practice is None:
+            msg = "a policy is to be trained, but the job has no practice settings; add them"
+            raise ConfigError(msg)
+        session = msgspec.convert(self.job.policy["session"], SessionRules)
+        origin = content_hash((self.origin.code_fingerprint, self.origin.libraries))
+        ground = Ground(self.lesson.bars, self.rules, session, self.job.seed, origin)
+        return teacher(self.job.practice, ground)
 
 
 def _named(say: Say, family: Family) -> Say:

@@ -1,12 +1,15 @@
-"""A canary's vital signs: errors, and how long it took to answer.
+"""How long answers took, and a canary's vital signs: errors, and that.
 
 Under the virtual clock a latency is drawn, not measured, so that a run repeats itself to
-the last bit; the draw belongs to the model and the bar.
+the last bit; the draw belongs to the slot, the bar and the instrument, so it stays the same
+when a model is made anew. The same draw ages the bar that is decided upon and is counted
+among a canary's.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
@@ -18,11 +21,13 @@ from stairway.base.config import Config
 from stairway.base.hashing import keyed_uniform
 from stairway.base.units import UtcNs
 from stairway.lifecycle.facts import CanaryHealth
+from stairway.market.bars import PairBar
 from stairway.models.prediction import Answer, Exclusion, ExclusionCode
 
 _NORMAL = NormalDist()
 _SMALLEST = 1e-9
 _P999 = 0.999
+_NS_PER_MS = 1_000_000
 
 
 class VitalRules(Config, frozen=True, kw_only=True):
@@ -33,7 +38,43 @@ class VitalRules(Config, frozen=True, kw_only=True):
     """
 
     latency_median_ms: Annotated[float, Meta(gt=0.0, le=1e6)]
-    latency_log_sigma: Annotated[float, Meta(ge=0.0, le=10.0)]
+    latency_log_sigma: Annotated[float, Meta(ge=0.0, le=5.0)]
+
+
+def latency_ms(rules: VitalRules, seed: int, slot: str, index: int, k: int) -> float:
+    """How long the model of ``slot`` took to answer about instrument ``k`` at bar ``index``.
+
+    Examples
+    --------
+    >>> steady = VitalRules(latency_median_ms=0.2, latency_log_sigma=0.0)
+    >>> latency_ms(steady, 7, "lightgbm", 3, 0)
+    0.2
+    """
+    draw = keyed_uniform(seed, "latency", slot, index, k)
+    z = _NORMAL.inv_cdf(min(max(draw, _SMALLEST), 1.0 - _SMALLEST))
+    return rules.latency_median_ms * math.exp(rules.latency_log_sigma * z)
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualClock:
+    """The instant of a decision, under the virtual clock.
+
+    Models are asked one after the other once the bar has closed, so the answers are in when
+    all their latencies have passed.
+    """
+
+    rules: VitalRules
+    seed: int
+
+    def __call__(self, bar: PairBar, answers: Sequence[Answer]) -> UtcNs:
+        """Return when the last of ``answers`` about ``bar`` was in, to the nanosecond."""
+        asked: Counter[str] = Counter()
+        took_ms = 0.0
+        for answer in answers:
+            k = asked[answer.digest]
+            took_ms += latency_ms(self.rules, self.seed, answer.model, bar.index, k)
+            asked[answer.digest] += 1
+        return UtcNs(bar.time_ns + round(took_ms * _NS_PER_MS))
 
 
 @dataclass(slots=True)
@@ -51,11 +92,7 @@ class Vitals:
         for k, answer in enumerate(answers):
             self.answers += 1
             self.errors += _is_error(answer)
-            draw = keyed_uniform(seed, "latency", answer.digest, index, k)
-            z = _NORMAL.inv_cdf(min(max(draw, _SMALLEST), 1.0 - _SMALLEST))
-            self._latencies_ms.append(
-                rules.latency_median_ms * math.exp(rules.latency_log_sigma * z)
-            )
+            self._latencies_ms.append(latency_ms(rules, seed, answer.model, index, k))
 
     def health(self, digest: str, now_ns: UtcNs, drawdown_frac: float) -> CanaryHealth:
         """Sum up; what was never measured is missing, and missing is a failure."""

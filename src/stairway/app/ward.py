@@ -1,7 +1,7 @@
 """A process that must not outlive the one that started it: ``python -m stairway.app.ward``.
 
-``... ward trainer JOB.json`` and ``... ward climber RUN`` do the work of these two modules,
-with three things around it.
+``... ward trainer JOB.json``, ``... ward climber RUN`` and ``... ward rl FOLDER`` do the work
+of these modules, with three things around it.
 
 1. Standard input is a pipe that nobody writes to. It ends when the process that holds its
    other end dies, by whatever means, and then this process ends too, at once: an orphan
@@ -23,7 +23,7 @@ from typing import cast
 from stairway.app.lines import last_words, say_error
 from stairway.base.errors import ConfigError, InvariantError
 
-WORK = ("climber", "trainer")
+WORK = ("climber", "rl", "trainer")
 ORPHANED = 3
 """Exit code of a process whose parent has died. Nobody is left to read it."""
 

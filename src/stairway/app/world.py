@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from stairway.app.catalog import CODEC
+from stairway.base.arrays import FloatArray
 from stairway.base.errors import InvariantError
 from stairway.base.verdict import Verdict
 from stairway.events.ports import EventLog
@@ -19,8 +20,8 @@ from stairway.execution.orders import Command, VenueEvent
 from stairway.execution.ports import Broker
 from stairway.lifecycle.facts import GateGiven
 from stairway.market.bars import PairBar
-from stairway.models.ask import Question, ask
-from stairway.models.ports import ModelRuntime
+from stairway.models.ask import Question, ask, ask_pair
+from stairway.models.ports import ModelCard, ModelRuntime, PairRuntime, Runtime
 from stairway.models.prediction import Answer, Exclusion, ExclusionCode, Prediction
 from stairway.trader.observe import Seen
 
@@ -68,11 +69,14 @@ class World(Protocol):
 
 @dataclass(slots=True)
 class LiveWorld:
-    """Models that are loaded, and one account at the venue for each book."""
+    """Models that are loaded, and one account at the venue for each book.
 
-    runtimes: Mapping[str, ModelRuntime]
-    stand_in: Callable[[int, ModelRuntime], ModelRuntime]
-    open_account: Callable[[], Account]
+    ``open_account`` is told the book's name by its slot: ``shadow:lightgbm``.
+    """
+
+    runtimes: Mapping[str, Runtime]
+    stand_in: Callable[[int, Runtime], Runtime]
+    open_account: Callable[[str], Account]
     symbols: tuple[str, str]
     action_margin: float
     artifacts: Callable[[str], Verdict]
@@ -91,18 +95,18 @@ class LiveWorld:
 
     def answers(self, seen: Seen, digests: Sequence[str]) -> list[Answer]:
         """Ask the models, one by one; whoever fails is excluded with the reason."""
+        now, regime = seen.bar.time_ns, seen.regime.label.value
+        first, second = (Question(s, now, regime, self.action_margin) for s in self.symbols)
         found: list[Answer] = []
         for digest in digests:
-            runtime = self.runtimes.get(digest)
-            for k, symbol in enumerate(self.symbols):
-                found.append(self._answer(digest, runtime, seen, k, symbol))
+            found.extend(self._answers(digest, seen, (first, second)))
         return found
 
     def send(self, book: str, command: Command) -> None:
         """Hand it to the book's account; a new one starts at the present bar."""
         account = self._accounts.get(book)
         if account is None:
-            account = self._accounts[book] = self.open_account()
+            account = self._accounts[book] = self.open_account(self._slot(book))
             if self._bar is not None:
                 account.open(self._bar)
                 account.range(self._bar)
@@ -112,6 +116,12 @@ class LiveWorld:
         """Ask whoever keeps the artifacts."""
         return self.artifacts(digest)
 
+    def _slot(self, book: str) -> str:
+        """Name ``book`` by its slot: digests change with every edit, luck should not."""
+        kind, _, digest = book.partition(":")
+        runtime = self.runtimes.get(digest)
+        return book if runtime is None else f"{kind}:{runtime.card.model}"
+
     def _drain(self) -> Iterator[Heard]:
         while batch := tuple(
             (name, event)
@@ -120,22 +130,41 @@ class LiveWorld:
         ):
             yield batch
 
-    def _answer(
-        self, digest: str, runtime: ModelRuntime | None, seen: Seen, k: int, symbol: str
-    ) -> Answer:
-        now = seen.bar.time_ns
+    def _answers(
+        self, digest: str, seen: Seen, questions: tuple[Question, Question]
+    ) -> tuple[Answer, ...]:
+        """Ask one model about both instruments: at once where it looks at both."""
+        runtime = self.runtimes.get(digest)
         if runtime is None:
-            code = ExclusionCode.NO_MODEL
-            return Exclusion(
-                "unknown", "unknown", digest, symbol, now, code, "it is not loaded"
-            )
-        question = Question(symbol, now, seen.regime.label.value, self.action_margin)
-        try:
-            return ask(self.stand_in(seen.bar.index, runtime), seen.rows[k], question)
-        except Exception as error:  # noqa: BLE001 - a member that raises is excluded, by name
-            card = runtime.card
-            code, why = ExclusionCode.RAISED, type(error).__name__
-            return Exclusion(card.model, card.version, digest, symbol, now, code, why)
+            nobody = ModelCard("unknown", "unknown", digest, "")
+            why = ExclusionCode.NO_MODEL, "it is not loaded"
+            return tuple(_excluded(nobody, digest, one, *why) for one in questions)
+        asked = self.stand_in(seen.bar.index, runtime)
+        if isinstance(asked, PairRuntime):
+            try:
+                return ask_pair(asked, seen.rows, questions)
+            except Exception as error:  # noqa: BLE001 - a member that raises is excluded, by name
+                why = ExclusionCode.RAISED, type(error).__name__
+                return tuple(_excluded(runtime.card, digest, one, *why) for one in questions)
+        rows = zip(questions, seen.rows, strict=True)
+        return tuple(_answer(asked, digest, one, row) for one, row in rows)
+
+
+def _answer(runtime: ModelRuntime, digest: str, question: Question, row: FloatArray) -> Answer:
+    try:
+        return ask(runtime, row, question)
+    except Exception as error:  # noqa: BLE001 - a member that raises is excluded, by name
+        return _excluded(
+            runtime.card, digest, question, ExclusionCode.RAISED, type(error).__name__
+        )
+
+
+def _excluded(
+    card: ModelCard, digest: str, question: Question, code: ExclusionCode, why: str
+) -> Exclusion:
+    return Exclusion(
+        card.model, card.version, digest, question.symbol, question.as_of_ns, code, why
+    )
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ import typer
 from typer.main import get_command
 
 from stairway.base.errors import StairwayError
-from stairway.cli import replay, run
+from stairway.cli import replay, run, train
 
 app = typer.Typer(
     name="stairway",
@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 app.command("run", help=run.HELP)(run.command)
 app.command("replay", help=replay.HELP)(replay.command)
+app.add_typer(train.group)
 
 FAILED = 1
 
@@ -68,6 +69,7 @@ def _root(
 
 def main() -> None:
     """Run the command line; wrong usage exits 1, since 2 means that a gate refused."""
+    _open_what_was_closed()
     sys.excepthook = _last_resort
     # To be told to end is to be stopped: what Ctrl-C leaves behind is whole.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -76,7 +78,7 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     try:
         # Not app(...): that puts an excepthook of its own in the place of ours.
-        code = get_command(app)(standalone_mode=False)
+        code = get_command(app)(prog_name="stairway", standalone_mode=False)
         sys.stdout.flush()
     except _USAGE as error:
         code = _fail(_about(cast("_Usage", error)))
@@ -89,6 +91,17 @@ def main() -> None:
     except OSError as error:
         code = _fail(f"{error.strerror or error}{_where(error)}; see to it and try again")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _open_what_was_closed() -> None:
+    """Let closed standard streams lead nowhere: ``stairway replay RUN >&-``.
+
+    Python has ``None`` in their place, and the next file that is opened, the record perhaps,
+    would get their number. The exit code still says what there is to say.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # the lowest number that is free is this one's
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def _fail(sentence: str) -> int:

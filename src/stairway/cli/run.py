@@ -71,9 +71,10 @@ def command(
 
     kernelcache.prepare()
     from stairway.app.request import Request, next_folder, resumed
+    from stairway.cli.settled import require_nothing_else
 
     if resume is not None:
-        _require_nothing_else(context)
+        require_nothing_else(context, _DECIDED_AT_START)
         request = resumed(resume, models, trust)
     else:
         request = Request(
@@ -104,20 +105,6 @@ def _perform(request: Request, *, as_json: bool) -> int:
         conclusion = conclude(outcome, progress)
     sys.stdout.write(conclusion.as_json() if as_json else conclusion.as_text())
     return outcome.exit_code
-
-
-def _require_nothing_else(context: typer.Context) -> None:
-    """Refuse options that a run has settled when it was started."""
-    from stairway.base.errors import ConfigError
-
-    for name in _DECIDED_AT_START:
-        given = context.get_parameter_source(name)
-        if given is not None and given.name == "COMMANDLINE":
-            msg = (
-                f"--{name} was settled when the run was started; leave it out with --resume, "
-                "or start a new run"
-            )
-            raise ConfigError(msg)
 
 
 def _how_to_go_on(request: Request) -> str:

@@ -78,32 +78,35 @@ def page(folder: RunFolder, seen: RunView, steps: Sequence[Step], notes: Sequenc
     _, ask = open_existing(folder.root)
     training = read_report(folder) if folder.training.is_file() else None
     planted = misfortunes(seen, notes)
-    environment = _environment()
-    return environment.get_template("report.html.j2").render(
-        run=folder.root.name,
-        root=str(folder.root),
-        ask=ask,
-        again=again(ask),
-        seen=seen,
-        steps=steps,
-        named={step.model for step in steps},
-        floor=next((step for step in steps if not step.is_model), None),
-        headline=climbing.headline(steps),
-        treads=treads(steps),
-        accounts=accounts(seen),
-        money=equity(seen, planted),
-        timeline=timeline(seen) if seen.registered else None,
-        holdings=holdings(seen),
-        reliability=() if training is None else diagrams(training),
-        training=training,
-        gate_tables=gates.tables(seen),
-        prover=_prover(training, seen),
-        events=events(seen),
-        planted=planted,
-        limits=clamp.limits(seen),
-        latency=_latency(folder.perf),
-        notes=notes,
-        plotly=Markup(plotly_script()),  # noqa: S704 - a file of the installed wheel
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            run=folder.root.name,
+            root=str(folder.root),
+            ask=ask,
+            again=again(ask),
+            seen=seen,
+            steps=steps,
+            named={step.model for step in steps},
+            floor=next((step for step in steps if not step.is_model), None),
+            headline=climbing.headline(steps),
+            treads=treads(steps),
+            accounts=accounts(seen),
+            money=equity(seen, planted),
+            timeline=timeline(seen) if seen.registered else None,
+            holdings=holdings(seen),
+            reliability=() if training is None else diagrams(training),
+            training=training,
+            gate_tables=gates.tables(seen),
+            prover=_prover(training, seen),
+            events=events(seen),
+            planted=planted,
+            limits=clamp.limits(seen),
+            latency=_latency(folder.perf),
+            notes=notes,
+            plotly=Markup(plotly_script()),  # noqa: S704 - a file of the installed wheel
+        )
     )
 
 
@@ -177,8 +180,9 @@ def _latency(path: Path) -> dict[str, Any] | None:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Templates of this package: everything is escaped, and a name left out is an error."""
+    templates = Environment(
         loader=PackageLoader("stairway.dashboard", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -198,8 +202,8 @@ def _environment() -> Environment:
         "short": words.short,
         "standing": climbing.standing,
     }
-    environment.filters.update(filters)
-    return environment
+    templates.filters.update(filters)
+    return templates
 
 
 def _plot(figure: Figure) -> Markup:

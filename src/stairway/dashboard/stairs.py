@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from stairway.app.world import ARTIFACT_GATE
 from stairway.base.verdict import Pass, Verdict
 from stairway.dashboard.views import RunView
 from stairway.dashboard.words import (
@@ -21,8 +22,9 @@ from stairway.dashboard.words import (
 )
 from stairway.lifecycle.facts import GateGiven, ModelMoved
 from stairway.lifecycle.stage import Stage
+from stairway.models.baseline import BASELINE
 
-BASELINE = "baseline"
+_ON_THE_FLOOR = "a static rule that needs no evidence; trades while no model is in charge"
 REFUSED = "refused"
 
 RISE = (Stage.CANDIDATE.value, Stage.SHADOW.value, Stage.CANARY.value, Stage.CHAMPION.value)
@@ -78,7 +80,7 @@ class Step(msgspec.Struct, frozen=True):
     @property
     def is_model(self) -> bool:
         """False for the static rule, which needs no model."""
-        return self.stage != BASELINE
+        return self.stage != Stage.BASELINE.value
 
 
 def stairs(seen: RunView) -> tuple[Step, ...]:
@@ -103,6 +105,8 @@ def headline(steps: Sequence[Step]) -> str:
     >>> headline([rule])
     'No model may touch money. The static rule trades.'
     """
+    if any(not step.is_model and step.verdict == "refuse" for step in steps):
+        return "Nobody may enter: the sealed rule, which is the last resort, is not whole."
     champions = _called(step for step in steps if step.stage == Stage.CHAMPION.value)
     canaries = _called(step for step in steps if step.stage == Stage.CANARY.value)
     said: list[str] = []
@@ -136,6 +140,8 @@ def standing(step: Step) -> str:
             return f"may trade {percent(step.share, 0, signed=False)} of the capital{when}"
         case "refused":
             return "may not: it was turned away before it was trained"
+        case "baseline" if step.verdict == "refuse":
+            return "may not: its sealed file is no longer what was signed"
         case "baseline":
             return "trades the capital" if step.share else "stands by, should every model fall"
         case _:
@@ -222,16 +228,20 @@ def _turned_away(seen: RunView, model: str) -> Step:
 
 def _baseline(seen: RunView, *, in_charge: bool) -> Step:
     trades, average_r = _record(seen, {"twin:baseline"})
+    digest = seen.started.baseline
+    opened = [g for g in seen.gates if g.digest == digest and g.gate == ARTIFACT_GATE]
+    damaged = _blocking(opened)
+    words = tuple(w for gate in damaged for w in _words(gate.verdict, seen))
     return Step(
         model=BASELINE,
-        version="",
-        digest=seen.started.baseline,
-        stage=BASELINE,
-        verdict="pass",
-        why=("a static rule that needs no model; trades while no model is in charge",),
+        version="" if seen.rule is None else seen.rule.version,
+        digest=digest,
+        stage=Stage.BASELINE.value,
+        verdict=word(damaged[-1].verdict if damaged else Pass()),
+        why=words or (_ON_THE_FLOOR,),
         since="",
-        reached=BASELINE,
-        share=1.0 if in_charge else 0.0,
+        reached=Stage.BASELINE.value,
+        share=1.0 if in_charge and not damaged else 0.0,
         trades=trades,
         average_r=average_r,
     )

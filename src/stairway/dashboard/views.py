@@ -37,6 +37,7 @@ from stairway.lifecycle.facts import (
     RampChanged,
     TradePaired,
 )
+from stairway.lifecycle.stage import Stage
 from stairway.market.bars import PairBar
 from stairway.market.facts import DataReport
 from stairway.risk.clamp import ClampedOrder
@@ -51,6 +52,7 @@ UNSHOWN = frozenset({"order", "model.answer", "timing"})
 class RunView:
     """A run, by subject. Lists are in the order of the record.
 
+    ``rule`` is how the static rule was registered; ``registered`` are all others.
     ``bindings`` counts, per book, which cap or rung made an order smaller, ``refusals``
     the code of what refused it, and ``routes`` how the orders of the capital came about.
     """
@@ -59,6 +61,7 @@ class RunView:
     finished: bool = False
     run_hash: str = ""
     report: DataReport | None = None
+    rule: ModelRegistered | None = None
     announced: list[DrillAnnounced] = field(default_factory=list[DrillAnnounced])
     bars: list[PairBar] = field(default_factory=list[PairBar])
     marks: dict[str, list[Marked]] = field(default_factory=lambda: defaultdict(list))
@@ -188,6 +191,9 @@ _LISTS: dict[type, str] = {
 
 def _take(seen: RunView, fact: Fact) -> None:
     """Put one fact where it belongs."""
+    if isinstance(fact, ModelRegistered) and fact.stage is Stage.BASELINE:
+        seen.rule = fact
+        return
     name = _LISTS.get(type(fact))
     if name is not None:
         getattr(seen, name).append(fact)

@@ -1,0 +1,1 @@
+"""Meter plug-ins: where the figures of a training run go. The file name is the config name."""

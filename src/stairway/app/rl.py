@@ -1,0 +1,256 @@
+"""Train a policy in cycles, in a folder that ``rl_request.prepare`` made ready.
+
+1. Read what was asked for, and make the ground: courses, made-up markets, probes.
+2. Fetch the reference, or take the copy that the run started from.
+3. Take the run up where it stands, or begin it, and let the school do its cycles. Each
+   seed has a thread of its own; kernels let go of the interpreter's lock.
+4. Walk the held-out days, leave the chosen policy, and write ``result.json`` last.
+
+Starting is the same as finishing what was started: a run that was stopped at any instant,
+by Ctrl-C or by ``kill -9``, comes to the result that it would have come to.
+
+``python -m stairway.app.ward rl FOLDER`` does this in a process of its own, since nothing
+that trades may import a training library. It says what it hears as JSON lines:
+``{"label", "done", "total"}``, ``{"rollout"}``, ``{"seed_cycle"}``, ``{"cycle"}``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import msgspec
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from stairway.app import folder as folders
+from stairway.app import rl_gold, rl_rules
+from stairway.app import settings as policies
+from stairway.app.folder import RunFolder
+from stairway.app.hold import held
+from stairway.app.lines import Lines, say_error
+from stairway.app.rl_disk import Disk
+from stairway.app.rl_folder import Ask, RlFolder, open_practice, read_result, write_encoded
+from stairway.app.rl_live import Live, Stopped
+from stairway.app.rl_meters import Metered, meters_of
+from stairway.app.rules import watch_rules
+from stairway.base.errors import ConfigError, DataError, StairwayError
+from stairway.base.hashing import content_hash
+from stairway.models.actor import Actor
+from stairway.models.policy_form import to_bytes
+from stairway.training.ear import Ear, Result
+from stairway.training.gold import Gold
+from stairway.training.ground import Ground, prepare
+from stairway.training.journal import (
+    LAYOUT,
+    CycleReport,
+    GoldReport,
+    HeldOut,
+    Outcome,
+    PracticeResult,
+    SeedCycle,
+)
+from stairway.training.measured import Rollout
+from stairway.training.ppo.export import policy_from
+from stairway.training.school import School, ordered
+
+
+def train(root: Path, ear: Ear) -> PracticeResult:
+    """Begin or finish the training run in ``root``; return what came of it.
+
+    Raises
+    ------
+    ConfigError
+        If another process works on it, or it cannot be written.
+    DataError
+        If bars, reference or a checkpoint are missing, damaged, or of something else.
+    KeyboardInterrupt
+        After Ctrl-C, once every seed has come to the end of its roll-out.
+    """
+    folder, ask = open_practice(root)
+    with held(RunFolder(root)), threadpool_limits(limits=1):
+        if folder.result.exists():
+            return read_result(folder)
+        return _Run(folder, ask).go(ear)
+
+
+def make_gold(root: Path, ear: Ear) -> None:
+    """Make the reference of the run in ``root``, or find that it is made, and nothing else."""
+    folder, ask = open_practice(root)
+    with held(RunFolder(root)), threadpool_limits(limits=1):
+        run = _Run(folder, ask)
+        run.gold(ear)
+
+
+class _Run:
+    """One training run at work."""
+
+    def __init__(self, folder: RlFolder, ask: Ask) -> None:
+        self._folder, self._ask = folder, ask
+        settings = policies.decode(ask.policy, ask.policy_name)
+        self._rules = rl_rules.decode(ask.practice, settings.session.kind, ask.practice_name)
+        self._watch = watch_rules(settings)
+        self._ground = self._prepared()
+        self._stop = Event()
+
+    def _prepared(self) -> Ground:
+        first, second = (msgspec.convert(i, folders.Instrument) for i in self._ask.instruments)
+        bars = folders.load_bars(RunFolder(self._folder.root), (first, second))
+        if bars.fingerprint != self._ask.bars_fingerprint:
+            msg = (
+                f"{self._folder.root} does not hold the bars that its {self._folder.ask.name} "
+                "speaks of; restore bars.npz, or start a new run"
+            )
+            raise DataError(msg)
+        rng = np.random.Generator(np.random.PCG64(self._rules.cycles.judging_seed))
+        return prepare(bars, self._watch, self._rules, rng)
+
+    def gold(self, ear: Ear) -> Gold:
+        """Take the run's own copy of the reference; the first time, fetch one."""
+        began = any(self._folder.cycles.glob("*.json"))
+        if not began and not self._folder.gold.with_suffix(".json").exists():
+            cache = Path(self._ask.gold)
+            write_encoded(
+                self._folder.gold, rl_gold.fetched(cache, self._ground, self._rules, ear)
+            )
+        return rl_gold.opened(self._folder, self._ground, self._rules)
+
+    def go(self, ear: Ear) -> PracticeResult:
+        gold = self.gold(ear)
+        # What decides nothing (where figures are sent, say) may change between two starts.
+        asked = content_hash(self._watch)
+        school = School(self._ground, self._rules, gold, self._ask.seeds, asked)
+        disk = Disk(self._folder, school.frozen)
+        found = disk.read()
+        if found is None:
+            disk.cycle(school.begin())
+        else:
+            school.resume(*found)
+
+        def so_far() -> PracticeResult:
+            return self._result(school, gold, ())
+
+        meters = meters_of(self._ask.practice, self._folder.root.name, school.seeds)
+        bars = self._ground.training.bars_per_session
+        metered = Metered(ear, meters, self._rules.learner.rollout_steps, bars)
+        try:
+            live = Live(self._folder, so_far, metered, self._stop)
+            school.run(disk, live, self._side_by_side)
+        finally:
+            metered.close()
+        seen = school.unseen(self._side_by_side)
+        result = self._result(school, gold, seen)
+        self._leave_policy(school, result)
+        folders.write_json(self._folder.result, result)
+        return result
+
+    def _side_by_side(
+        self, work: Callable[[int], Result], seeds: Sequence[int]
+    ) -> list[Result]:
+        """Give each seed a thread; the first error, or Ctrl-C, ends all of them."""
+        workers = max(1, min(len(seeds), os.cpu_count() or 1))
+        with ThreadPoolExecutor(workers) as pool:
+            futures = [pool.submit(work, seed) for seed in seeds]
+            try:
+                for future in futures:
+                    future.result()
+            except BaseException:
+                self._stop.set()
+                for future in futures:
+                    future.cancel()
+                wait(futures)
+                raise
+            return [future.result() for future in futures]
+
+    def _leave_policy(self, school: School, result: PracticeResult) -> None:
+        if result.chosen_seed is None:
+            return
+        policy = school.good_policy(result.chosen_seed)
+        written = to_bytes(
+            Actor(policy_from(policy.layout, policy.flat), self._ground.normaliser)
+        )
+        folders.write_whole(self._folder.policy / "policy.safetensors", written.tensors)
+        folders.write_whole(self._folder.policy / "architecture.json", written.architecture)
+
+    def _result(self, school: School, gold: Gold, seen: tuple[HeldOut, ...]) -> PracticeResult:
+        kept, ask = school.last_kept, self._ask
+        chosen = kept.median_seed if kept is not None else None
+        return PracticeResult(
+            layout=LAYOUT,
+            version=ask.version,
+            finished=bool(seen),
+            symbols=self._ground.training.symbols,
+            source=ask.source,
+            policy_name=ask.policy_name,
+            seeds=school.seeds,
+            cycles_planned=self._rules.cycles.cycles,
+            steps_per_cycle=self._rules.cycles.steps_per_cycle,
+            spans=self._ground.spans,
+            frozen=school.frozen,
+            gold=self._gold_report(school, gold, seen),
+            gold_rollouts=gold.rollouts,
+            rollouts=ordered(school.rollouts),
+            seed_cycles=tuple(school.seed_cycles),
+            cycles=school.reports,
+            outcome=school.reports[-1].outcome if school.reports else Outcome.CONTINUE,
+            chosen_seed=chosen,
+            policy_digest=None if chosen is None else school.digest(chosen),
+            accepted=school.accepted,
+            held_out=seen[1:],
+        )
+
+    def _gold_report(self, school: School, gold: Gold, seen: tuple[HeldOut, ...]) -> GoldReport:
+        return GoldReport(
+            identity=rl_gold.expected_identity(self._ground, self._rules).settings,
+            digest=school.frozen.gold,
+            steps=self._rules.gold.steps,
+            hold_rate=gold.hold_rate,
+            validation=school.seed_cycles[0].validation,
+            held_out=seen[0].sampled if seen else None,
+        )
+
+
+class RlLines(Lines):
+    """An ear that says everything as JSON lines, for the process that listens."""
+
+    def rollout(self, rollout: Rollout) -> None:
+        """Say what a roll-out was."""
+        _say({"rollout": rollout})
+
+    def seed_cycle(self, seed_cycle: SeedCycle) -> None:
+        """Say what a seed showed."""
+        _say({"seed_cycle": seed_cycle})
+
+    def cycle(self, report: CycleReport) -> None:
+        """Say what was decided."""
+        _say({"cycle": report})
+
+
+def _say(line: dict[str, Any]) -> None:
+    sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
+    sys.stdout.flush()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Begin or finish the run in the folder named; with ``gold``, make its reference only."""
+    if len(arguments) not in {1, 2} or [*arguments[1:]] not in ([], ["gold"]):
+        say_error(ConfigError(f"usage: ward rl FOLDER [gold]; got {arguments!r}"))
+        return 1
+    work: Callable[[Path, Ear], Any] = make_gold if arguments[1:] else train
+    try:
+        work(Path(arguments[0]), RlLines())
+    except StairwayError as error:
+        say_error(error)
+        return 1
+    except (KeyboardInterrupt, Stopped):
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

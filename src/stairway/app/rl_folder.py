@@ -1,0 +1,247 @@
+"""The folder of a training run: what lies where, and how a run is taken up from it.
+
+::
+
+    runs/NAME/
+      practice.json     how it was asked for; written first
+      bars.npz          the aligned bars
+      gold/state.*      the reference it starts from, as it was when the run began
+      cycles/cycle-CC.* the whole run where cycle CC begins; the newest two are kept
+      seeds/SEED/cycle-CC-rollout-RR.*
+                        one seed inside a cycle; the newest two are kept
+      policy/           the chosen policy, inert
+      live.json         what there is to see so far
+      result.json       what came of it; written last
+
+A checkpoint is ``NAME.safetensors`` and ``NAME.json``. The second is written last and makes
+the first one count, so a run that is killed anywhere between leaves whole checkpoints and
+perhaps half of one more, which is not looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from stairway.app.folder import write_whole
+from stairway.base.errors import ConfigError, DataError
+from stairway.base.verdict import Refuse
+from stairway.market.facts import DataReport
+from stairway.training.checkpoint import Checkpoint, Encoded, decode, encode
+from stairway.training.journal import LAYOUT, Frozen, PracticeResult
+
+KEPT = 2
+"""How many checkpoints of a kind are kept: the newest, and the one before it."""
+
+
+class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a training run was asked for: enough to resume it without asking again."""
+
+    layout: int
+    version: str
+    source: str
+    source_options: dict[str, Any]
+    policy_name: str
+    policy: dict[str, Any]
+    practice_name: str
+    practice: dict[str, Any]
+    seeds: tuple[int, ...]
+    gold: str
+    instruments: tuple[dict[str, Any], ...]
+    data_report: DataReport
+    bars_fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class RlFolder:
+    """Paths inside one training run's folder."""
+
+    root: Path
+
+    @property
+    def ask(self) -> Path:
+        """How it was asked for."""
+        return self.root / "practice.json"
+
+    @property
+    def gold(self) -> Path:
+        """The reference: path of its checkpoint, without ending."""
+        return self.root / "gold" / "state"
+
+    @property
+    def policy(self) -> Path:
+        """The chosen policy."""
+        return self.root / "policy"
+
+    @property
+    def live(self) -> Path:
+        """What there is to see so far."""
+        return self.root / "live.json"
+
+    @property
+    def result(self) -> Path:
+        """What came of it."""
+        return self.root / "result.json"
+
+    @property
+    def cycles(self) -> Path:
+        """Where checkpoints of the whole run lie."""
+        return self.root / "cycles"
+
+    def seed(self, seed: int) -> Path:
+        """Where checkpoints of one seed lie."""
+        return self.root / "seeds" / str(seed)
+
+
+def cycle_name(cycle: int) -> str:
+    """Name of the checkpoint at the start of a cycle."""
+    return f"cycle-{cycle:02d}"
+
+
+def rollout_name(cycle: int, rollout: int) -> str:
+    """Name of the checkpoint after so many roll-outs of a cycle."""
+    return f"{cycle_name(cycle)}-rollout-{rollout:04d}"
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Keep a checkpoint at ``path``, given without ending.
+
+    Raises
+    ------
+    ConfigError
+        If there is no room or no permission; what was there before is untouched.
+    """
+    write_encoded(path, encode(checkpoint))
+
+
+def write_encoded(path: Path, encoded: Encoded) -> None:
+    """Keep both files, the one that makes the other count last."""
+    write_whole(path.with_suffix(".safetensors"), encoded.tensors)
+    write_whole(path.with_suffix(".json"), encoded.record)
+
+
+def read_encoded(path: Path, what: str) -> Encoded:
+    """Read both files of a checkpoint.
+
+    Raises
+    ------
+    DataError
+        If one of them is missing or cannot be read.
+    """
+    try:
+        return Encoded(
+            path.with_suffix(".safetensors").read_bytes(),
+            path.with_suffix(".json").read_bytes(),
+        )
+    except OSError as error:
+        msg = f"{what} {path}.json cannot be read ({error.strerror}); restore it, or start anew"
+        raise DataError(msg) from error
+
+
+def newest(folder: Path, prefix: str) -> list[Path]:
+    """Checkpoints that count, newest first, without ending."""
+    found = sorted(folder.glob(f"{prefix}*.json"), reverse=True)
+    return [path.with_suffix("") for path in found]
+
+
+def read_newest(paths: Sequence[Path], expected: Frozen) -> Checkpoint | None:
+    """Read the newest checkpoint; ``None`` where there is none.
+
+    Raises
+    ------
+    DataError
+        If it is damaged or of something else. Nothing is repaired, and no older one is
+        taken silently: the sentence names it.
+    """
+    if not paths:
+        return None
+    encoded = read_encoded(paths[0], "the checkpoint")
+    answer = decode(encoded, expected)
+    if not isinstance(answer, Refuse):
+        return answer
+    older = [path for path in paths[1:] if _is_good(path, expected)]
+    hint = (
+        f"; the last good one is {older[0]}.json: remove {paths[0]}.json to go on from there"
+        if older
+        else ""
+    )
+    msg = f"{paths[0]}.json: {answer.findings[0].detail}{hint}"
+    raise DataError(msg)
+
+
+def _is_good(path: Path, expected: Frozen) -> bool:
+    try:
+        return isinstance(decode(read_encoded(path, "the checkpoint"), expected), Checkpoint)
+    except DataError:
+        return False
+
+
+def forget_old(paths: Sequence[Path]) -> None:
+    """Remove checkpoints, newest first, beyond those that are kept."""
+    for path in paths[KEPT:]:
+        # The file that makes the other one count goes first.
+        path.with_suffix(".json").unlink(missing_ok=True)
+        path.with_suffix(".safetensors").unlink(missing_ok=True)
+
+
+def open_practice(root: Path) -> tuple[RlFolder, Ask]:
+    """Open the folder of an earlier training run.
+
+    Raises
+    ------
+    ConfigError
+        If it is not there, or is of another layout.
+    DataError
+        If what it says about itself cannot be read.
+    """
+    folder = RlFolder(root)
+    if not folder.ask.is_file():
+        msg = f"{root} is no training run: it has no practice.json; stairway train rl makes one"
+        raise ConfigError(msg)
+    try:
+        content = folder.ask.read_bytes()
+        layout = msgspec.json.decode(content).get("layout")
+        if layout != LAYOUT:
+            msg = (
+                f"{root} has layout {layout!r} and this version reads {LAYOUT}; use the "
+                "version of stairway that wrote it"
+            )
+            raise ConfigError(msg)
+        return folder, msgspec.json.decode(content, type=Ask)
+    except (msgspec.MsgspecError, AttributeError, UnicodeDecodeError, OSError) as error:
+        msg = f"{folder.ask} cannot be read ({error}); restore it or start a new run"
+        raise DataError(msg) from error
+
+
+def read_result(folder: RlFolder) -> PracticeResult:
+    """Read what came of a training run that is finished.
+
+    Raises
+    ------
+    DataError
+        If it is missing, damaged, or of another layout.
+    """
+    try:
+        content = folder.result.read_bytes()
+        layout = msgspec.json.decode(content, type=_Layout).layout
+        if layout != LAYOUT:
+            msg = (
+                f"{folder.result} was written by another version (layout {layout}, here "
+                f"{LAYOUT}); read it with that version, or start a new run"
+            )
+            raise DataError(msg)
+        return msgspec.json.decode(content, type=PracticeResult)
+    except (OSError, ValueError) as error:
+        msg = (
+            f"{folder.result} cannot be read ({error}); remove it, and --resume {folder.root} "
+            "writes it again"
+        )
+        raise DataError(msg) from error
+
+
+class _Layout(msgspec.Struct, frozen=True):
+    layout: int

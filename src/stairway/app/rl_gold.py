@@ -1,0 +1,108 @@
+"""The reference of a run: found where it is kept, or made once and kept there.
+
+It is kept under the hash of data and settings, as a checkpoint like any other: verified to
+the last bit whenever it is read. A run takes a copy into its own folder and from then on
+uses no other, so that what lies in the cache may change or go.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from stairway.app.rl_folder import RlFolder, read_encoded, write_encoded
+from stairway.base.errors import DataError
+from stairway.base.hashing import content_hash
+from stairway.base.verdict import Pass, Refuse
+from stairway.models.policy import ACTIONS, OBSERVATION
+from stairway.training.checkpoint import Checkpoint, Encoded, Mark, decode, encode
+from stairway.training.ear import Ear
+from stairway.training.gold import CYCLE, Gold, holds_enough, identity, make
+from stairway.training.ground import Ground
+from stairway.training.journal import Frozen
+from stairway.training.measured import Rollout
+from stairway.training.ppo.layout import Layout
+from stairway.training.practice_rules import PracticeRules
+from stairway.training.pupil import PutDown, parameters_of
+
+
+class _Notes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    notes: dict[str, Any]
+    rollouts: tuple[Rollout, ...]
+    hold_rate: float
+
+
+def fetched(cache: Path, ground: Ground, rules: PracticeRules, ear: Ear) -> Encoded:
+    """Return the reference for this data and these settings; make it if there is none.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be written.
+    DataError
+        If what is kept is damaged, or what was made does not hold enough.
+    """
+    expected = expected_identity(ground, rules)
+    at = cache / f"gold-{expected.settings[:16]}" / "state"
+    if at.with_suffix(".json").exists():
+        encoded = read_encoded(at, "the reference")
+        answer = decode(encoded, expected)
+        if isinstance(answer, Refuse):
+            msg = f"{at}.json: {answer.findings[0].detail}; remove {at.parent} to make it anew"
+            raise DataError(msg)
+        return encoded
+    encoded = _made(expected, ground, rules, ear)
+    write_encoded(at, encoded)
+    return encoded
+
+
+def opened(folder: RlFolder, ground: Ground, rules: PracticeRules) -> Gold:
+    """Read the copy that a run started from.
+
+    Raises
+    ------
+    DataError
+        If it is missing, damaged, of other data or settings, or does not hold enough.
+    """
+    what = "the reference model that this run started from,"
+    encoded = read_encoded(folder.gold, what)
+    answer = decode(encoded, expected_identity(ground, rules))
+    if isinstance(answer, Refuse):
+        msg = f"{folder.gold}.json: {answer.findings[0].detail}"
+        raise DataError(msg)
+    try:
+        notes = msgspec.convert(answer.notes, _Notes)
+    except msgspec.ValidationError as error:
+        msg = f"{folder.gold}.json: its notes are not those of a reference: {error}"
+        raise DataError(msg) from error
+    held = holds_enough(notes.hold_rate, rules.gold.tail_rollouts, rules.gold)
+    if not isinstance(held, Pass):
+        raise DataError(held.findings[0].detail)
+    return Gold(PutDown(dict(answer.tensors), notes.notes), notes.rollouts, notes.hold_rate)
+
+
+def expected_identity(ground: Ground, rules: PracticeRules) -> Frozen:
+    """Say what a reference for this data and these settings must say that it is."""
+    hidden = rules.learner.hidden
+    layout = Layout(OBSERVATION, hidden, hidden, ACTIONS)
+    blank = parameters_of(layout, np.zeros(layout.parameters, np.float32))
+    return Frozen(
+        data=ground.data,
+        settings=identity(ground.data, rules.lessons, rules.gold),
+        environment=content_hash((ground.training.fingerprint, rules.environment)),
+        architecture=blank.architecture,
+        gold="",
+        gate="",
+    )
+
+
+def _made(expected: Frozen, ground: Ground, rules: PracticeRules, ear: Ear) -> Encoded:
+    total = rules.gold.steps // (rules.learner.n_envs * rules.gold.n_steps)
+    ear.begin("making the reference", total)
+    gold = make(ground.training, rules.lessons, rules.gold, lambda done, _: ear.advance(done))
+    notes = _Notes(gold.put_down.notes, gold.rollouts, gold.hold_rate)
+    mark = Mark(rules.gold.seed, CYCLE, total, gold.rollouts[-1].steps)
+    return encode(Checkpoint(mark, expected, gold.put_down.tensors, msgspec.to_builtins(notes)))

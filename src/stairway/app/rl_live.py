@@ -1,0 +1,59 @@
+"""What a training run has to show while it lasts: one file, and whoever else listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event
+
+import msgspec
+
+from stairway.app.rl_folder import RlFolder
+from stairway.training.ear import Ear
+from stairway.training.journal import CycleReport, PracticeResult, SeedCycle
+from stairway.training.measured import Rollout
+
+
+class Stopped(Exception):  # noqa: N818 - not a fault: somebody asked for it
+    """The run was asked to stop; what was kept so far is whole."""
+
+
+class Live:
+    """Writes ``live.json`` after each roll-out, and passes everything on.
+
+    It is replaced whole and never waited for: it is a picture, and no record. Where
+    ``stop`` is set, the next roll-out of each seed ends with :class:`Stopped`.
+    """
+
+    def __init__(
+        self, folder: RlFolder, so_far: Callable[[], PracticeResult], ear: Ear, stop: Event
+    ) -> None:
+        self._folder, self._so_far, self._ear, self._stop = folder, so_far, ear, stop
+
+    def begin(self, label: str, total: int) -> None:
+        """Pass it on."""
+        self._ear.begin(label, total)
+
+    def advance(self, done: int) -> None:
+        """Pass it on."""
+        self._ear.advance(done)
+
+    def rollout(self, rollout: Rollout) -> None:
+        """Show it, unless the run is to stop."""
+        if self._stop.is_set():
+            raise Stopped
+        self._ear.rollout(rollout)
+        self._show()
+
+    def seed_cycle(self, seed_cycle: SeedCycle) -> None:
+        """Pass it on."""
+        self._ear.seed_cycle(seed_cycle)
+
+    def cycle(self, report: CycleReport) -> None:
+        """Show it."""
+        self._ear.cycle(report)
+        self._show()
+
+    def _show(self) -> None:
+        beside = self._folder.live.with_name(".live.json.new")
+        beside.write_bytes(msgspec.json.encode(self._so_far()))
+        beside.replace(self._folder.live)

@@ -1,0 +1,431 @@
+"""A training run in its folder: begun, stopped anywhere, finished, and refused where it must be."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from unittest.mock import patch
+
+import msgspec
+import numpy as np
+import pytest
+
+from stairway.app import rl
+from stairway.app.folder import RunFolder
+from stairway.app.hold import held
+from stairway.app.progress import Silent
+from stairway.app.rl import make_gold, train
+from stairway.app.rl_folder import RlFolder, newest, read_result
+from stairway.app.rl_request import RlRequest, prepare
+from stairway.base.errors import ConfigError, DataError
+from stairway.base.verdict import Refuse
+from stairway.models.policy_form import Written, from_bytes
+from stairway.testing.cycles import MINUTES, as_toml, gold_rules, minutes, quick_rules
+from stairway.testing.runs import write_source
+from stairway.training.ear import Deaf
+from stairway.training.journal import Outcome, PracticeResult
+
+SEEDS = (3, 5)
+
+
+def ask_for(home: Path, rules=None, seeds=SEEDS, out: str = "run") -> RlFolder:
+    (home / "practice.toml").write_text(as_toml(rules or quick_rules()), "utf-8")
+    source = write_source(home / "bars", minutes())
+    with patch.dict("os.environ", MINUTES):
+        return prepare(
+            RlRequest(
+                source=str(source),
+                policy="intraday",
+                practice=str(home / "practice.toml"),
+                seeds=seeds,
+                out=home / out,
+                gold=home / "gold",
+            ),
+            Silent(),
+        )
+
+
+@pytest.fixture(scope="session")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was asked for and not begun. Copy it; never write to it."""
+    home = tmp_path_factory.mktemp("asked")
+    ask_for(home)
+    return home
+
+
+@pytest.fixture(scope="session")
+def done(asked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, finished. Look at it, or copy it."""
+    root = tmp_path_factory.mktemp("done") / "run"
+    shutil.copytree(asked / "run", root)
+    train(root, Deaf())
+    return root
+
+
+@pytest.fixture
+def fresh(asked: Path, tmp_path: Path) -> Path:
+    shutil.copytree(asked / "run", tmp_path / "run")
+    return tmp_path / "run"
+
+
+def finished(root: Path) -> PracticeResult:
+    return read_result(RlFolder(root))
+
+
+class StopsAt(Deaf):
+    """An ear that presses Ctrl-C at the n-th thing it hears."""
+
+    def __init__(self, n: int) -> None:
+        self.left = n
+
+    def _heard(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+    def begin(self, *_) -> None:
+        self._heard()
+
+    rollout = seed_cycle = cycle = begin
+
+
+# -- what comes of it ----------------------------------------------------------------------
+
+
+def test_a_run_leaves_its_result_its_policy_and_a_picture(done: Path) -> None:
+    result = finished(done)
+    assert result.finished
+    assert result.outcome is Outcome.FINISHED
+    assert result.seeds == SEEDS
+    assert len(result.rollouts) == 2 * 2 * 3
+    assert [c.cycle for c in result.cycles] == [1, 2]
+    assert [h.seed for h in result.held_out] == [*SEEDS]
+    assert result.gold is not None
+    assert result.gold.held_out is not None
+    assert result.gold.digest == result.frozen.gold
+    assert result.gold.steps == result.gold_rollouts[-1].steps == 1_200
+    assert not result.accepted
+    picture = msgspec.json.decode((done / "live.json").read_bytes(), type=PracticeResult)
+    assert not picture.finished
+    assert picture.held_out == ()
+
+
+def test_the_policy_that_is_left_is_the_one_that_was_chosen(done: Path) -> None:
+    result = finished(done)
+    assert result.chosen_seed in SEEDS
+    parts = (done / "policy" / n for n in ("policy.safetensors", "architecture.json"))
+    actor = from_bytes(Written(*(part.read_bytes() for part in parts)))
+    assert not isinstance(actor, Refuse)
+    assert actor.policy.hidden == (8,)
+
+
+def test_the_same_job_gives_the_same_bytes(done: Path, fresh: Path) -> None:
+    train(fresh, Deaf())
+    assert (fresh / "result.json").read_bytes() == (done / "result.json").read_bytes()
+    for name in ("policy.safetensors", "architecture.json"):
+        assert (fresh / "policy" / name).read_bytes() == (done / "policy" / name).read_bytes()
+
+
+def test_roll_outs_are_told_in_an_order_that_no_thread_decides(done: Path) -> None:
+    told = [(r.cycle, r.seed, r.steps) for r in finished(done).rollouts]
+    assert told == sorted(told)
+
+
+def test_a_run_that_is_finished_is_read_and_not_done_again(done: Path) -> None:
+    before = {p: p.stat().st_mtime_ns for p in done.rglob("*") if p.is_file()}
+    assert train(done, StopsAt(1)) == finished(done)
+    assert {p: p.stat().st_mtime_ns for p in before if p.name != ".lock"} == {
+        p: t for p, t in before.items() if p.name != ".lock"
+    }
+
+
+def test_only_the_newest_checkpoints_are_kept(done: Path) -> None:
+    folder = RlFolder(done)
+    assert [p.name for p in newest(folder.cycles, "")] == ["cycle-03", "cycle-02"]
+    for seed in SEEDS:
+        kept = [p.name for p in newest(folder.seed(seed), "")]
+        assert kept == ["cycle-02-rollout-0003", "cycle-02-rollout-0002"]
+    assert not [*done.rglob("*.new")]
+
+
+# -- stopped -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 8, 9, 10, 12, 14, 17, 20])
+def test_stopped_anywhere_it_comes_to_the_same(n: int, fresh: Path, done: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(fresh, StopsAt(n))
+    assert not (fresh / "result.json").exists()
+    train(fresh, Deaf())
+    assert (fresh / "result.json").read_bytes() == (done / "result.json").read_bytes()
+
+
+def test_stopped_again_and_again_it_comes_to_the_same(fresh: Path, done: Path) -> None:
+    stops = 0
+    while not (fresh / "result.json").exists():
+        try:
+            train(fresh, StopsAt(6))
+        except KeyboardInterrupt:
+            stops += 1
+            assert stops < 40
+    assert stops > 2
+    assert (fresh / "result.json").read_bytes() == (done / "result.json").read_bytes()
+
+
+def test_an_error_in_one_seed_is_said_and_the_run_can_go_on(
+    fresh: Path, done: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    midway = rl.Disk.midway
+
+    def full(disk, kept) -> None:
+        if kept.seed == 5:
+            msg = "no room left"
+            raise ConfigError(msg)
+        midway(disk, kept)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rl.Disk, "midway", full)
+        with pytest.raises(ConfigError, match="no room left"):
+            train(fresh, Deaf())
+    train(fresh, Deaf())
+    assert (fresh / "result.json").read_bytes() == (done / "result.json").read_bytes()
+
+
+def test_half_a_checkpoint_is_not_looked_at(fresh: Path, done: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(fresh, StopsAt(7))
+    folder = RlFolder(fresh)
+    for at in (folder.cycles, folder.seed(3)):
+        at.mkdir(parents=True, exist_ok=True)
+        (at / "cycle-09.safetensors").write_bytes(b"half")
+        (at / ".cycle-09.json.new").write_bytes(b"half")
+    train(fresh, Deaf())
+    assert (fresh / "result.json").read_bytes() == (done / "result.json").read_bytes()
+
+
+# -- refused -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stopped(fresh: Path) -> RlFolder:
+    """A run that was stopped in its second cycle."""
+    with pytest.raises(KeyboardInterrupt):
+        train(fresh, StopsAt(15))
+    folder = RlFolder(fresh)
+    assert len(newest(folder.cycles, "")) == 2
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("ending", "damage", "words"),
+    [
+        (".json", lambda b: b[:-9], "ends or breaks off"),
+        (".json", lambda _: b"", "ends or breaks off"),
+        (".json", lambda b: b.replace(b'"rollout":0', b'"rollout":1'), "its seal differs"),
+        (".safetensors", lambda b: b[:-1], "arrays are cut off"),
+        (".safetensors", lambda b: b[:-1] + bytes([b[-1] ^ 1]), "SHA-256 differs"),
+    ],
+)
+def test_a_damaged_checkpoint_is_refused_and_the_last_good_one_named(
+    ending: str, damage, words: str, stopped: RlFolder, done: Path
+) -> None:
+    path, older = newest(stopped.cycles, "")
+    file = path.with_suffix(ending)
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(DataError, match=f"{path.name}.json: .*{words}") as refused:
+        train(stopped.root, Deaf())
+    assert f"the last good one is {older}.json: remove {path}.json" in str(refused.value)
+    assert older.with_suffix(".safetensors").exists()
+    path.with_suffix(".json").unlink()
+    train(stopped.root, Deaf())
+    assert stopped.result.read_bytes() == (done / "result.json").read_bytes()
+
+
+def test_arrays_that_are_gone_are_missed(stopped: RlFolder) -> None:
+    newest(stopped.cycles, "")[0].with_suffix(".safetensors").unlink()
+    with pytest.raises(DataError, match="cannot be read"):
+        train(stopped.root, Deaf())
+
+
+def test_a_damaged_checkpoint_of_a_seed_is_refused_too(stopped: RlFolder, done: Path) -> None:
+    path, *_ = newest(stopped.seed(3), "")
+    arrays = path.with_suffix(".safetensors")
+    arrays.write_bytes(arrays.read_bytes()[:-4])
+    with pytest.raises(DataError, match=f"{path.name}.json: .*cut off"):
+        train(stopped.root, Deaf())
+    path.with_suffix(".json").unlink()
+    train(stopped.root, Deaf())
+    assert stopped.result.read_bytes() == (done / "result.json").read_bytes()
+
+
+def test_a_reference_that_is_missing_is_refused_once_the_run_began(stopped: RlFolder) -> None:
+    stopped.gold.with_suffix(".json").unlink()
+    with pytest.raises(DataError, match="the reference model that this run started from"):
+        train(stopped.root, Deaf())
+    assert len(newest(stopped.cycles, "")) == 2
+
+
+def test_a_reference_that_was_tampered_with_is_refused(stopped: RlFolder) -> None:
+    arrays = stopped.gold.with_suffix(".safetensors")
+    content = bytearray(arrays.read_bytes())
+    content[-3] ^= 4
+    arrays.write_bytes(bytes(content))
+    with pytest.raises(DataError, match=r"gold/state.json: .*SHA-256 differs"):
+        train(stopped.root, Deaf())
+
+
+def change_ask(folder: RlFolder, change) -> None:
+    ask = msgspec.json.decode(folder.ask.read_bytes())
+    change(ask)
+    folder.ask.write_bytes(msgspec.json.encode(ask))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda a: a["practice"]["learner"].update(gamma=0.8), "under other settings"),
+        (lambda a: a["practice"]["controller"].update(downside=0.1), "under other settings"),
+        (
+            lambda a: a["practice"]["learner"].update(hidden=[9]),
+            "of a policy with other layers",
+        ),
+        (lambda a: a["practice"]["environment"].update(stake_frac=0.4), "other rules or bars"),
+        (lambda a: a["practice"]["split"].update(train_frac=0.75), "another split"),
+        (lambda a: a["practice"]["gold"].update(bonus=0.5), "under other settings"),
+        (lambda a: a["policy"]["features"].update(rsi_bars=15), "another normaliser"),
+        (lambda a: a.update(seeds=[3, 5, 6]), "under other settings"),
+    ],
+)
+def test_a_run_does_not_go_on_with_what_it_was_not_begun_with(
+    change, words: str, stopped: RlFolder
+) -> None:
+    change_ask(stopped, change)
+    with pytest.raises(DataError, match=words):
+        train(stopped.root, Deaf())
+    assert len(newest(stopped.cycles, "")) == 2
+
+
+def test_other_bars_are_refused(stopped: RlFolder) -> None:
+    with np.load(RunFolder(stopped.root).bars) as columns:
+        changed = {name: columns[name] for name in columns}
+    changed["close"] = changed["close"] * 1.001
+    np.savez(RunFolder(stopped.root).bars, **changed)
+    with pytest.raises(
+        DataError, match=r"does not hold the bars that its practice\.json speaks of"
+    ):
+        train(stopped.root, Deaf())
+
+
+def test_bars_too_few_for_a_session_each_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "practice.toml").write_text(as_toml(quick_rules()), "utf-8")
+    source = write_source(tmp_path / "bars", minutes().part(0, 6 * 390))
+    with patch.dict("os.environ", MINUTES):
+        folder = prepare(
+            RlRequest(
+                source=str(source), policy="intraday", out=tmp_path / "run",
+                practice=str(tmp_path / "practice.toml"),
+            ),
+            Silent(),
+        )  # fmt: skip
+    with pytest.raises(DataError, match="no made-up markets"):
+        train(folder.root, Deaf())
+
+
+def test_a_run_that_somebody_works_on_is_left_alone(fresh: Path) -> None:
+    with held(RunFolder(fresh)), pytest.raises(ConfigError, match="worked on by another"):
+        train(fresh, Deaf())
+
+
+def test_a_reference_that_does_not_hold_is_not_kept(tmp_path: Path) -> None:
+    folder = ask_for(tmp_path, quick_rules(gold=gold_rules(min_hold_rate=0.99)))
+    with pytest.raises(DataError, match=r"must hold over 0\.99"):
+        train(folder.root, Deaf())
+    assert not (tmp_path / "gold").exists()
+    assert not folder.gold.with_suffix(".json").exists()
+
+
+# -- the reference -------------------------------------------------------------------------
+
+
+class Labels(Deaf):
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def begin(self, label: str, *_) -> None:
+        self.heard.append(label)
+
+
+def test_a_reference_is_made_once_for_its_data_and_settings(tmp_path: Path) -> None:
+    first, second = ask_for(tmp_path, out="one"), ask_for(tmp_path, seeds=(9,), out="two")
+    ear = Labels()
+    make_gold(first.root, ear)
+    assert ear.heard == ["making the reference"]
+    make_gold(second.root, ear)
+    make_gold(second.root, ear)
+    assert ear.heard == ["making the reference"]
+    same = (".json", ".safetensors")
+    one, two = ([f.gold.with_suffix(e).read_bytes() for e in same] for f in (first, second))
+    assert one == two
+    assert not (first.cycles).exists()
+
+
+def test_other_settings_make_another_reference(tmp_path: Path) -> None:
+    ear = Labels()
+    make_gold(ask_for(tmp_path, out="one").root, ear)
+    make_gold(ask_for(tmp_path, quick_rules(gold=gold_rules(bonus=2.0)), out="two").root, ear)
+    assert len([*(tmp_path / "gold").iterdir()]) == 2
+
+
+def test_a_damaged_reference_in_the_cache_is_refused(tmp_path: Path) -> None:
+    make_gold(ask_for(tmp_path, out="one").root, Deaf())
+    (kept,) = (tmp_path / "gold").iterdir()
+    (kept / "state.safetensors").write_bytes(b"nothing")
+    with pytest.raises(DataError, match=r"cut off .*; remove .* to make it anew"):
+        make_gold(ask_for(tmp_path, out="two").root, Deaf())
+    shutil.rmtree(kept)
+    make_gold(RlFolder(tmp_path / "two").root, Deaf())
+
+
+def test_a_run_keeps_its_own_copy_of_the_reference(fresh: Path, done: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(fresh, StopsAt(4))
+    for kept in done.parent.glob("gold/*"):
+        shutil.rmtree(kept)
+    shutil.rmtree(fresh.parent / "gold", ignore_errors=True)
+    assert train(fresh, Deaf()) == finished(done)
+
+
+# -- a process of its own ------------------------------------------------------------------
+
+
+def test_the_process_says_everything_in_lines(
+    fresh: Path, done: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rl.main([str(fresh)]) == 0
+    lines = [msgspec.json.decode(line) for line in capsys.readouterr().out.splitlines()]
+    kinds = [next(iter(line)) for line in lines]
+    assert kinds.count("rollout") == 12
+    assert kinds.count("seed_cycle") == 4
+    assert kinds.count("cycle") == 2
+    assert {"label": "cycle 1 of 2", "done": 0, "total": 6} in lines
+    result = finished(done)
+    told = [line["cycle"] for line in lines if "cycle" in line]
+    assert told == msgspec.json.decode(msgspec.json.encode(result.cycles))
+
+
+def test_the_process_says_what_was_wrong(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert rl.main([str(tmp_path)]) == 1
+    line = msgspec.json.decode(capsys.readouterr().out)
+    assert line["error"]["kind"] == "ConfigError"
+    assert "no training run" in line["error"]["message"]
+    for wrong in ([], ["a", "b"], ["a", "gold", "c"]):
+        assert rl.main(wrong) == 1
+    assert "usage: ward rl FOLDER" in capsys.readouterr().out
+
+
+def test_the_process_makes_the_reference_alone(fresh: Path) -> None:
+    assert rl.main([str(fresh), "gold"]) == 0
+    assert RlFolder(fresh).gold.with_suffix(".json").exists()
+    assert not RlFolder(fresh).result.exists()

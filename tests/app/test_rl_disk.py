@@ -1,0 +1,117 @@
+"""What the school hands over comes back from disk as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from stairway.app.rl_disk import Disk
+from stairway.app.rl_folder import RlFolder, newest
+from stairway.base.errors import DataError
+from stairway.testing.cycles import standing
+from stairway.testing.journal import rollout
+from stairway.training.cycle import Phase, State, start
+from stairway.training.journal import Frozen
+from stairway.training.pupil import Good, PutDown
+from stairway.training.school import Midway, Saved
+
+IDENTITY = Frozen("d", "s", "e", "a", "g", "t")
+MACHINE = start([standing(0, 0.5)]).state
+
+
+def put_down(n: float) -> PutDown:
+    tensors = {"model.parameters": np.full(4, n, np.float32), "env.done": np.array([True])}
+    return PutDown(tensors, {"model": {"steps": 3}, "readings": []})
+
+
+def saved(machine: State = MACHINE) -> Saved:
+    return Saved(
+        machine=machine,
+        pupils={7: put_down(1.5), 12: put_down(2.5)},
+        goods={7: Good(put_down(0.5).tensors, 11), 12: Good(put_down(0.25).tensors, 12)},
+        rollouts=(rollout(7, 0), rollout(12, 0)),
+        seed_cycles=(),
+    )
+
+
+def midway(seed: int, cycle: int, count: int) -> Midway:
+    made = tuple(rollout(seed, n, cycle=cycle) for n in range(count))
+    return Midway(seed, cycle, put_down(seed + count / 10), made)
+
+
+def disk(folder: Path) -> Disk:
+    return Disk(RlFolder(folder), IDENTITY)
+
+
+def same(one: PutDown, other: PutDown) -> bool:
+    return one.notes == other.notes and all(
+        np.array_equal(t, other.tensors[n]) and t.dtype == other.tensors[n].dtype
+        for n, t in one.tensors.items()
+    )
+
+
+def test_where_nothing_was_kept_nothing_is_read(tmp_path: Path) -> None:
+    assert disk(tmp_path).read() is None
+
+
+def test_a_run_comes_back_as_it_was(tmp_path: Path) -> None:
+    kept = saved()
+    disk(tmp_path).cycle(kept)
+    back, midways = disk(tmp_path).read()
+    assert midways == {}
+    assert back.machine == kept.machine
+    assert (back.rollouts, back.seed_cycles) == (kept.rollouts, kept.seed_cycles)
+    for seed in (7, 12):
+        assert same(back.pupils[seed], kept.pupils[seed])
+        assert np.array_equal(back.goods[seed].weights, kept.goods[seed].weights)
+        assert back.goods[seed].adam_steps == kept.goods[seed].adam_steps
+
+
+def test_seeds_come_back_where_they_were_inside_the_cycle(tmp_path: Path) -> None:
+    disk(tmp_path).cycle(saved())
+    for count in (1, 2, 3):
+        disk(tmp_path).midway(midway(7, 1, count))
+    _, midways = disk(tmp_path).read()
+    assert set(midways) == {7}
+    assert len(midways[7].rollouts) == 3
+    assert same(midways[7].put_down, midway(7, 1, 3).put_down)
+    kept = [p.name for p in newest(RlFolder(tmp_path).seed(7), "")]
+    assert kept == ["cycle-01-rollout-0003", "cycle-01-rollout-0002"]
+
+
+def test_what_lies_behind_the_start_of_the_cycle_is_not_taken_up(tmp_path: Path) -> None:
+    disk(tmp_path).midway(midway(7, 1, 3))
+    disk(tmp_path).cycle(saved(msgspec.structs.replace(MACHINE, cycle=2)))
+    _, midways = disk(tmp_path).read()
+    assert midways == {}
+
+
+def test_a_run_that_is_done_takes_nothing_up(tmp_path: Path) -> None:
+    disk(tmp_path).midway(midway(7, 2, 3))
+    done = msgspec.structs.replace(MACHINE, cycle=2, phase=Phase.DONE)
+    disk(tmp_path).cycle(saved(done))
+    back, midways = disk(tmp_path).read()
+    assert midways == {}
+    assert back.machine.phase is Phase.DONE
+
+
+def test_seeds_whose_numbers_begin_alike_are_not_mixed_up(tmp_path: Path) -> None:
+    kept = saved()._replace(
+        pupils={1: put_down(1.0), 11: put_down(11.0)},
+        goods={1: Good(put_down(0.1).tensors, 1), 11: Good(put_down(0.2).tensors, 2)},
+    )
+    disk(tmp_path).cycle(kept)
+    back, _ = disk(tmp_path).read()
+    assert back.pupils[1].weights[0] == 1.0
+    assert back.pupils[11].weights[0] == 11.0
+    assert set(back.pupils[1].tensors) == set(put_down(1.0).tensors)
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
+    disk(tmp_path).cycle(saved())
+    other = msgspec.structs.replace(IDENTITY, gate="other")
+    with pytest.raises(DataError, match="made under another gate"):
+        Disk(RlFolder(tmp_path), other).read()

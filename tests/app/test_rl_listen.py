@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from stairway.app import rl_listen
+from stairway.app.child import Child
+from stairway.app.rl_folder import RlFolder
+from stairway.base.errors import DataError
+from stairway.testing.journal import practice_result
+
+
+class Heard:
+    """An ear that remembers."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Any]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *said: self.told.append((name, said[0]))
+
+
+def saying(lines: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Put lines in the mouth of the process, which is not the subject here."""
+    asked: list[Any] = []
+
+    def listen(self: Any, *_: Any, hear: Any) -> bool:
+        asked.append(self._work)
+        for line in lines:
+            hear(msgspec.json.decode(msgspec.json.encode(line)))
+        return False
+
+    monkeypatch.setattr(Child, "listen", listen)
+    return asked
+
+
+def test_what_a_training_says_arrives_as_what_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = practice_result()
+    said = [
+        {"rollout": result.rollouts[0]},
+        {"seed_cycle": result.seed_cycles[0]},
+        {"cycle": result.cycles[0]},
+        {"news": 1},
+    ]
+    assert saying(said, monkeypatch) == []
+    heard = Heard()
+    rl_listen.make_reference(RlFolder(tmp_path), heard)
+
+    assert heard.told == [
+        ("rollout", result.rollouts[0]),
+        ("seed_cycle", result.seed_cycles[0]),
+        ("cycle", result.cycles[0]),
+    ]
+
+
+def test_a_training_that_is_over_is_read_and_not_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RlFolder(tmp_path)
+    folder.result.write_bytes(msgspec.json.encode(practice_result()))
+    asked = saying([], monkeypatch)
+
+    assert rl_listen.practise(folder, Heard()) == practice_result()
+    assert asked == []
+
+
+def test_what_is_wrong_in_the_process_is_said_here_in_its_own_words(tmp_path: Path) -> None:
+    with pytest.raises(Exception, match=r"practice\.json|training run") as found:
+        rl_listen.practise(RlFolder(tmp_path), Heard())
+
+    assert type(found.value).__name__ in {"ConfigError", "DataError"}
+
+
+def test_a_result_of_another_layout_is_refused(tmp_path: Path) -> None:
+    folder = RlFolder(tmp_path)
+    folder.result.write_bytes(msgspec.json.encode(practice_result(layout=99)))
+
+    with pytest.raises(DataError, match="layout 99"):
+        rl_listen.practise(folder, Heard())

@@ -1,0 +1,57 @@
+"""The picture of a run is replaced whole, and a run that is to stop stops at a roll-out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Event
+
+import msgspec
+import pytest
+
+from stairway.app.rl_folder import RlFolder
+from stairway.app.rl_live import Live, Stopped
+from stairway.testing.journal import practice_result, rollout
+from stairway.training.ear import Deaf
+from stairway.training.journal import PracticeResult
+
+
+class Loud(Deaf):
+    def __init__(self) -> None:
+        self.heard: list[object] = []
+
+    def begin(self, label: str, total: int) -> None:
+        self.heard.append((label, total))
+
+    def rollout(self, rollout) -> None:
+        self.heard.append(rollout)
+
+    def cycle(self, report) -> None:
+        self.heard.append(report)
+
+
+@pytest.fixture
+def scene(tmp_path: Path):
+    ear, stop, result = Loud(), Event(), practice_result()
+    return Live(RlFolder(tmp_path), lambda: result, ear, stop), ear, stop, result
+
+
+def test_what_is_heard_is_shown_and_passed_on(scene, tmp_path: Path) -> None:
+    live, ear, _, result = scene
+    live.begin("cycle 1 of 4", 6)
+    assert not (tmp_path / "live.json").exists()
+    live.rollout(rollout(1, 0))
+    live.cycle(result.cycles[0])
+    assert ear.heard == [("cycle 1 of 4", 6), rollout(1, 0), result.cycles[0]]
+    shown = msgspec.json.decode((tmp_path / "live.json").read_bytes(), type=PracticeResult)
+    assert shown == result
+    assert [p.name for p in tmp_path.iterdir()] == ["live.json"]
+
+
+def test_a_run_that_is_to_stop_stops_at_its_next_roll_out(scene, tmp_path: Path) -> None:
+    live, ear, stop, _ = scene
+    stop.set()
+    live.advance(3)
+    with pytest.raises(Stopped):
+        live.rollout(rollout(1, 0))
+    assert ear.heard == []
+    assert not (tmp_path / "live.json").exists()

@@ -1,0 +1,111 @@
+"""A practice file is read strictly, and each kind of bars gets its own tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from stairway.app.rl_rules import SHIPPED, decode, load
+from stairway.base.errors import ConfigError
+from stairway.testing.cycles import as_toml, practice_rules
+
+RULES = practice_rules()
+
+
+def tables() -> dict[str, Any]:
+    return msgspec.to_builtins(RULES)
+
+
+@pytest.mark.parametrize("kind", ["daily", "intraday"])
+def test_the_shipped_file_is_good_for_both_kinds_of_bars(kind) -> None:
+    rules, kept = load(SHIPPED, kind)
+    assert rules == decode(kept, kind, "again")
+
+
+def test_the_shipped_figures_for_minutes_are_those_of_the_specification() -> None:
+    rules, _ = load(SHIPPED, "intraday")
+    assert (rules.cycles.cycles, rules.cycles.steps_per_cycle) == (4, 12_000)
+    assert (rules.cycles.early_stop_frac, rules.cycles.converged_stability) == (0.05, 0.95)
+    assert rules.cycles.episodes_per_scenario == 100
+    learner = rules.learner
+    assert (learner.n_envs, learner.n_steps, learner.batch_size) == (8, 250, 100)
+    assert (learner.n_epochs, learner.gamma, learner.gae_lambda) == (10, 0.9, 0.9)
+    assert (rules.gold.steps, rules.gold.min_hold_rate) == (409_600, 0.8)
+    gate = rules.training_gate
+    assert (gate.min_return_frac, gate.max_drawdown_frac) == (0.01, 0.02)
+    assert (gate.min_trades_per_day, gate.max_trades_per_day) == (5.0, 25.0)
+    assert (gate.min_sharpe, gate.min_win_rate) == (0.6, 0.65)
+    assert (gate.min_hold_rate, gate.max_hold_rate) == (0.40, 0.75)
+    assert (gate.over_episode_bars, gate.under_early_frac) == (400.0, 0.40)
+    levels = rules.divergence
+    assert (levels.moved_frac, levels.far_frac, levels.diverged_frac) == (0.05, 0.10, 0.15)
+
+
+def test_a_file_of_ones_own_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "my.toml"
+    path.write_text(as_toml(RULES), "utf-8")
+    rules, kept = load(str(path), "intraday")
+    assert rules == RULES
+    assert msgspec.json.decode(msgspec.json.encode(kept)) == kept
+
+
+def test_a_table_for_each_kind_is_chosen_by_the_bars() -> None:
+    both = tables()
+    both["gold"] = {"daily": both["gold"] | {"seed": 1}, "intraday": both["gold"] | {"seed": 2}}
+    assert decode(both, "daily", "x").gold.seed == 1
+    assert decode(both, "intraday", "x").gold.seed == 2
+
+
+def test_a_table_that_is_missing_is_named() -> None:
+    few = {name: table for name, table in tables().items() if name != "gold"}
+    with pytest.raises(ConfigError, match=r"lacks \[gold\]; copy it"):
+        decode(few, "daily", "mine")
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "words"),
+    [
+        ("learner", {"gama": 0.9}, "unknown field `gama`"),
+        ("learner", {"gamma": "high"}, "gamma"),
+        ("learner", {"gamma": 2.0}, "gamma"),
+        ("learner", {"gamma": float("nan")}, "learner.gamma is nan; every limit is a finite"),
+        ("gold", {"bonus": float("inf")}, "gold.bonus is inf"),
+        ("cycles", {"steps_per_cycle": 201}, "no multiple of a roll-out"),
+        ("divergence", {"far_frac": 0.2}, "far_frac under diverged_frac"),
+    ],
+)
+def test_what_cannot_be_used_is_said_by_name(section: str, change: dict, words: str) -> None:
+    wrong = tables()
+    wrong[section] = wrong[section] | change
+    with pytest.raises(ConfigError, match=f"practice file 'mine': .*{words}"):
+        decode(wrong, "daily", "mine")
+
+
+def test_a_key_that_was_left_out_is_named() -> None:
+    wrong = tables()
+    del wrong["cycles"]["gains"]["most"]
+    with pytest.raises(ConfigError, match=r"`most`.*cycles\.gains"):
+        decode(wrong, "daily", "mine")
+
+
+@pytest.mark.parametrize("name", ["nothing", "no.toml", "daily"])
+def test_a_file_that_is_not_there_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"no practice file named '{name}'; say 'practice'"):
+        load(name, "daily")
+
+
+@pytest.mark.parametrize("content", [b"a = ", b"\xff\xfe", b"a = 1\na = 2"])
+def test_a_file_that_is_no_toml_is_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "my.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match="is not TOML"):
+        load(str(path), "daily")
+
+
+@pytest.mark.parametrize("table", [3, [], "x", None])
+def test_a_table_that_is_none_is_refused(table: object) -> None:
+    with pytest.raises(ConfigError, match="practice file 'mine'"):
+        decode(tables() | {"gold": table}, "daily", "mine")

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import pytest
+
+from msgspec.structs import replace
+
+from stairway.dashboard.practice import account
+from stairway.testing.journal import criteria, practice_result, walk
+from stairway.training.journal import Outcome
+
+
+def test_an_accepted_policy_is_named_by_its_seed() -> None:
+    assert account.headline(practice_result()) == "The policy of seed 1 was accepted"
+
+
+def test_a_training_that_is_not_over_claims_nothing() -> None:
+    unfinished = practice_result(finished=False, outcome=Outcome.CONTINUE)
+
+    assert account.headline(unfinished) == "Training is not finished"
+    assert account.because(unfinished).endswith("not finished")
+
+
+def test_accepted_without_a_seed_is_not_accepted() -> None:
+    torn = practice_result(chosen_seed=None)
+
+    assert account.headline(torn) == "No policy was accepted"
+
+
+def test_how_many_cycles_were_kept_is_counted() -> None:
+    assert (
+        account.because(practice_result()) == "2 cycles of 4, 2 kept; its figures had settled"
+    )
+    refused = practice_result(accepted=False, outcome=Outcome.EARLY_STOP)
+    assert (
+        account.because(refused) == "2 cycles of 4, 0 kept; the last cycle brought too little"
+    )
+
+
+def test_figures_in_training_are_medians_of_the_last_cycle() -> None:
+    result = practice_result()
+    last = [replace(c, hold_rate=0.4 if c.seed == 1 else 0.6) for c in result.seed_cycles]
+    early = [replace(c, hold_rate=0.99) if c.cycle == 1 else c for c in last]
+
+    assert account.in_training(replace(result, seed_cycles=tuple(early))) == ("0.50", "17.2")
+
+
+def test_the_reference_alone_has_no_figures_in_training() -> None:
+    result = practice_result()
+    only = tuple(c for c in result.seed_cycles if c.cycle == 0)
+
+    assert account.in_training(replace(result, seed_cycles=only)) == ("", "")
+
+
+def test_held_out_days_are_told_apart_from_training() -> None:
+    result = practice_result()
+    found = tuple(
+        replace(one, sampled=walk(5, 0.0, hold_rate=0.42, fills_per_session=35.0))
+        for one in result.held_out
+    )
+
+    assert account.held_out(replace(result, held_out=found)) == ("0.42", "35.0")
+    assert account.held_out(practice_result(held_out=())) == ("", "")
+
+
+def test_the_seed_in_detail_is_the_chosen_one_or_the_median_of_the_end() -> None:
+    refused = practice_result(accepted=False)
+    middle = tuple(replace(c, median_seed=2) for c in refused.cycles)
+
+    assert account.judged(practice_result()).seed == 1
+    assert account.judged(replace(refused, cycles=middle)).seed == 2
+    assert account.judged(practice_result(seed_cycles=())) is None
+
+
+def test_the_reference_comes_first_on_validation_and_on_held_out_days() -> None:
+    result = practice_result()
+
+    assert [r.who for r in account.rows(result)] == ["reference", "seed 1", "seed 2"]
+    assert [r.who for r in account.rows_held_out(result)] == [
+        "reference",
+        "seed 1",
+        "seed 2",
+        "seed 1, likeliest",
+        "seed 2, likeliest",
+    ]
+
+
+def test_what_is_not_defined_is_said_to_be_and_is_no_zero() -> None:
+    row = account.row("x", walk(5, 0.0, sharpe=None, win_rate=None, round_trips=0))
+
+    assert (row.sharpe, row.wins, row.trips) == ("undefined", "", "0")
+
+
+def test_bounds_say_what_a_value_must_be_and_what_is_not_known() -> None:
+    bars = account.bars(criteria())
+
+    assert [b.word for b in bars] == ["pass", "refuse", "refuse"]
+    assert [b.bound for b in bars] == ["0.4 to 0.75", "at least 0.01", "at least 0.6"]
+    assert bars[2].value == "not known"
+
+
+@pytest.mark.parametrize(("word", "reasons"), [("pass", 0), ("refuse", 1)])
+def test_a_scenario_says_why_it_failed_and_nothing_where_it_did_not(
+    word: str, reasons: int
+) -> None:
+    report = practice_result().seed_cycles[-1].scenarios[0]
+    found = account.weathers([report], {report.episodes.scenario: word})[0]
+
+    assert len(found.why) >= reasons == bool(found.why)
+    assert (found.scenario, found.episodes, found.length) == ("high volatility", "100", "900")

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from stairway.base.errors import ConfigError
+from stairway.base.verdict import refuse
+from stairway.dashboard.practice.page import again, page, write_page
+from stairway.testing.journal import practice_result
+from stairway.training.journal import CycleReport
+from msgspec.structs import replace
+
+ROOT = Path("runs/rl/x")
+
+
+def text(result) -> str:
+    whole = page(result, ROOT)
+    readable = re.sub(r"<(style|script)\b.*?</\1>", "", whole, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", readable))
+
+
+def test_the_verdict_comes_first() -> None:
+    said = text(practice_result(accepted=False))
+
+    assert said.index("No policy was accepted") < said.index("What the seeds learned")
+    assert "Return of the span: -0.01, must be at least 0.01" in said
+
+
+def test_held_out_days_stand_apart_from_those_that_decided() -> None:
+    said = text(practice_result())
+
+    assert "Validation days, which decided what was kept" in said
+    assert "Held-out days, which decided nothing" in said
+
+
+def test_a_run_that_has_only_begun_still_makes_a_page() -> None:
+    begun = practice_result(
+        accepted=False, finished=False, gold=None, rollouts=(), seed_cycles=(), cycles=(),
+        held_out=(), spans=(),
+    )  # fmt: skip
+
+    said = text(begun)
+
+    assert "Training is not finished" in said
+    assert "No cycle was judged" in said
+
+
+def test_the_page_loads_nothing_from_anywhere() -> None:
+    whole = page(practice_result(), ROOT)
+
+    assert "default-src 'none'" in whole
+    assert not re.findall(r"""(?:src|href)=["']https?:""", whole.split("<script>")[0])
+
+
+def test_a_hostile_name_is_text_and_never_markup() -> None:
+    bad = "<img src=x onerror=alert(1)>"
+    result = practice_result(symbols=(bad, "MSFT"), source=bad)
+    cycles: tuple[CycleReport, ...] = tuple(
+        replace(c, reason=bad, gate=refuse("practice.return", bad, 0.0, 1.0, 1))
+        for c in result.cycles
+    )
+
+    whole = page(replace(result, cycles=cycles), ROOT)
+
+    assert "<img" not in whole.split("<script>")[0]
+    assert "onerror" in whole
+
+
+def test_the_command_repeats_the_run() -> None:
+    assert again(practice_result()) == (
+        "stairway train rl --source my.toml --policy intraday --seeds 2"
+    )
+
+
+def test_a_page_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(ConfigError, match="file"):
+        write_page(tmp_path / "file" / "train.html", practice_result())
+
+
+def test_the_page_is_written_whole(tmp_path: Path) -> None:
+    write_page(tmp_path / "train.html", practice_result())
+
+    assert (tmp_path / "train.html").read_text().rstrip().endswith("</html>")
+    assert [p.name for p in tmp_path.iterdir()] == ["train.html"]
