@@ -100,7 +100,7 @@ def measure(root: Path) -> tuple[Latencies, int, int]:
                 for k, one in enumerate(pair)
             ]
             wished = tick_ns()
-            _, _, decided = act(book, seen, wishes, rules)
+            _, _, decided = act(book, seen, wishes, rules, bar.time_ns)
             done = tick_ns()
             if lap == 0 and index < shelf.first_index + WARM_UP:
                 continue
