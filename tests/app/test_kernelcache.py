@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -48,6 +49,38 @@ def test_every_compiled_function_of_ours_lies_in_a_file_that_is_looked_at() -> N
     compiled = [p for p in kernelcache._PACKAGE.rglob("*.py") if "@njit" in p.read_text()]
     assert compiled
     assert {p.name for p in compiled} == {"kernels.py"}
+
+
+def test_every_function_that_a_kernel_compiles_lies_in_a_file_that_is_looked_at() -> None:
+    borrowed: set[str] = set()
+    for path in kernelcache._PACKAGE.rglob("kernels.py"):
+        tree = ast.parse(path.read_text())
+        home = {
+            alias.asname or alias.name: (node.module or "", alias.name)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+        for call in ast.walk(tree):
+            if (
+                isinstance(call, ast.Call)
+                and getattr(call.func, "id", "") == "njit"
+                and call.args
+            ):
+                given = call.args[0]
+                name = given.value.id if isinstance(given, ast.Attribute) else given.id
+                module, member = home[name]
+                borrowed.add(
+                    member if isinstance(given, ast.Attribute) else module.split(".")[-1]
+                )
+    assert borrowed == {"costs", "reward"}
+    assert {f"{name}.py" for name in borrowed} < set(kernelcache.COMPILED)
+
+
+def test_a_change_in_what_kernels_borrow_is_another_folder(package: Path) -> None:
+    before = kernelcache.folder(package)
+    (package / "costs.py").write_text("cost = 2\n")
+    assert kernelcache.folder(package) != before
 
 
 def test_it_lies_in_the_cache_of_the_person(

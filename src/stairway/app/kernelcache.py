@@ -1,8 +1,8 @@
 """Where compiled kernels are kept, so that they are compiled once and never stale.
 
-numba does not notice a change in a kernel that is called from another file. The folder is
-therefore named after the content of every ``kernels.py`` there is: change one, and all are
-compiled anew beside the old ones.
+numba does not notice a change in a function that is called from another file. The folder is
+therefore named after the content of every ``kernels.py`` there is, and of the few files
+whose plain functions kernels compile: change one, and all are compiled anew beside the old.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from pathlib import Path
 
 import stairway
 
+COMPILED = ("kernels.py", "costs.py", "reward.py")
+"""Names of files that hold what is compiled."""
+
 _PACKAGE = Path(stairway.__file__).parent
 
 
@@ -21,7 +24,7 @@ def folder(package: Path = _PACKAGE) -> Path:
     """Return the folder for the kernels of ``package`` as they are now."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     state = hashlib.sha256(sys.version.encode())
-    for path in sorted(package.rglob("kernels.py")):
+    for path in sorted(p for p in package.rglob("*.py") if p.name in COMPILED):
         state.update(path.read_bytes())
     return Path(base) / "stairway" / f"kernels-{state.hexdigest()[:16]}"
 
