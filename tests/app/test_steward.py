@@ -17,8 +17,11 @@ from stairway.app.climb import walk
 from stairway.app.progress import Silent
 from stairway.app.recorder import Recorder
 from stairway.app.steward import QUALITY_GATE, StewardRules
+from stairway.app import steward as stewarding
 from stairway.app.world import RecordedWorld
+from stairway.base.units import UtcNs
 from stairway.base.verdict import Inconclusive, Pass, Refuse, refuse
+from stairway.decision.cadence import Weather, interval, predicted
 from stairway.decision.facts import WeightsInForce
 from stairway.decision.intent import Enter
 from stairway.events.ports import EventLog
@@ -141,6 +144,49 @@ def test_with_two_champions_the_ramp_is_their_weighted_mean(
     assert math.isclose(
         steward.ramp, sum(seats[e.digest].weight * e.share for e in champions) / total
     )
+
+
+def test_members_that_stand_apart_are_weighed_more_often(little: Any, new_log: OpenLog) -> None:
+    little.order(65, "lightgbm", Stage.CHAMPION)
+    little.order(75, "xgboost", Stage.CHAMPION)
+    log = new_log()
+    steward = little.go(log, until=90).steward
+    now, symbol = UtcNs(7), steward.symbols[0]
+
+    def said(light: float, boost: float) -> list[Prediction]:
+        last = {a.digest: a for a in of(log, "model.answer", Prediction)}
+        pair = zip((FOREST, BOOST), (light, boost), strict=True)
+        return [
+            msgspec.structs.replace(last[d], symbol=symbol, as_of_ns=now, confidence=p)
+            for d, p in pair
+        ]
+
+    assert steward._dispersion(said(0.9, 0.1), now) == pytest.approx(0.37, abs=0.04)
+    assert steward._dispersion(said(0.6, 0.6), now) == pytest.approx(0.0)
+    assert steward._dispersion([], now) is None
+
+    rules = steward.bylaws.cadence
+    pace = {
+        name: interval(Weather(1.0, steward._dispersion(answers, now), news=False), rules)
+        for name, answers in (("apart", said(0.9, 0.1)), ("together", said(0.6, 0.6)))
+    }
+    assert pace == {"apart": rules.divided_predictions, "together": rules.calm_predictions}
+
+
+def test_the_pace_follows_what_was_answered(
+    little: Any, new_log: OpenLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float | None] = []
+
+    def counted(pace: Any, weather: Weather, rules: Any) -> Any:
+        asked.append(weather.dispersion)
+        return predicted(pace, weather, rules)
+
+    monkeypatch.setattr(stewarding, "predicted", counted)
+    little.order(65, "lightgbm", Stage.CHAMPION)
+    little.go(new_log(), until=80)
+    assert None in asked, "before anybody had a seat"
+    assert any(one is not None for one in asked)
 
 
 def test_weights_of_the_champions_are_published_and_taken_at_once(story: Any) -> None:

@@ -42,6 +42,7 @@ def bylaws(settings: Settings) -> Bylaws:
         cadence=settings.cadence,
         weights=settings.weight_checks,
         vitals=settings.vitals,
+        ensemble=settings.ensemble,
     )
 
 

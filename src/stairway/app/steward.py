@@ -22,7 +22,7 @@ from stairway.base.errors import InvariantError
 from stairway.base.units import UtcNs
 from stairway.base.verdict import Pass, Verdict, refuse
 from stairway.decision.cadence import CadenceRules, Pace, Weather, predicted
-from stairway.decision.ensemble import Seat
+from stairway.decision.ensemble import EnsembleRules, Seat, poll
 from stairway.decision.facts import WeightsInForce, WeightSource
 from stairway.decision.weights import (
     WeightChecks,
@@ -75,6 +75,7 @@ class Bylaws:
     cadence: CadenceRules
     weights: WeightChecks
     vitals: VitalRules
+    ensemble: EnsembleRules
 
 
 @dataclass(slots=True)
@@ -188,7 +189,7 @@ class Steward:
         if seen.bar.index % self.bylaws.steward.quality_every_bars == 0:
             self._measure_quality(now, recorder)
         self._feed(Clock(now), now, recorder)
-        self._weigh_if_due(seen, recorder)
+        self._weigh_if_due(answers, seen, recorder)
 
     # -- inside ------------------------------------------------------------------------
 
@@ -247,11 +248,22 @@ class Steward:
         )
         self._weigh(now, recorder)
 
-    def _weigh_if_due(self, seen: Seen, recorder: Recorder) -> None:
-        weather = Weather(seen.regime.volatility_ratio, None, news=False)
+    def _weigh_if_due(self, answers: Sequence[Answer], seen: Seen, recorder: Recorder) -> None:
+        apart = self._dispersion(answers, seen.bar.time_ns)
+        weather = Weather(seen.regime.volatility_ratio, apart, news=False)
         self._pace, due = predicted(self._pace, weather, self.bylaws.cadence)
         if due:
             self._weigh(seen.bar.time_ns, recorder)
+
+    def _dispersion(self, answers: Sequence[Answer], now: UtcNs) -> float | None:
+        """How far apart those seated stand, about the instrument that divides them most."""
+        polls = (
+            poll(
+                [a for a in answers if a.symbol == s], self.seats, self.bylaws.ensemble, s, now
+            )
+            for s in self.symbols
+        )
+        return max((p.dispersion for p in polls if p.dispersion is not None), default=None)
 
     def _weigh(self, now: UtcNs, recorder: Recorder) -> None:
         """Choose the best weights that are sound; every change is put on record."""
