@@ -10,6 +10,8 @@ export COLUMNS=80
 mkdir -p "$root/docs/examples"
 "$root/.venv/bin/stairway" run >"$root/docs/examples/run.txt"
 "$root/.venv/bin/stairway" run --drill >"$root/docs/examples/drill.txt"
+# 2: the gate refused, which is what it usually does
+"$root/.venv/bin/stairway" train rl --seeds 3 >"$root/docs/examples/train.txt" || [ $? = 2 ]
 {
   echo '$ stairway replay runs/sample-2'
   "$root/.venv/bin/stairway" replay runs/sample-2

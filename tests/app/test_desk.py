@@ -189,7 +189,7 @@ def test_the_stages_of_a_decision_are_timed_and_add_up(story: Any) -> None:
     timings = of(story, "timing", Timing)
     assert len(timings) == len(story.books)
     for timing in timings:
-        parts = [timing.stages_ns[name] for name in ("observe", "answer", "decide")]
+        parts = [timing.stages_ns[name] for name in ("observe", "answer", "judge", "decide")]
         assert sum(parts) == timing.stages_ns["decision"]
         assert min(parts) > 0
     assert set(story.desk.latencies.manifest().stages) == set(timings[0].stages_ns)

@@ -12,7 +12,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env as gymnasium_check
 from stable_baselines3.common.env_checker import check_env as sb3_check
 
-from stairway.app import plugins, practice
+from stairway.app import plugins, practice, rl_rules
 from stairway.app.settings import Settings, load
 from stairway.base.errors import DataError
 from stairway.market.align import align
@@ -118,6 +118,14 @@ def test_minutes_are_practised_by_the_figures_of_the_specification() -> None:
     rules = practice.shipped_rules("intraday")
     assert (rules.episode_steps, rules.max_session_drawdown_frac) == (1000, 0.02)
     assert rules.stake_frac == 0.5
+
+
+@pytest.mark.parametrize("kind", ["daily", "intraday"])
+def test_risk_counts_as_preserved_up_to_half_of_what_ends_an_episode(kind: str) -> None:
+    """So that health sees risk before an episode is lost, and none left once one was."""
+    rules = rl_rules.load(rl_rules.SHIPPED, kind)[0]  # pyright: ignore[reportArgumentType]
+    bound = rules.environment.max_session_drawdown_frac
+    assert rules.controller_health.drawdown_limit_frac == bound / 2
 
 
 def test_the_registered_sample_is_shown_as_it_is() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stairway.app.catalog import CODEC, Fact
 from stairway.app.facts import Funded, RunFinished, Timing
-from stairway.app.recorder import Recorder, run_hash
+from stairway.app.recorder import Recorder, run_hash, telemetry_hash
 from stairway.base.errors import InvariantError, RecordError
 from stairway.base.units import UtcNs
 from stairway.events.envelope import GENESIS, Envelope, Head, chain
@@ -246,3 +246,22 @@ def test_left_over_counts_what_no_step_published_again() -> None:
     again = Recorder(log)
     again.publish(*FACTS[:3])
     assert again.left_over() == {"book.funded": 2, "market.bar": 1, "run": 1}
+
+
+def test_what_waits_to_be_committed_is_part_of_the_telemetrys_hash(new_log: OpenLog) -> None:
+    log = new_log()
+    recorder = Recorder(log)
+    recorder.publish(*BARS[:2])
+    early = recorder.telemetry()
+    recorder.publish(BARS[2])
+    assert recorder.telemetry() != early
+    assert recorder.telemetry() == telemetry_hash(log)
+
+
+def test_the_telemetrys_hash_is_of_what_is_kept_there_and_not_of_measured_time() -> None:
+    log = Paper()
+    recorder = Recorder(log)
+    recorder.publish(*BARS[:2])
+    bars = recorder.telemetry()
+    recorder.publish(Funded(1, "capital", "canary:d", 10), Timing(1, {"observe": 5}))
+    assert recorder.telemetry() == bars

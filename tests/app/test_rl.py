@@ -24,8 +24,11 @@ from stairway.testing.cycles import MINUTES, as_toml, gold_rules, minutes, quick
 from stairway.testing.runs import write_source
 from stairway.training.ear import Deaf
 from stairway.training.journal import Outcome, PracticeResult
+from stairway.training.policy_onnx import to_onnx
+from stairway.training.school import School
 
 SEEDS = (3, 5)
+POLICY_FILES = ("policy.safetensors", "architecture.json", "policy.onnx")
 
 
 def ask_for(home: Path, rules=None, seeds=SEEDS, out: str = "run") -> RlFolder:
@@ -113,17 +116,47 @@ def test_a_run_leaves_its_result_its_policy_and_a_picture(done: Path) -> None:
 def test_the_policy_that_is_left_is_the_one_that_was_chosen(done: Path) -> None:
     result = finished(done)
     assert result.chosen_seed in SEEDS
-    parts = (done / "policy" / n for n in ("policy.safetensors", "architecture.json"))
+    at = done / "unaccepted"
+    parts = (at / n for n in ("policy.safetensors", "architecture.json"))
     actor = from_bytes(Written(*(part.read_bytes() for part in parts)))
     assert not isinstance(actor, Refuse)
     assert actor.policy.hidden == (8,)
+    assert (at / "policy.onnx").read_bytes() == to_onnx(actor)
+
+
+def test_a_policy_that_was_refused_is_not_where_an_accepted_one_lies(done: Path) -> None:
+    assert not finished(done).accepted
+    assert not RlFolder(done).policy.exists()
+
+
+def test_a_policy_that_was_accepted_lies_under_its_name(
+    fresh: Path, done: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(School, "accepted", property(lambda _: True))
+    assert train(fresh, Deaf()).accepted
+    assert not RlFolder(fresh).unaccepted.exists()
+    for name in POLICY_FILES:
+        left = (fresh / "policy" / name).read_bytes()
+        assert left == (done / "unaccepted" / name).read_bytes()
+
+
+def test_a_run_that_another_version_began_is_refused_unless_it_is_finished(
+    stopped: RlFolder, done: Path, tmp_path: Path
+) -> None:
+    change_ask(stopped, lambda a: a.update(version="0.0.1"))
+    with pytest.raises(ConfigError, match="finish it with that version"):
+        train(stopped.root, Deaf())
+    shutil.copytree(done, tmp_path / "old")
+    change_ask(RlFolder(tmp_path / "old"), lambda a: a.update(version="0.0.1"))
+    assert train(tmp_path / "old", Deaf()) == finished(done)
 
 
 def test_the_same_job_gives_the_same_bytes(done: Path, fresh: Path) -> None:
     train(fresh, Deaf())
     assert (fresh / "result.json").read_bytes() == (done / "result.json").read_bytes()
-    for name in ("policy.safetensors", "architecture.json"):
-        assert (fresh / "policy" / name).read_bytes() == (done / "policy" / name).read_bytes()
+    for name in POLICY_FILES:
+        left = (fresh / "unaccepted" / name).read_bytes()
+        assert left == (done / "unaccepted" / name).read_bytes()
 
 
 def test_roll_outs_are_told_in_an_order_that_no_thread_decides(done: Path) -> None:

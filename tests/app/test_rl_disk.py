@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stairway.app.rl_disk import Disk
-from stairway.app.rl_folder import RlFolder, newest
+from stairway.app.rl_folder import RlFolder, newest, rollout_name
 from stairway.base.errors import DataError
 from stairway.testing.cycles import standing
 from stairway.testing.journal import rollout
@@ -115,3 +115,28 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
     other = msgspec.structs.replace(IDENTITY, gate="other")
     with pytest.raises(DataError, match="made under another gate"):
         Disk(RlFolder(tmp_path), other).read()
+
+
+def test_a_checkpoint_in_the_place_of_another_seed_s_is_refused(tmp_path: Path) -> None:
+    kept, machine = disk(tmp_path), MACHINE
+    kept.cycle(saved(machine))
+    cycle = machine.cycle
+    for seed in (7, 12):
+        kept.midway(midway(seed, cycle, 2))
+    folder = RlFolder(tmp_path)
+    for ending in (".json", ".safetensors"):
+        name = rollout_name(cycle, 2) + ending
+        (folder.seed(7) / name).write_bytes((folder.seed(12) / name).read_bytes())
+
+    with pytest.raises(DataError, match=r"seed 12, cycle .* lies in another one's place"):
+        disk(tmp_path).read()
+
+
+def test_a_checkpoint_under_the_name_of_another_cycle_is_refused(tmp_path: Path) -> None:
+    disk(tmp_path).cycle(saved())
+    folder = RlFolder(tmp_path).cycles
+    for path in list(folder.iterdir()):
+        path.rename(folder / ("cycle-09" + path.suffix))
+
+    with pytest.raises(DataError, match=r"the whole run, cycle 1, .* in another one's place"):
+        disk(tmp_path).read()

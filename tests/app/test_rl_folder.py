@@ -154,6 +154,13 @@ def test_a_run_of_another_layout_is_refused(layout: object, tmp_path: Path) -> N
         open_practice(tmp_path)
 
 
+def test_a_run_that_another_version_began_is_not_taken_up(tmp_path: Path) -> None:
+    said = {"layout": 1, "version": "0.0.1", "what_we_do_not_know": True}
+    (tmp_path / "practice.json").write_bytes(msgspec.json.encode(said))
+    with pytest.raises(ConfigError, match=r"begun by stairway 0\.0\.1 and this is .*; finish"):
+        open_practice(tmp_path)
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"3", b'{"layout":1}', b"\xff"])
 def test_a_damaged_run_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "practice.json").write_bytes(content)
@@ -167,3 +174,15 @@ def test_a_result_that_is_none_is_refused(content: bytes | None, tmp_path: Path)
         (tmp_path / "result.json").write_bytes(content)
     with pytest.raises(DataError, match=r"result\.json cannot be read .* --resume"):
         read_result(RlFolder(tmp_path))
+
+
+def test_the_newest_checkpoint_is_that_of_the_highest_number(tmp_path: Path) -> None:
+    for cycle in (98, 99, 100, 101):
+        (tmp_path / f"{cycle_name(cycle)}.json").touch()
+
+    assert [path.name for path in newest(tmp_path, "cycle-")] == [
+        "cycle-101",
+        "cycle-100",
+        "cycle-99",
+        "cycle-98",
+    ]

@@ -94,6 +94,32 @@ def test_what_does_not_make_it_does_not_change_its_name(changed) -> None:
     assert expected_identity(made_ground(), changed) == IDENTITY
 
 
+def test_another_environment_of_the_same_settings_is_another_reference(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("stairway.simulation.batch._STEPS", 1_000)
+    other = expected_identity(made_ground(), RULES)
+    assert other.settings != IDENTITY.settings
+    assert other.environment != IDENTITY.environment
+
+
+@pytest.mark.parametrize(
+    "library", ["stairway", "python", "numpy", "numba", "torch", "stable-baselines3"]
+)
+def test_made_with_another_version_it_is_another_reference(
+    library: str, kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = rl_gold.made_with()
+    monkeypatch.setattr(rl_gold, "made_with", lambda: here | {library: "0.0.1"})
+    assert expected_identity(made_ground(), RULES).settings != IDENTITY.settings
+    with pytest.raises(DataError, match=r"versions of stairway and of .* count as settings"):
+        opened(folder_with(kept[1], tmp_path), made_ground(), RULES)
+
+
+def test_a_library_that_makes_nothing_of_it_does_not_count() -> None:
+    assert not {"xgboost", "xgboost-cpu", "lightgbm"} & set(rl_gold.made_with())
+
+
 def test_arrays_without_their_record_are_no_reference(kept, tmp_path: Path) -> None:
     there = tmp_path / f"gold-{IDENTITY.settings[:16]}"
     there.mkdir()

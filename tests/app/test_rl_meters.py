@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import pytest
+import socket
+from pathlib import Path
+from typing import ClassVar
 
+import pytest
+from msgspec.structs import replace
+
+from stairway.adapters.telemetry import silent
+from stairway.adapters.telemetry.pushgateway import Pushgateway, rehearsal
 from stairway.adapters.telemetry.silent import Silent
-from stairway.app.rl_meters import GATE, Metered, meters_of
+from stairway.app.rl_meters import GATE, Metered, meters_of, run_name
 from stairway.base.errors import ConfigError
 from stairway.testing.journal import practice_result, rollout
 from stairway.testing.meter import some_health
 from stairway.training.ear import Deaf
+
+RUN = Path("runs/run")
 
 
 class Heard:
@@ -26,6 +35,9 @@ class Heard:
 
     def judge(self, gate, verdict) -> None:
         self.said.append((gate, verdict))
+
+    def ask_to_close(self) -> None:
+        self.said.append(("asked", None))
 
     def close(self) -> None:
         self.said.append(("closed", None))
@@ -47,8 +59,62 @@ def test_the_gate_is_counted_and_all_meters_are_closed() -> None:
     metered = Metered(Deaf(), meters, 2_000, 390)
     metered.seed_cycle(shown)
     metered.close()
-    assert meters[shown.seed].said == [(GATE, shown.gate), ("closed", None)]
+    ended = [("asked", None), ("closed", None)]
+    assert meters[shown.seed].said == [(GATE, shown.gate), *ended]
     assert all(meter.said[-1] == ("closed", None) for meter in meters.values())
+
+
+class Rung(Pushgateway):
+    """The real thing, which also says in a list of its own kind when it was asked and waited."""
+
+    order: ClassVar[list[str]]
+
+    def ask_to_close(self) -> None:
+        self.order.append("asked")
+        super().ask_to_close()
+
+    def close(self) -> None:
+        asked = self._closing.is_set()
+        self.order.append("waited for" if asked else "waited for unasked")
+        super().close()
+
+
+def test_all_are_asked_to_close_before_any_is_waited_for() -> None:
+    Rung.order = []
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        # Connections are taken by the system, and never answered by anybody.
+        port = hung.getsockname()[1]
+        settings = replace(rehearsal(), url=f"http://127.0.0.1:{port}", close_s=0.2)
+        meters = {seed: Rung(settings, f"run-{seed}") for seed in (1, 2)}
+        metered = Metered(Deaf(), meters, 2_000, 390)
+        for seed in meters:
+            metered.rollout(rollout(seed, 0, health=None))
+        metered.close()
+        assert [one for one in Rung.order if one == "waited for unasked"] == []
+        assert Rung.order[:3] == ["asked", "asked", "waited for"]
+        first, second = (meter._deadline for meter in meters.values())
+        assert second - first < settings.close_s, "the second's time ran beside the first's"
+    for meter in meters.values():
+        meter._thread.join(60.0)
+        assert (meter._thread.is_alive(), meter.pushes) == (False, 0)
+
+
+def test_two_runs_of_one_name_are_told_apart(tmp_path: Path, monkeypatch) -> None:
+    here, there = tmp_path / "a" / "run", tmp_path / "b" / "run"
+    names: list[str] = []
+
+    def connect(_config, instance: str) -> Silent:
+        names.append(instance)
+        return Silent()
+
+    monkeypatch.setattr(silent, "connect", connect)
+    for folder in (here, there):
+        meters_of({}, folder, (1, 2))
+    assert len(set(names)) == 4
+    assert names == [f"{run_name(f)}-{seed}" for f in (here, there) for seed in (1, 2)]
+    assert all(name.startswith("run-") for name in names)
+    monkeypatch.chdir(tmp_path)
+    assert run_name(Path("a/run")) == run_name(here), "from wherever it is named"
 
 
 def test_everything_is_passed_on() -> None:
@@ -72,12 +138,12 @@ def test_everything_is_passed_on() -> None:
 
 
 def test_a_file_without_telemetry_wants_none() -> None:
-    meters = meters_of({}, "run", (1, 2))
+    meters = meters_of({}, RUN, (1, 2))
     assert set(meters) == {1, 2}
     assert all(isinstance(meter, Silent) for meter in meters.values())
     assert all(
         isinstance(m, Silent)
-        for m in meters_of({"telemetry": {"kind": "silent"}}, "r", (1,)).values()
+        for m in meters_of({"telemetry": {"kind": "silent"}}, RUN, (1,)).values()
     )
 
 
@@ -92,4 +158,4 @@ def test_a_file_without_telemetry_wants_none() -> None:
 )
 def test_telemetry_that_cannot_be_used_is_refused(table: dict, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        meters_of({"telemetry": table}, "run", (1,))
+        meters_of({"telemetry": table}, RUN, (1,))

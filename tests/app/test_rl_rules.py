@@ -65,13 +65,26 @@ def test_a_table_that_is_missing_is_named() -> None:
         decode(few, "daily", "mine")
 
 
+def test_a_table_that_nothing_reads_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"\[divergance\], which nothing reads"):
+        decode(tables() | {"divergance": {}}, "daily", "mine")
+
+
+@pytest.mark.parametrize("kinds", [("daily",), ("daily", "intraday", "weekly")])
+def test_a_table_by_kind_of_bars_has_one_for_each_and_no_other(kinds: tuple[str, ...]) -> None:
+    odd = tables()
+    odd["gold"] = dict.fromkeys(kinds, odd["gold"])
+    with pytest.raises(ConfigError, match=r"\[gold\] holds daily"):
+        decode(odd, "intraday", "mine")
+
+
 @pytest.mark.parametrize(
     ("section", "change", "words"),
     [
         ("learner", {"gama": 0.9}, "unknown field `gama`"),
         ("learner", {"gamma": "high"}, "gamma"),
         ("learner", {"gamma": 2.0}, "gamma"),
-        ("learner", {"gamma": float("nan")}, "learner.gamma is nan; every limit is a finite"),
+        ("learner", {"gamma": float("nan")}, "learner.gamma is nan; no number here is over"),
         ("gold", {"bonus": float("inf")}, "gold.bonus is inf"),
         ("cycles", {"steps_per_cycle": 201}, "no multiple of a roll-out"),
         ("divergence", {"far_frac": 0.2}, "far_frac under diverged_frac"),

@@ -64,12 +64,16 @@ def test_nothing_in_the_package_can_run_what_it_reads() -> None:
 
 
 def test_broad_excepts_stand_only_where_they_may() -> None:
-    """A user's own function may do anything, and so may a member; a thread hands its own on."""
+    """A user's own function may do anything, and so may a member; a thread hands its own on.
+
+    An error in the divergence check, whoever raised it, counts as divergence.
+    """
     allowed = {
         "features/asking.py",
         "app/world.py",
         "app/ward.py",
         "adapters/journal/writer.py",
+        "training/divergence.py",
     }
     broad = {
         str(path.relative_to(SRC))

@@ -18,9 +18,10 @@ from stairway.testing.journal import practice_result
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--seeds", 0), "seeds are"),
-        (("--seeds", -3), "seeds are"),
-        (("--seeds", 65), "seeds are"),
+        (("--seeds", 0), "--seeds is 0; from 1 to 64"),
+        (("--seeds", 99_999_999_999), "--seeds is 99999999999"),
+        (("--seeds", 65), "--seeds is 65"),
+        (("--seed", -1), "seeds are"),
         (("--source", "nowhere.toml"), "nowhere.toml"),
         (("--policy", "nowhere.toml"), "nowhere.toml"),
         (("--practice", "nowhere.toml"), "nowhere.toml"),

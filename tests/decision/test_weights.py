@@ -76,6 +76,32 @@ def test_a_time_without_a_zone_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    "timestamp",
+    [
+        1e300,
+        -1e300,
+        9.3e9,
+        -9.3e9,
+        2**63,
+        10**300,
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+    ],
+)
+def test_an_absurd_time_is_refused_and_does_not_raise(timestamp) -> None:
+    assert codes(parse(as_json(timestamp=timestamp)))[0] in {
+        "weights.timestamp",
+        "weights.unreadable",
+    }
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False) | st.datetimes().map(lambda d: f"{d}Z"))
+def test_any_time_is_read_as_one_that_fits_the_clock_or_refused(timestamp) -> None:
+    read = parse(as_json(timestamp=timestamp))
+    assert isinstance(read, Refuse) or abs(read.as_of_ns) < 2**63
+
+
+@pytest.mark.parametrize(
     "raw",
     [
         b"",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import msgspec
 import pytest
@@ -158,3 +159,23 @@ def test_a_passport_that_would_not_read_back_cannot(
 ) -> None:
     with pytest.raises(DataError, match=said):
         require_sealable(msgspec.structs.replace(toy_passport(), **fields))
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"model": "../x"}, "artifact.name"),
+        ({"model": ""}, "artifact.name"),
+        ({"model": "<b>"}, "artifact.name"),
+        ({"last_data_ns": -5}, "artifact.version"),
+        ({"last_data_ns": 2**63 - 1}, "artifact.version"),
+        ({"last_data_ns": 1}, "artifact.version"),
+    ],
+)
+def test_what_could_not_be_sealed_is_not_opened_though_it_was_signed(
+    changes: dict[str, Any], wanted: str
+) -> None:
+    passport = msgspec.structs.replace(WHOLE.passport, **changes)
+    content = canonical(msgspec.structs.replace(WHOLE, passport=passport))
+
+    assert code(content) == wanted

@@ -30,9 +30,9 @@ from stairway.risk.account import (
     opened,
     symbol_micros,
 )
-from stairway.risk.clamp import ClampedOrder, _stopped, clamp, committed
+from stairway.risk.clamp import ClampedOrder, _stopped, clamp
 from stairway.risk.controls import may_enter
-from stairway.testing.risk import Case, some_case, some_rules, some_wish
+from stairway.testing.risk import Case, committed, some_case, some_rules, some_wish
 
 RULES = some_rules()
 EQUITY = 10**12

@@ -11,10 +11,10 @@ from stairway.decision.ensemble import decide, decide_baseline
 from stairway.decision.intent import Enter, Route
 from stairway.market.instrument import Instrument
 from stairway.risk.account import Account, marked, new_day
-from stairway.risk.clamp import ClampedOrder, clamp, committed
+from stairway.risk.clamp import ClampedOrder, clamp
 from stairway.risk.limits import tightened
 from stairway.testing import decision as voices
-from stairway.testing.risk import some_case, some_wish
+from stairway.testing.risk import committed, some_case, some_wish
 
 EQUITY = 10**12
 WISH, SIGHT, ACCOUNT, INSTRUMENT, TERMS, RULES = some_case()

@@ -347,6 +347,7 @@ def drawdown_course(falls: list[float], session: list[int]) -> Course:
         session=np.array(session),
         last_of_session=np.zeros(n, np.bool_),
         score=np.zeros(n),
+        regime=np.zeros(n, np.int64),
         first=0,
         bars_per_session=n,
         periods_per_year=252.0,
@@ -411,12 +412,13 @@ def test_an_account_that_does_not_begin_again_stops() -> None:
 def test_counts_are_of_all_steps_since_the_last_time() -> None:
     batch, actions = batch_of(), actions_for(150, 4, seed=3)
     batch.reset()
-    told, score = [], []
+    told, score, weather = [], [], []
     for row in actions:
         bars = batch.books[:, kernels.BAR].astype(int) + 1
         batch.step(row)
         told.append(batch.told.copy())
         score.append(COURSE.score[bars])
+        weather.append(COURSE.regime[bars])
     rows = np.array(told)
     counts = batch.measured()
     assert counts.steps == 600
@@ -435,7 +437,36 @@ def test_counts_are_of_all_steps_since_the_last_time() -> None:
     assert counts.reward == pytest.approx(rewards.sum())
     assert counts.reward_square == pytest.approx((rewards**2).sum())
     assert counts.score == pytest.approx(np.sum(score))
-    assert batch.measured().steps == 0
+    assert counts.regimes == tuple(np.bincount(np.ravel(weather), minlength=3).tolist())
+    assert min(counts.regimes) > 0
+    assert counts.drawdown_frac == rows[:, :, kernels.FALL].max() > 0.0
+    again = batch.measured()
+    assert (again.steps, again.drawdown_frac, again.regimes) == (0, 0.0, (0, 0, 0))
+
+
+def test_the_deepest_fall_is_counted_though_it_was_made_good_again() -> None:
+    """Also where the account that fell has begun its next episode by the same step."""
+    free = {"fee_bps": 0.0, "half_spread_bps": 0.0, "impact_coef_bps": 0.0}
+    costs = msgspec.structs.replace(env_rules().costs, **free)
+    for bound, falls, ended in ((0.05, [0.0, 0.03, -0.05, 0.0], 0), (0.02, [0.0, 0.03], 1)):
+        rules = env_rules(
+            costs=costs,
+            episode_steps=len(falls) + 1,
+            min_episode_steps=1,
+            max_session_drawdown_frac=bound,
+            overnight="hold",
+            flat_by_close=False,
+        )
+        course = drawdown_course([*falls, 0.0], [0] * (len(falls) + 2))
+        batch = PairBatch(course, rules, 1, 0)
+        batch.reset()
+        for _ in falls:
+            batch.step(constant(BUY, 1))
+        stands = 1.0 - batch.books[0, kernels.EQUITY] / batch.books[0, kernels.PEAK]
+        assert stands == 0.0
+        counts = batch.measured()
+        assert counts.terminated == ended
+        assert counts.drawdown_frac == pytest.approx(0.03, rel=1e-3)
 
 
 # -- terms -----------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stairway.base.errors import InvariantError
+from stairway.features.regime import LABELS
 from stairway.simulation import kernels
 from stairway.simulation.counts import counts_of
 
@@ -36,13 +37,15 @@ def tally(**places: float) -> np.ndarray:
         ("SUM_REWARD", "reward"),
         ("SUM_REWARD_SQUARE", "reward_square"),
         ("SUM_SCORE", "score"),
+        ("DEEPEST", "drawdown_frac"),
     ],
 )
 def test_every_place_of_the_tally_has_its_name(place: str, field: str) -> None:
     counts = counts_of(tally(**{place: 7.0}))
     assert getattr(counts, field) == 7
-    others = [n for n in counts._fields if n not in {field, "chosen"}]
+    others = [n for n in counts._fields if n not in {field, "chosen", "regimes"}]
     assert not any(getattr(counts, name) for name in others)
+    assert not any((*counts.chosen, *counts.regimes))
 
 
 def test_actions_are_counted_one_by_one() -> None:
@@ -51,6 +54,14 @@ def test_actions_are_counted_one_by_one() -> None:
     counts = counts_of(made)
     assert counts.chosen == tuple(range(9))
     assert counts.holds == 4
+
+
+def test_regimes_are_counted_one_by_one() -> None:
+    made = tally()
+    made[kernels.REGIMES : kernels.CHOSEN] = (5, 6, 7)
+    counts = counts_of(made)
+    assert (counts.regimes, sum(counts.chosen)) == ((5, 6, 7), 0)
+    assert len(counts.regimes) == len(LABELS)
 
 
 @given(st.integers(1, 10**6), st.floats(0.0, 1.0), st.floats(0.0, 100.0))

@@ -32,7 +32,7 @@ needs_minutes = pytest.mark.skipif(not MINUTES.is_dir(), reason=f"no minutes in 
 
 RULES = watch_rules()
 PLAIN = Normaliser(np.zeros(24), np.ones(24), 100.0)
-COLUMNS = ("time_ns", "features", "open", "close", "value_usd", "session", "score")
+COLUMNS = ("time_ns", "features", "open", "close", "value_usd", "session", "score", "regime")
 
 
 def made(bars: PairBars, normaliser: Normaliser = PLAIN) -> Course:
@@ -58,6 +58,7 @@ def test_a_course_shows_what_trading_sees() -> None:
     known = slice(walk.first, None)
     assert np.array_equal(walk.features[known], normaliser.apply(theirs)[known])
     assert np.array_equal(walk.score, regime.batch(bars, RULES.regime).table[:, SCORE])
+    assert np.array_equal(walk.regime, regime.batch(bars, RULES.regime).codes)
     assert np.array_equal(walk.value_usd, bars.close * bars.volume)
 
 
@@ -142,6 +143,8 @@ def test_the_same_name_twice_is_no_pair() -> None:
         ("value_usd", np.nan, "value_usd of bar 9 is not finite and at least 0"),
         ("value_usd", -1.0, "value_usd of bar 9 is not finite and at least 0"),
         ("score", np.nan, "score of bar 9 is not finite"),
+        ("regime", 3, "regime of bar 9 is none of the 3 that there are"),
+        ("regime", -1, "regime of bar 9 is none of the 3 that there are"),
         ("features", np.nan, r"ALPHA\.log_return is nan at bar 9"),
         ("features", 101.0, r"ALPHA\.log_return is 101\.0 at bar 9.*allowed are -100 to 100"),
     ],
@@ -168,6 +171,7 @@ def test_a_column_that_cannot_be_walked_is_named(
         ("features", np.zeros((30, 24)), "features are float64"),
         ("features", np.zeros((30, 23), np.float32), r"features is \(30, 23\)"),
         ("score", np.zeros(29), r"score is \(29,\)"),
+        ("regime", np.zeros(29, np.int64), r"regime is \(29,\)"),
     ],
 )
 def test_a_field_out_of_range_is_named(name: str, value: Any, sentence: str) -> None:

@@ -234,6 +234,9 @@ def walk_both(
         for i, reference in enumerate(references):
             view, paid = reference.step(int(row[i]))
             assert same(told(batch, i), paid), (told(batch, i), paid)
+            fall = 1.0 - reference.equity / reference.peak
+            assert math.isclose(batch.told[i, kernels.FALL], fall, abs_tol=1e-12)
+            assert batch.told[i, kernels.SEEN_REGIME] == course.regime[reference.bar]
             if paid.terminated or paid.truncated:
                 assert np.array_equal(batch.finals[i], view)
                 assert batch.told[i, kernels.LENGTH] == reference.steps

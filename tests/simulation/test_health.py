@@ -143,7 +143,9 @@ def test_a_target_that_hardly_moves_asks_nothing() -> None:
     assert judged(*readings).market_adaptation == 0.5
 
 
-@pytest.mark.parametrize(("worst", "part"), [(0.02, 1.0), (0.03, 0.5), (0.04, 0.0), (0.9, 0.0)])
+@pytest.mark.parametrize(
+    ("worst", "part"), [(0.01, 1.0), (0.015, 0.5), (0.02, 0.0), (0.9, 0.0)]
+)
 def test_the_worst_drawdown_hurts_risk_alone_past_its_limit(worst: float, part: float) -> None:
     readings = [GOOD] * 5 + [replace(GOOD, drawdown_frac=worst)]
     assert judged(*readings).risk_preservation == pytest.approx(part)

@@ -45,6 +45,7 @@ def test_prices_are_whole_micros_of_a_lot() -> None:
     assert np.array_equal(market[:, kernels.SESSION], COURSE.session)
     assert np.array_equal(market[:, kernels.LAST] == 1.0, COURSE.last_of_session)
     assert np.array_equal(market[:, kernels.SCORE], COURSE.score)
+    assert np.array_equal(market[:, kernels.REGIME], COURSE.regime)
 
 
 def test_rows_leave_room_for_positions() -> None:

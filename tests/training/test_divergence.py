@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import numpy as np
 import pytest
+import torch as th
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
@@ -22,7 +24,7 @@ from stairway.training.divergence import (
     mean_kl,
     rolled_back,
 )
-from stairway.training.measured import DivergenceLevel
+from stairway.training.measured import DivergenceLevel, DivergenceReport
 
 RULES = divergence_rules()
 
@@ -99,10 +101,22 @@ def test_drift_is_what_it_was_moved_by(by: float) -> None:
     assert total == pytest.approx(by, rel=1e-6)
 
 
-def test_a_tensor_that_was_zero_has_no_share_unless_it_moved() -> None:
+@pytest.mark.parametrize("now", [0.0, 1.0])
+def test_a_tensor_that_was_zero_has_no_share_and_counts_all_the_same(now: float) -> None:
     reference = copied({"w": np.ones(2), "b": np.zeros(2)})
-    assert drift(copied({"w": np.ones(2), "b": np.zeros(2)}), reference)[1]["b"] == 0.0
-    assert drift(copied({"w": np.ones(2), "b": np.ones(2)}), reference)[1]["b"] == math.inf
+    total, layers = drift(copied({"w": np.ones(2), "b": np.full(2, now)}), reference)
+    assert layers == {"w": 0.0, "b": None}
+    assert total == now
+
+
+@pytest.mark.parametrize("now", [0.0, 0.01, 1.0])
+def test_a_report_reads_back_as_it_was_written(now: float) -> None:
+    reference = copied({"w": np.ones(2), "b": np.zeros(2)})
+    there = copied({"w": np.ones(2), "b": np.full(2, now)})
+    found = check(lambda: there, reference, reference, lambda: STILL, RULES)
+    again = msgspec.json.decode(msgspec.json.encode(found), type=DivergenceReport)
+    assert again == found
+    assert (found.level is DivergenceLevel.NEAR) == (now <= 0.05)
 
 
 @pytest.mark.parametrize(
@@ -242,6 +256,8 @@ def test_parameters_that_are_no_numbers_have_diverged() -> None:
         TypeError("no"),
         ZeroDivisionError("0"),
         ValueError("x"),
+        RuntimeError("mat1 and mat2 shapes cannot be multiplied"),
+        MemoryError(),
     ],
 )
 def test_whatever_goes_wrong_in_the_check_counts_as_divergence(error: Exception) -> None:
@@ -251,6 +267,25 @@ def test_whatever_goes_wrong_in_the_check_counts_as_divergence(error: Exception)
     for found in (report(fails), report(logits=fails)):
         assert found.level is DivergenceLevel.DIVERGED
         assert isinstance(found.verdict, Refuse)
+        assert (str(error) or type(error).__name__) in found.verdict.findings[0].detail
+
+
+def test_what_pytorch_raises_counts_as_divergence() -> None:
+    def fails():
+        return th.ones(2, 3) @ th.ones(2, 3)
+
+    found = report(logits=fails)
+    assert found.level is DivergenceLevel.DIVERGED
+    assert "shapes cannot be multiplied" in found.verdict.findings[0].detail
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_somebody_who_wants_to_stop_is_no_divergence(stop: type[BaseException]) -> None:
+    def stops():
+        raise stop
+
+    with pytest.raises(stop):
+        report(stops)
 
 
 def test_a_broken_accepted_policy_counts_as_divergence_too() -> None:

@@ -40,6 +40,7 @@ ROLLOUT = Rollout(
     positions=(0.5, -0.25),
     health=some_health(),
     learner=Learner(),
+    regime_share=(0.5, 0.375, 0.125),
 )
 
 
@@ -59,6 +60,9 @@ class Listener:
     def feel(self, health: Health) -> None:
         self.healths.append(health)
 
+    def ask_to_close(self) -> None:
+        raise NotImplementedError
+
     def close(self) -> None:
         raise NotImplementedError
 
@@ -67,7 +71,7 @@ def test_a_batch_says_what_the_roll_out_said() -> None:
     batch = msgspec.structs.asdict(batch_of(ROLLOUT, 2_000, 390))
     said = msgspec.structs.asdict(ROLLOUT)
     shared = set(batch) & set(said) - {"steps"}
-    assert len(shared) == 14
+    assert len(shared) == 15
     assert {name: batch[name] for name in shared} == {name: said[name] for name in shared}
     assert batch["terms"] == Terms(5.5, -0.3, 0.2, 0.01)
 
@@ -88,8 +92,14 @@ def test_health_is_told_where_it_is_known() -> None:
     assert meter.healths == [some_health()]
 
 
-def test_all_but_gates_and_regime_labels_are_told_of_a_roll_out() -> None:
+def test_a_roll_out_of_old_has_no_shares_of_regimes_to_tell() -> None:
+    old = batch_of(replace(ROLLOUT, regime_share=None), 2_000, 390)
+    assert "regime_steps_total" not in {s.name for s in figures(added(Tally(), old))}
+
+
+def test_all_but_gates_are_told_of_a_roll_out() -> None:
     tally = felt(added(Tally(), batch_of(ROLLOUT, 2_000, 390)), some_health())
     told = {sample.name for sample in figures(tally)}
-    missing = {"gate_results_total", "gate_passed", "regime_steps_total"}
-    assert set(METRICS) - told == missing
+    assert set(METRICS) - told == {"gate_results_total", "gate_passed"}
+    steps = [s.value for s in figures(tally) if s.name == "regime_steps_total"]
+    assert steps == [1_000, 750, 250]

@@ -128,7 +128,7 @@ def test_a_policy_is_judged_with_every_criterion_and_never_for_nothing(
     found = judge(pupil.freeze(), reference.parameters, reference, ground, rules)
     assert len(found.criteria) == 6 + 2 + 3 * 5
     assert all(c.value is not None for c in found.criteria)
-    # Four of five of these: money on five days. Nobody earns 65 % of round trips here.
+    # Five days of noise: nobody wins 65 % of round trips after costs here.
     assert isinstance(found.judged.verdict, Refuse)
     assert found.divergence.kl > 0.0
     assert found.validation.bars == 5 * 391 - 1

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from stairway.base.errors import ConfigError, DataError, InvariantError
 from stairway.base.hashing import array_hash
+from stairway.simulation import kernels
 from stairway.simulation.controller import FixedRules, Law
 from stairway.simulation.targets import targets_at
 from stairway.testing.cycles import learner_rules, practice_rules
@@ -92,6 +93,72 @@ def test_health_is_told_once_enough_was_seen() -> None:
     least = LESSONS.health.min_rollouts
     assert told[: least - 1] == [None] * (least - 1)
     assert all(h is not None and 0.0 <= h.score <= 1.0 for h in told[least - 1 :])
+
+
+def test_the_fall_told_is_the_deepest_that_any_account_went_through() -> None:
+    """Most of it is made good, or begun anew, by the time that the roll-out ends."""
+    one, deepest, stood = pupil(), [], []
+    books, move = one._env.batch.books, one._env.batch.step
+
+    def falls() -> float:
+        equity, peak = (books[:, c] for c in (kernels.EQUITY, kernels.PEAK))
+        return float((1.0 - equity / peak).max())
+
+    def step(actions: np.ndarray) -> np.ndarray:
+        seen = move(actions)
+        deepest.append(falls())
+        return seen
+
+    one._env.batch.step = step  # type: ignore[method-assign]
+    told: list[float] = []
+    for _ in range(4):
+        deepest.clear()
+        (seen,) = practised(one, 1)
+        if seen.terminated:
+            assert seen.drawdown_frac > LESSONS.env.max_session_drawdown_frac
+        else:
+            assert seen.drawdown_frac >= max(deepest) > 0.0
+        told.append(seen.drawdown_frac)
+        stood.append(falls())
+    assert all(inside >= end for inside, end in zip(told, stood, strict=True))
+    assert any(inside > end for inside, end in zip(told, stood, strict=True))
+
+
+def test_what_was_risked_inside_a_roll_out_is_what_health_judges() -> None:
+    limit = LESSONS.health.drawdown_limit_frac
+    told = practised(pupil(), 5)
+    for i, seen in enumerate(told):
+        if seen.health is None:
+            continue
+        worst = max(r.drawdown_frac for r in told[: i + 1])
+        assert seen.health.risk_preservation == pytest.approx(np.clip(2 - worst / limit, 0, 1))
+    assert told[-1].health is not None
+    assert told[-1].health.risk_preservation < 1.0, "nothing was risked, so nothing is shown"
+
+
+def test_a_lost_episode_takes_all_of_the_health_that_risk_can_give() -> None:
+    tight = replace(LESSONS.env, max_session_drawdown_frac=0.002)
+    strict = replace(LESSONS.health, drawdown_limit_frac=0.001)
+    lessons = Lessons(tight, LESSONS.controller, strict, LESSONS.learner)
+    told = practised(pupil(1, lessons), 3)
+    assert all(seen.terminated and seen.drawdown_frac > 0.002 for seen in told)
+    assert told[-1].health is not None
+    assert told[-1].health.risk_preservation == 0.0
+
+
+def test_shares_of_regimes_are_those_of_the_bars_that_were_reached() -> None:
+    one, reached = pupil(), []
+    batch, move = one._env.batch, one._env.batch.step
+
+    def step(actions: np.ndarray) -> np.ndarray:
+        reached.append(COURSE.regime[batch.books[:, kernels.BAR].astype(int) + 1])
+        return move(actions)
+
+    batch.step = step  # type: ignore[method-assign]
+    (seen,) = practised(one, 1)
+    counted = np.bincount(np.ravel(reached), minlength=3)
+    assert counted.sum() == STEPS
+    assert seen.regime_share == tuple((counted / STEPS).tolist())
 
 
 @pytest.mark.parametrize("law", [Law.LITERAL, Law.PLAN])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from stairway.base.errors import InvariantError
+from stairway.base.errors import DataError, InvariantError
 from stairway.base.hashing import array_hash, content_hash
 from stairway.base.verdict import Pass, Refuse
 from stairway.testing.cycles import (
@@ -379,15 +379,102 @@ def test_a_school_that_neither_began_nor_was_resumed_does_nothing(gold) -> None:
         school(gold).run(Shelf(), Deaf(), one_by_one)
 
 
-def test_an_error_of_one_seed_ends_the_cycle(gold) -> None:
+# -- numbers that go bad -------------------------------------------------------------------
+
+
+class Spoilt(Shelf):
+    """Lets one seed learn at a pace that no number survives, in the first cycle."""
+
+    def __init__(self, one: School, seed: int = 5) -> None:
+        super().__init__()
+        self.model = one._pupils[seed]._model
+        self.pace, self.model.lr_schedule = self.model.lr_schedule, lambda _: 1e38
+
+    def cycle(self, saved: Saved) -> None:
+        super().cycle(saved)
+        self.model.lr_schedule = self.pace
+
+
+class SpoiltLater(Spoilt):
+    """The same, after so many roll-outs that went well."""
+
+    def __init__(self, one: School, after: int) -> None:
+        super().__init__(one)
+        self.model.lr_schedule, self.after = self.pace, after
+
+    def midway(self, midway: Midway) -> None:
+        super().midway(midway)
+        if (midway.seed, midway.cycle, len(midway.rollouts)) == (5, 1, self.after):
+            self.model.lr_schedule = lambda _: 1e38
+
+
+def test_a_seed_whose_numbers_go_bad_has_diverged_and_takes_part_again(gold) -> None:
+    one = school(gold)
+    shelf = Spoilt(one)
+    one.begin()
+    one.run(shelf, Deaf(), one_by_one)
+    shown = {(s.cycle, s.seed): s for s in one.seed_cycles}
+    bad = shown[1, 5]
+    assert bad.rolled_back
+    assert bad.divergence.level is DivergenceLevel.DIVERGED
+    assert bad.divergence.norm_frac is None
+    assert "weights are not finite" in bad.divergence.verdict.findings[0].detail
+    assert isinstance(bad.gate, Refuse)
+    assert (bad.hold_rate, bad.steps) == (None, 600 + 100)
+    assert not shown[1, 3].rolled_back
+    assert one.reports[0].worst_seed == 5
+    after = shelf.saved[0]
+    assert np.array_equal(after.pupils[5].weights, gold.put_down.weights)
+    assert not after.pupils[5].tensors["env.tally"].any()
+    assert len([r for r in one.rollouts if (r.seed, r.cycle) == (5, 2)]) == 3
+    assert not shown[2, 5].rolled_back
+
+
+def test_the_others_go_their_way_beside_a_seed_whose_numbers_go_bad(gold, undisturbed) -> None:
+    one = school(gold)
+    one.begin()
+    one.run(Spoilt(one), Deaf(), one_by_one)
+
+    def first(of: School) -> list:
+        return [r for r in of.rollouts if r.cycle == 1 and r.seed != 5]
+
+    assert first(one) == first(undisturbed[0])
+
+
+@pytest.mark.parametrize("taken_up", [1, 2])
+def test_taken_up_it_comes_to_the_same_bad_numbers_and_goes_on(taken_up: int, gold) -> None:
+    one = school(gold)
+    shelf = SpoiltLater(one, after=2)
+    shelf.cycle(one.begin())
+    one.run(shelf, Deaf(), one_by_one)
+    mine = [m for m in shelf.midways if (m.seed, m.cycle) == (5, 1)]
+    assert [len(m.rollouts) for m in mine] == [1, 2]
+    again = school(gold)
+    again.resume(shelf.saved[0], {5: mine[taken_up - 1]})
+    later = Spoilt(again) if taken_up == 2 else SpoiltLater(again, after=2)
+    again.run(later, Deaf(), one_by_one)
+    assert whole(again) == whole(one)
+
+
+def test_where_the_numbers_of_every_seed_go_bad_the_cycle_is_reverted(gold) -> None:
+    one = school(gold, seeds=(5,))
+    one.begin()
+    one.run(Spoilt(one), Deaf(), one_by_one)
+    assert one.reports[0].decision is Decision.REVERT
+    assert "every seed diverged" in one.reports[0].reason
+    assert one.reports[1].decision is Decision.KEEP
+
+
+@pytest.mark.parametrize("error", [OSError(28, "no room"), DataError("no room in it")])
+def test_any_other_error_of_one_seed_ends_the_cycle(error: Exception, gold) -> None:
     class Broken(Shelf):
         def midway(self, midway: Midway) -> None:
             if midway.seed == 5:
-                raise OSError(28, "no room")
+                raise error
             super().midway(midway)
 
     one, shelf = school(gold), Broken()
     one.begin()
-    with pytest.raises(OSError, match="no room"):
+    with pytest.raises(type(error), match="no room"):
         one.run(shelf, Deaf(), one_by_one)
     assert shelf.saved == []

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from stairway.app.books import Books
 from stairway.app.clock import tick_ns
@@ -84,7 +85,7 @@ class Desk:
         sent = self._decide(seen, answers, now_ns)
         decided = tick_ns()
         self._send(sent, bar.index)
-        self._time(bar.index, observed - started, answered - observed, decided - deciding)
+        self._time(bar.index, (started, observed, answered, deciding, decided))
         self.recorder.commit()
 
     def finish(self, bar: PairBar) -> None:
@@ -212,13 +213,16 @@ class Desk:
             return Abstain(symbol, seen.bar.time_ns, (gone,))
         return decide_alone(own[k], seat, self.ensemble)
 
-    def _time(self, index: int, observe_ns: int, answer_ns: int, decide_ns: int) -> None:
-        stages = {
-            "observe": observe_ns,
-            "answer": answer_ns,
-            "decide": decide_ns,
-            "decision": observe_ns + answer_ns + decide_ns,
-        }
+    def _time(self, index: int, ticks_ns: tuple[int, int, int, int, int]) -> None:
+        """Keep how long each stage took; ``judge`` is supervision, ahead of deciding."""
+        spans = dict(
+            zip(
+                ("observe", "answer", "judge", "decide"),
+                (b - a for a, b in pairwise(ticks_ns)),
+                strict=True,
+            )
+        )
+        stages = {**spans, "decision": sum(spans.values())}
         self.latencies.record(stages)
         self.recorder.publish(Timing(index, stages))
 

@@ -4,7 +4,8 @@
 2. Fetch the reference, or take the copy that the run started from.
 3. Take the run up where it stands, or begin it, and let the school do its cycles. Each
    seed has a thread of its own; kernels let go of the interpreter's lock.
-4. Walk the held-out days, leave the chosen policy, and write ``result.json`` last.
+4. Walk the held-out days, leave the chosen policy where it is plain whether it was
+   accepted, and write ``result.json`` last.
 
 Starting is the same as finishing what was started: a run that was stopped at any instant,
 by Ctrl-C or by ``kill -9``, comes to the result that it would have come to.
@@ -56,6 +57,7 @@ from stairway.training.journal import (
     SeedCycle,
 )
 from stairway.training.measured import Rollout
+from stairway.training.policy_onnx import to_onnx
 from stairway.training.ppo.export import policy_from
 from stairway.training.school import School, ordered
 
@@ -135,7 +137,7 @@ class _Run:
         def so_far() -> PracticeResult:
             return self._result(school, gold, ())
 
-        meters = meters_of(self._ask.practice, self._folder.root.name, school.seeds)
+        meters = meters_of(self._ask.practice, self._folder.root, school.seeds)
         bars = self._ground.training.bars_per_session
         metered = Metered(ear, meters, self._rules.learner.rollout_steps, bars)
         try:
@@ -171,11 +173,12 @@ class _Run:
         if result.chosen_seed is None:
             return
         policy = school.good_policy(result.chosen_seed)
-        written = to_bytes(
-            Actor(policy_from(policy.layout, policy.flat), self._ground.normaliser)
-        )
-        folders.write_whole(self._folder.policy / "policy.safetensors", written.tensors)
-        folders.write_whole(self._folder.policy / "architecture.json", written.architecture)
+        actor = Actor(policy_from(policy.layout, policy.flat), self._ground.normaliser)
+        at = self._folder.policy if result.accepted else self._folder.unaccepted
+        written = to_bytes(actor)
+        folders.write_whole(at / "policy.onnx", to_onnx(actor))
+        folders.write_whole(at / "policy.safetensors", written.tensors)
+        folders.write_whole(at / "architecture.json", written.architecture)
 
     def _result(self, school: School, gold: Gold, seen: tuple[HeldOut, ...]) -> PracticeResult:
         kept, ask = school.last_kept, self._ask

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -95,9 +96,11 @@ class Disk:
         DataError
             If the newest checkpoint is damaged or of something else.
         """
-        found = read_newest(newest(self._folder.cycles, ""), self._identity)
+        paths = newest(self._folder.cycles, "")
+        found = read_newest(paths, self._identity)
         if found is None:
             return None
+        _require_place(found.mark, _ALL, paths[0], cycle_name(found.mark.cycle))
         notes = _notes(found, _RunNotes)
         saved = Saved(
             machine=notes.machine,
@@ -119,8 +122,22 @@ class Disk:
         found = read_newest(paths, self._identity)
         if found is None:
             return None
+        named = rollout_name(cycle, found.mark.rollout)
+        _require_place(found.mark, seed, paths[0], named)
         notes = _notes(found, _MidwayNotes)
         return Midway(seed, cycle, PutDown(dict(found.tensors), notes.notes), notes.rollouts)
+
+
+def _require_place(mark: Mark, seed: int, path: Path, named: str) -> None:
+    """Refuse a checkpoint that lies where another belongs, whole as it may be."""
+    if (mark.seed, path.name) == (seed, named):
+        return
+    whose = "the whole run" if mark.seed == _ALL else f"seed {mark.seed}"
+    msg = (
+        f"{path}.json is a checkpoint of {whose}, cycle {mark.cycle}, roll-out {mark.rollout}, "
+        "and lies in another one's place; put the right one back, or remove this one"
+    )
+    raise DataError(msg)
 
 
 def _notes(found: Checkpoint, kind: type[Notes]) -> Notes:

@@ -9,7 +9,10 @@
       cycles/cycle-CC.* the whole run where cycle CC begins; the newest two are kept
       seeds/SEED/cycle-CC-rollout-RR.*
                         one seed inside a cycle; the newest two are kept
-      policy/           the chosen policy, inert
+      policy/           the chosen policy, inert, where the gate passed at the last kept cycle:
+                        policy.safetensors and architecture.json, which we read, and
+                        policy.onnx for the runtimes of other people
+      unaccepted/       the same files instead of it, where the gate did not pass
       live.json         what there is to see so far
       result.json       what came of it; written last
 
@@ -20,8 +23,10 @@ perhaps half of one more, which is not looked at.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +79,13 @@ class RlFolder:
 
     @property
     def policy(self) -> Path:
-        """The chosen policy."""
+        """The chosen policy, if it was accepted."""
         return self.root / "policy"
+
+    @property
+    def unaccepted(self) -> Path:
+        """The chosen policy, if the gate did not pass for it."""
+        return self.root / "unaccepted"
 
     @property
     def live(self) -> Path:
@@ -144,8 +154,13 @@ def read_encoded(path: Path, what: str) -> Encoded:
 
 def newest(folder: Path, prefix: str) -> list[Path]:
     """Checkpoints that count, newest first, without ending."""
-    found = sorted(folder.glob(f"{prefix}*.json"), reverse=True)
+    found = sorted(folder.glob(f"{prefix}*.json"), key=_numbers, reverse=True)
     return [path.with_suffix("") for path in found]
+
+
+def _numbers(path: Path) -> tuple[int, ...]:
+    """Numbers in a name: as text, cycle 100 would come before cycle 99."""
+    return tuple(map(int, re.findall(r"\d+", path.stem)))
 
 
 def read_newest(paths: Sequence[Path], expected: Frozen) -> Checkpoint | None:
@@ -194,7 +209,8 @@ def open_practice(root: Path) -> tuple[RlFolder, Ask]:
     Raises
     ------
     ConfigError
-        If it is not there, or is of another layout.
+        If it is not there, is of another layout, or was begun by another version of the
+        program and is not finished: it would not come to what it would have come to.
     DataError
         If what it says about itself cannot be read.
     """
@@ -204,11 +220,18 @@ def open_practice(root: Path) -> tuple[RlFolder, Ask]:
         raise ConfigError(msg)
     try:
         content = folder.ask.read_bytes()
-        layout = msgspec.json.decode(content).get("layout")
+        said = msgspec.json.decode(content)
+        layout, begun_by, here = said.get("layout"), said.get("version"), version("stairway")
         if layout != LAYOUT:
             msg = (
                 f"{root} has layout {layout!r} and this version reads {LAYOUT}; use the "
                 "version of stairway that wrote it"
+            )
+            raise ConfigError(msg)
+        if isinstance(begun_by, str) and begun_by != here and not folder.result.exists():
+            msg = (
+                f"{root} was begun by stairway {begun_by} and this is {here}, which may train "
+                "otherwise; finish it with that version, or start a new run"
             )
             raise ConfigError(msg)
         return folder, msgspec.json.decode(content, type=Ask)

@@ -1,23 +1,27 @@
 """The reference of a run: found where it is kept, or made once and kept there.
 
-It is kept under the hash of data and settings, as a checkpoint like any other: verified to
-the last bit whenever it is read. A run takes a copy into its own folder and from then on
-uses no other, so that what lies in the cache may change or go.
+It is kept under the hash of data, settings, environment, program and libraries, as a
+checkpoint like any other: verified to the last bit whenever it is read. A run takes a copy
+into its own folder and from then on uses no other, so that what lies in the cache may
+change or go.
 """
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from stairway.app.provenance import libraries
 from stairway.app.rl_folder import RlFolder, read_encoded, write_encoded
 from stairway.base.errors import DataError
 from stairway.base.hashing import content_hash
 from stairway.base.verdict import Pass, Refuse
 from stairway.models.policy import ACTIONS, OBSERVATION
+from stairway.simulation.batch import PairBatch
 from stairway.training.checkpoint import Checkpoint, Encoded, Mark, decode, encode
 from stairway.training.ear import Ear
 from stairway.training.gold import CYCLE, Gold, holds_enough, identity, make
@@ -27,6 +31,9 @@ from stairway.training.measured import Rollout
 from stairway.training.ppo.layout import Layout
 from stairway.training.practice_rules import PracticeRules
 from stairway.training.pupil import PutDown, parameters_of
+
+_MAKERS = ("python", "numpy", "numba", "torch", "stable-baselines3")
+"""Libraries that decide, to the bit, what a reference comes to."""
 
 
 class _Notes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,7 +78,10 @@ def opened(folder: RlFolder, ground: Ground, rules: PracticeRules) -> Gold:
     encoded = read_encoded(folder.gold, what)
     answer = decode(encoded, expected_identity(ground, rules))
     if isinstance(answer, Refuse):
-        msg = f"{folder.gold}.json: {answer.findings[0].detail}"
+        msg = (
+            f"{folder.gold}.json: {answer.findings[0].detail} (versions of stairway and of "
+            f"{', '.join(_MAKERS)} count as settings)"
+        )
         raise DataError(msg)
     try:
         notes = msgspec.convert(answer.notes, _Notes)
@@ -85,18 +95,36 @@ def opened(folder: RlFolder, ground: Ground, rules: PracticeRules) -> Gold:
 
 
 def expected_identity(ground: Ground, rules: PracticeRules) -> Frozen:
-    """Say what a reference for this data and these settings must say that it is."""
+    """Say what a reference for this data and these settings must say that it is.
+
+    What the environment does with a step, the program's version and those of the libraries
+    are part of it: where one of them is another, so may the reference be.
+    """
     hidden = rules.learner.hidden
     layout = Layout(OBSERVATION, hidden, hidden, ACTIONS)
+    walked = PairBatch(ground.training, rules.environment, n_envs=1, seed=0).fingerprint
     blank = parameters_of(layout, np.zeros(layout.parameters, np.float32))
+    asked = identity(ground.data, rules.lessons, rules.gold)
     return Frozen(
         data=ground.data,
-        settings=identity(ground.data, rules.lessons, rules.gold),
-        environment=content_hash((ground.training.fingerprint, rules.environment)),
+        settings=content_hash((asked, walked, made_with())),
+        environment=walked,
         architecture=blank.architecture,
         gold="",
         gate="",
     )
+
+
+def made_with() -> dict[str, str]:
+    """Versions of the program and of the libraries that decide what a reference comes to.
+
+    Examples
+    --------
+    >>> sorted(made_with())
+    ['numba', 'numpy', 'python', 'stable-baselines3', 'stairway', 'torch']
+    """
+    found = libraries()
+    return {"stairway": version("stairway")} | {n: found[n] for n in _MAKERS if n in found}
 
 
 def _made(expected: Frozen, ground: Ground, rules: PracticeRules, ear: Ear) -> Encoded:

@@ -8,12 +8,14 @@ without the table wants none.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import msgspec
 
 from stairway.app import plugins
 from stairway.base.errors import ConfigError
+from stairway.base.hashing import content_hash
 from stairway.training.ear import Ear
 from stairway.training.journal import CycleReport, SeedCycle
 from stairway.training.measured import Rollout
@@ -24,15 +26,22 @@ GATE = "training"
 """Name under which the training gate's answers are counted."""
 
 
-def meters_of(tables: Mapping[str, Any], run: str, seeds: Sequence[int]) -> dict[int, Meter]:
+_MARK = 8
+"""Characters of the hash that tells two folders of one name apart."""
+
+
+def meters_of(
+    tables: Mapping[str, Any], folder: Path, seeds: Sequence[int]
+) -> dict[int, Meter]:
     """Make the meter of each seed.
 
     Parameters
     ----------
     tables
         Of the practice file.
-    run
-        Name of the run: first half of what tells its figures from another's.
+    folder
+        Of the run. Its name and a hash of where it lies tell the run's figures from those
+        of any other, so that two runs of one name do not overwrite each other.
 
     Raises
     ------
@@ -50,7 +59,20 @@ def meters_of(tables: Mapping[str, Any], run: str, seeds: Sequence[int]) -> dict
     except msgspec.ValidationError as error:
         msg = f"practice file: [telemetry.{kind}]: {error}; see the shipped one for every key"
         raise ConfigError(msg) from error
+    run = run_name(folder)
     return {seed: cast("Meter", plugin.connect(config, f"{run}-{seed}")) for seed in seeds}
+
+
+def run_name(folder: Path) -> str:
+    """Name a run as its figures do: its folder's name, and a short hash of where that lies.
+
+    Examples
+    --------
+    >>> run_name(Path("/runs/a")), run_name(Path("/other/runs/a")) != run_name(Path("/runs/a"))
+    ('a-53911322', True)
+    """
+    whole = folder.resolve()
+    return f"{whole.name}-{content_hash(str(whole))[:_MARK]}"
 
 
 class Metered:
@@ -85,6 +107,8 @@ class Metered:
         self._ear.cycle(report)
 
     def close(self) -> None:
-        """End all meters; each sends what it has, for a short time."""
+        """End all meters, which send what they have side by side, for a short time."""
+        for meter in self._meters.values():
+            meter.ask_to_close()
         for meter in self._meters.values():
             meter.close()

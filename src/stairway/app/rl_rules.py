@@ -7,7 +7,6 @@ As in every policy, every key must be there and none may be that nobody knows.
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
@@ -22,6 +21,13 @@ from stairway.training.practice_rules import PracticeRules
 Kind: TypeAlias = Literal["daily", "intraday"]
 
 SHIPPED = "practice"
+
+KINDS = frozenset(("daily", "intraday"))
+_MOST = 1e9
+"""Nothing in a practice file is larger, whatever its unit; NaN is not a number at all."""
+
+BESIDE = ("telemetry", "quick")
+"""Tables that others read: ``rl_meters``, and the policy of ``stairway run``."""
 
 
 def load(name: str, kind: Kind) -> tuple[PracticeRules, dict[str, Any]]:
@@ -54,10 +60,16 @@ def decode(tables: Mapping[str, Any], kind: Kind, origin: str) -> PracticeRules:
     if missing:
         msg = f"practice file {origin!r} lacks [{missing[0]}]; copy it from the shipped one"
         raise ConfigError(msg)
-    chosen = {name: _of_kind(tables[name], kind) for name in wanted}
+    unknown = sorted(tables.keys() - {*wanted, *BESIDE})
+    if unknown:
+        msg = f"practice file {origin!r} has [{unknown[0]}], which nothing reads; take it out"
+        raise ConfigError(msg)
+    chosen = {name: _of_kind(tables[name], kind, f"{origin!r}: [{name}]") for name in wanted}
     for key, number in _numbers(chosen):
-        if not math.isfinite(number):
-            msg = f"practice file {origin!r}: {key} is {number}; every limit is a finite number"
+        if not abs(number) <= _MOST:
+            msg = (
+                f"practice file {origin!r}: {key} is {number}; no number here is over {_MOST:g}"
+            )
             raise ConfigError(msg)
     try:
         return msgspec.convert(chosen, PracticeRules)
@@ -69,9 +81,19 @@ def decode(tables: Mapping[str, Any], kind: Kind, origin: str) -> PracticeRules:
         raise ConfigError(msg) from error
 
 
-def _of_kind(table: Any, kind: Kind) -> Any:
-    held: Mapping[str, Any] = cast("Any", table) if isinstance(table, Mapping) else {}
-    return held.get(kind, table)
+def _of_kind(table: Any, kind: Kind, where: str) -> Any:
+    if not isinstance(table, Mapping):
+        return table
+    held = cast("Mapping[str, Any]", table)
+    if not held.keys() & KINDS:
+        return held
+    if held.keys() - KINDS or kind not in held:
+        msg = (
+            f"practice file {where} holds {', '.join(sorted(held))}; where it has a table for "
+            f"a kind of bars, it has one for {' and one for '.join(sorted(KINDS))}, no other"
+        )
+        raise ConfigError(msg)
+    return held[kind]
 
 
 def _read(name: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from stairway.base.verdict import Refuse
 from stairway.decision.cadence import CadenceRules
 from stairway.decision.ensemble import EnsembleRules
 from stairway.decision.weights import WeightChecks
-from stairway.evaluation.evidence import EvidenceRules
+from stairway.evaluation.evidence import EVIDENCE_GATES, EvidenceRules
 from stairway.evaluation.replay import ReplayRules
 from stairway.evaluation.splits import SplitRules
 from stairway.execution.costs import CostRules
@@ -55,7 +55,6 @@ from stairway.supervision.supervisor import SupervisionRules
 from stairway.training.boosting import BoostingRules
 
 PREFIX = "STAIRWAY__"
-EVIDENCE_GATES = ("causality", "calibration_skill", "after_cost_sharpe")
 LIVE_GATES = ("quality_gate",)
 QUARANTINE_GATES = ("causality", "artifact")
 

@@ -9,6 +9,7 @@ taught anew.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,9 @@ class Ground:
 
 
 class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One lesson as a file: three inert forms and the hash of them all."""
+    """One lesson as a file: what decided it, three inert forms, and the hash of them all."""
 
+    name: str
     tensors: bytes
     architecture: bytes
     parity: bytes
@@ -117,31 +119,38 @@ def remembered(teach: Teach, folder: Path, name: Callable[[int], str]) -> Teach:
     """Teach what was not taught yet, and read the rest from ``folder``."""
 
     def taught(count: int) -> Taught:
-        path = folder / f"{name(count)}.taught"
-        known = _read(path)
+        called = name(count)
+        path = folder / f"{called}.taught"
+        known = _read(path, called)
         if known is not None:
             return known
         fresh = teach(count)
-        write_whole(path, to_bytes(fresh))
+        # A lesson that cannot be kept is given again the next time, and nothing else is lost.
+        with suppress(ConfigError):
+            write_whole(path, to_bytes(fresh, called))
         return fresh
 
     return taught
 
 
-def to_bytes(taught: Taught) -> bytes:
-    """Write a lesson as one file. Equal lessons give equal bytes."""
+def to_bytes(taught: Taught, name: str) -> bytes:
+    """Write a lesson as one file, with what decided it. Equal lessons give equal bytes."""
     tensors, architecture = policy_form.to_bytes(taught.actor)
     parity = parity_to_bytes(taught.parity)
-    sha256 = content_hash([digest(part) for part in (tensors, architecture, parity)])
-    return msgspec.msgpack.encode(_Kept(tensors, architecture, parity, sha256))
+    parts = (tensors, architecture, parity)
+    sha256 = content_hash([name, *(digest(part) for part in parts)])
+    return msgspec.msgpack.encode(_Kept(name, *parts, sha256))
 
 
-def from_bytes(content: bytes) -> Taught | None:
-    """Read a lesson, if it is whole, sound, and still says what its trainer said.
+def from_bytes(content: bytes, name: str) -> Taught | None:
+    """Read a lesson, if it is the one named, whole, and still says what its trainer said.
+
+    Another lesson under this name would have seen other bars, and what it says about them
+    would be taken for out of fold.
 
     Examples
     --------
-    >>> from_bytes(b"") is None
+    >>> from_bytes(b"", "x") is None
     True
     """
     try:
@@ -149,7 +158,9 @@ def from_bytes(content: bytes) -> Taught | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     parts = (kept.tensors, kept.architecture, kept.parity)
-    if content_hash([digest(part) for part in parts]) != kept.sha256:
+    if kept.name != name:
+        return None
+    if content_hash([name, *(digest(part) for part in parts)]) != kept.sha256:
         return None
     actor = policy_form.from_bytes(Written(kept.tensors, kept.architecture))
     parity = parity_from_bytes(kept.parity)
@@ -159,8 +170,8 @@ def from_bytes(content: bytes) -> Taught | None:
     return Taught(actor, parity) if isinstance(still, Pass) else None
 
 
-def _read(path: Path) -> Taught | None:
+def _read(path: Path, name: str) -> Taught | None:
     try:
-        return from_bytes(path.read_bytes())
+        return from_bytes(path.read_bytes(), name)
     except OSError:
         return None

@@ -26,8 +26,16 @@ TAUGHT_BY = (
     "costs",
     "sizing",
     "ensemble",
+    "prover",
+    "paper",
+    "execution",
+    "account",
+    "run",
 )
-"""Sections that made the model, or the figures that it was judged by."""
+"""Sections that made the model, or the figures that it was judged by.
+
+``limits`` is none of them: whoever climbs may be held tighter than whoever was judged.
+"""
 
 
 def terms_hash(
@@ -39,4 +47,4 @@ def terms_hash(
     drill, into which an edge was put.
     """
     taught = {name: policy.get(name) for name in TAUGHT_BY}
-    return content_hash((taught, [one.symbol for one in pair], planted))
+    return content_hash((taught, list(pair), planted))

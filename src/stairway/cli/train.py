@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 GROUP_HELP = "Train candidates; nothing that is trained here trades before it has climbed."
 
-HELP = """Practise a policy on real bars in guarded cycles; keep only what the gate lets pass.
+HELP = """Practise a policy on real bars in guarded cycles, and judge it by a gate.
 
-All seeds start from one reference that holds nearly always. What is no better goes back.
+All seeds start from one reference that holds nearly always. A cycle that falls back is undone.
 
-Leaves train.html, result.json and, where one was kept, the policy.
+Leaves train.html, result.json and a policy: accepted where the gate passed, else marked so.
 
 [bold]Examples[/bold]
 
@@ -41,6 +41,7 @@ Exit: 0 accepted, 2 the gate refused, 1 an error, 130 stopped by Ctrl-C.
 """
 
 STOPPED, REFUSED = 130, 2
+MOST_SEEDS = 64
 _DECIDED_AT_START = ("source", "policy", "practice", "seeds", "seed", "out")
 
 group = typer.Typer(name="train", help=GROUP_HELP, no_args_is_help=False)
@@ -87,7 +88,8 @@ def rl(
         require_nothing_else(context, _DECIDED_AT_START)
         folder, _ = open_practice(resume)
     else:
-        numbers = tuple(range(seed, seed + max(seeds, 0)))
+        _require_few(seeds)
+        numbers = tuple(range(seed, seed + seeds))
         request = RlRequest(source, policy, practice, numbers, out)
         with Bars() as bars:
             folder = prepare(request, bars)
@@ -99,6 +101,14 @@ def rl(
             f"stairway: stopped; nothing kept is lost, finish it with: {again}", err=True
         )
         return STOPPED
+
+
+def _require_few(seeds: int) -> None:
+    from stairway.base.errors import ConfigError
+
+    if not 1 <= seeds <= MOST_SEEDS:
+        msg = f"--seeds is {seeds}; from 1 to {MOST_SEEDS} can run side by side"
+        raise ConfigError(msg)
 
 
 def _perform(folder: RlFolder, *, as_json: bool) -> int:

@@ -30,8 +30,10 @@ from stairway.base.verdict import Finding, Pass, Refuse, Verdict, all_of, refuse
 from stairway.decision.facts import WeightsInForce, WeightSource
 
 _ROUNDING = 1e-6
-_ABSURD = 1e6  # weights add up to about one; sums of anything beyond this may overflow
 """An outside process may have written six decimals."""
+
+_ABSURD = 1e6  # weights add up to about one; sums of anything beyond this may overflow
+_FARTHEST_S = 9.2e9  # the years 1678 to 2261: what fits nanoseconds in 64 bits
 
 Share = Annotated[float, Meta(gt=0.0, le=1.0)]
 Seconds = Annotated[float, Meta(ge=0.0, le=1e9)]
@@ -116,7 +118,10 @@ def parse(raw: bytes) -> WeightTable | Refuse:
         return refuse("weights.unreadable", f"the weights file cannot be read: {error}")
     as_of_ns = _nanoseconds(file.timestamp)
     if as_of_ns is None:
-        detail = f"timestamp {file.timestamp}: give a zone, or seconds since 1970 in UTC"
+        detail = (
+            f"timestamp {file.timestamp}: give a zone, or seconds since 1970 in UTC, of the "
+            "years 1678 to 2261"
+        )
         return refuse("weights.timestamp", detail)
     return WeightTable(as_of_ns, file.overall_weights, file.regime_weights)
 
@@ -221,9 +226,12 @@ def _nanoseconds(timestamp: dt.datetime | float) -> UtcNs | None:
         if timestamp.tzinfo is None:
             return None
         since = timestamp - _EPOCH
+        if not abs(since.total_seconds()) <= _FARTHEST_S:
+            return None
         seconds = since.days * 86_400 + since.seconds
         return UtcNs(seconds * NS_PER_SECOND + since.microseconds * 1_000)
-    return UtcNs(round(timestamp * NS_PER_SECOND)) if math.isfinite(timestamp) else None
+    near = abs(timestamp) <= _FARTHEST_S  # which no NaN is
+    return UtcNs(round(timestamp * NS_PER_SECOND)) if near else None
 
 
 def _age(table: WeightTable, rules: WeightChecks, now_ns: UtcNs) -> Verdict:

@@ -45,6 +45,10 @@ class Check(StrEnum):
     TOO_GOOD = "too_good"
 
 
+EVIDENCE_GATES = ("causality", "calibration_skill", "after_cost_sharpe")
+"""Gates that no policy may leave out: what a candidate must pass to become a shadow."""
+
+
 class EvidenceRules(Config, frozen=True, kw_only=True):
     """Bounds of the gates on recorded evidence (``[evidence]``).
 

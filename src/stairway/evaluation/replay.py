@@ -60,7 +60,7 @@ class ReplayRules(Config, frozen=True, kw_only=True):
         Deepest fall of the replayed account, in parts per million of its peak.
     """
 
-    min_ticks: Annotated[int, Meta(ge=1)]
+    min_ticks: Annotated[int, Meta(ge=1, le=10**9)]
     max_profit_difference_ppm: Ppm
     profit_floor_ppm: Ppm
     max_drawdown_ppm: Ppm
@@ -259,7 +259,7 @@ def _same_profit(
     share = off * PPM / base if base else float(off > 0)
     bound = rules.max_profit_difference_ppm / PPM
     detail = (
-        f"profit differs by {off / 1e6:.2f} USD of {base / PPM / 1e6:.2f}, {share:.4%}; "
+        f"profit differs by {off / 1e6:.2f} USD, {share:.4%} of the result; "
         f"at most {bound:.2%} may"
     )
     finding = Finding("replay.profit", detail, share, bound, len(recorded))

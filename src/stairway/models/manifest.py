@@ -19,6 +19,9 @@ from stairway.base.errors import DataError
 from stairway.base.units import NS_PER_SECOND, UtcNs
 from stairway.base.verdict import Refuse, Verdict, refuse
 
+_LAST_NS = 4_102_444_800_000_000_000
+"""The year 2100: what is later was no data."""
+
 SCHEMA_VERSION = 2
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
 DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -169,7 +172,21 @@ def decode(content: bytes) -> Manifest | Refuse:
         return refuse("artifact.manifest", f"the manifest cannot be read: {error}")
     if canonical(manifest) != content:
         return refuse("artifact.manifest", "the manifest is not in its canonical writing")
-    return manifest
+    wrong = _misnamed(manifest)
+    return manifest if wrong is None else wrong
+
+
+def _misnamed(manifest: Manifest) -> Refuse | None:
+    """Refuse a name that is no name, and a version that its data do not have."""
+    passport = manifest.passport
+    if not is_name(passport.model):
+        return refuse("artifact.name", f"{passport.model!r} is no name of a model")
+    if not 0 <= passport.last_data_ns <= _LAST_NS:
+        detail = "the last instant of its data is none"
+        return refuse("artifact.version", detail, float(passport.last_data_ns), float(_LAST_NS))
+    if manifest.version != version_label(passport.last_data_ns):
+        return refuse("artifact.version", "its version is not that of its last data")
+    return None
 
 
 def require_sealable(passport: Passport) -> None:

@@ -19,6 +19,7 @@ from stairway.base.verdict import Refuse, refuse
 
 PREFIX_BYTES = 8
 MAX_HEADER_BYTES = 65_536
+MAX_SIDE = 2**31  # of an array: far beyond any model, and far within what can be counted
 DTYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype("<f8"),
     "F32": np.dtype("<f4"),
@@ -86,8 +87,10 @@ def _mismatch(entry: _Entry, want: Shape, covered: int) -> str:
     if entry.dtype != want.dtype or len(entry.shape) != want.rank:
         found = f"{entry.dtype} of {len(entry.shape)} axes"
         return f"is {found}, must be {want.dtype} of {want.rank}"
-    if min(entry.shape) < 0 or entry.data_offsets[0] != covered:
-        return "leaves a gap, overlaps another, or has a negative side"
+    if not 0 <= min(entry.shape) <= max(entry.shape) <= MAX_SIDE:
+        return f"has a side below 0 or over {MAX_SIDE:,}"
+    if entry.data_offsets[0] != covered:
+        return "leaves a gap or overlaps another"
     count = int(np.prod(entry.shape, dtype=object))
     if entry.data_offsets[1] - covered != count * DTYPES[want.dtype].itemsize:
         return "has another number of bytes than its shape says"

@@ -17,7 +17,7 @@ import math
 
 import msgspec
 
-from stairway.base.units import Lots, Micros, Ticks, UtcNs
+from stairway.base.units import Lots, Ticks
 from stairway.base.verdict import Inconclusive, Pass, Refuse, refuse
 from stairway.decision.intent import Enter
 from stairway.market.instrument import Instrument
@@ -26,7 +26,7 @@ from stairway.risk.controls import may_enter, may_send
 from stairway.risk.inputs import unusable
 from stairway.risk.sizing import RiskRules, Rung, ladder
 
-__all__ = ["ClampedOrder", "Rung", "clamp", "committed"]
+__all__ = ["ClampedOrder", "Rung", "clamp"]
 
 _ROUNDING = 1e-9
 
@@ -104,37 +104,6 @@ def clamp(
     if wrong is None:
         wrong = _last_look(order, wish, account, instrument, rules)
     return order if wrong is None else wrong
-
-
-def committed(
-    account: Account, order: ClampedOrder, instrument: Instrument, as_of_ns: UtcNs
-) -> Account:
-    """Account once ``order`` has left, so that the next wish of the same close sees it.
-
-    Examples
-    --------
-    >>> from stairway.testing import risk
-    >>> wish, sight, account, instrument, terms, rules = risk.some_case()
-    >>> order = clamp(wish, sight, account, instrument, terms, rules)
-    >>> after = committed(account, order, instrument, wish.as_of_ns)
-    >>> after.working_micros["A"], after.heat_micros, after.open_orders
-    (156000000000, 3120000000, 1)
-    >>> clamp(wish, sight, after, instrument, terms, rules).findings[0].code
-    'risk.duplicate'
-    """
-    unit = order.lots * instrument.micros_per_tick_lot
-    symbol, working = order.symbol, account.working_micros
-    worth = working.get(symbol, 0) + order.side * unit * order.reference_ticks
-    return msgspec.structs.replace(
-        account,
-        heat_micros=Micros(account.heat_micros + unit * order.stop_ticks),
-        working_micros={**working, symbol: worth},
-        open_orders=account.open_orders + 1,
-        last_entry_ns={**account.last_entry_ns, symbol: as_of_ns},
-        messages=account.messages + 1,
-        parents=account.parents + 1,
-        children=account.children + 1,
-    )
 
 
 def _inward_ticks(distance_frac: float, reference: int) -> Ticks:

@@ -31,6 +31,11 @@ class Counts(NamedTuple):
     profit_bps, profit_square_bps2, reward, reward_square, score
         Sums of the profit and of its square, of the reward and of its square, and of the
         regime score at the bars that were reached.
+    drawdown_frac
+        Deepest fall from a session's peak that any account went through, as a fraction of
+        that peak; one that lost its episode included.
+    regimes
+        Steps by the regime of the bar that was reached, as ``features.regime.LABELS``.
     """
 
     steps: int
@@ -46,6 +51,8 @@ class Counts(NamedTuple):
     reward: float
     reward_square: float
     score: float
+    drawdown_frac: float
+    regimes: tuple[int, ...]
 
     @property
     def holds(self) -> int:
@@ -74,7 +81,7 @@ class Counts(NamedTuple):
 
 
 def counts_of(tally: FloatArray) -> Counts:
-    """Read the kernel's tally, (22,) float64.
+    """Read the kernel's tally, (26,) float64.
 
     Examples
     --------
@@ -98,4 +105,6 @@ def counts_of(tally: FloatArray) -> Counts:
         reward=sums[kernels.SUM_REWARD],
         reward_square=sums[kernels.SUM_REWARD_SQUARE],
         score=sums[kernels.SUM_SCORE],
+        drawdown_frac=sums[kernels.DEEPEST],
+        regimes=tuple(counts[kernels.REGIMES : kernels.CHOSEN]),
     )

@@ -50,6 +50,8 @@ class Course:
     last_of_session : (n,) bool
     score : (n,) float64
         Regime score; never shown to a policy.
+    regime : (n,) int64
+        Regime as its place in ``features.regime.LABELS``; never shown to a policy either.
     first
         First row at which a step may be decided.
     bars_per_session, periods_per_year
@@ -72,6 +74,7 @@ class Course:
     session: IntArray
     last_of_session: BoolArray
     score: FloatArray
+    regime: IntArray
     first: int
     bars_per_session: int
     periods_per_year: float
@@ -97,6 +100,7 @@ class Course:
             self.session,
             self.last_of_session,
             self.score,
+            self.regime,
         )
         rest = (self.first, self.bars_per_session, self.periods_per_year, self.lot_units)
         return content_hash((columns, self.symbols, rest))
@@ -123,6 +127,7 @@ class Course:
             session=self.session[rows],
             last_of_session=self.last_of_session[rows],
             score=self.score[rows],
+            regime=self.regime[rows],
             first=max(self.first - start, 0),
         )
 
@@ -155,7 +160,7 @@ def course(
     (400, 60, (400, 24), 'float32')
     """
     _require_pair(bars)
-    rows = raw_rows(bars, rules)
+    rows, weather = raw_rows(bars, rules), regime.batch(bars, rules.regime)
     return Course(
         symbols=bars.symbols,
         time_ns=bars.time_ns,
@@ -165,7 +170,8 @@ def course(
         value_usd=bars.close * bars.volume,
         session=bars.session,
         last_of_session=bars.last_of_session,
-        score=regime.batch(bars, rules.regime).table[:, SCORE],
+        score=weather.table[:, SCORE],
+        regime=weather.codes,
         first=first_known(rows),
         bars_per_session=session.bars_per_session,
         periods_per_year=session.periods_per_year,
@@ -220,7 +226,7 @@ def _require_pair(bars: PairBars) -> None:
 def _require_shapes(course: Course) -> None:
     n = len(course)
     pair = {name: (getattr(course, name), (n, 2)) for name in ("open", "close", "value_usd")}
-    flat = ("session", "last_of_session", "score")
+    flat = ("session", "last_of_session", "score", "regime")
     _require_shape(
         pair
         | {name: (getattr(course, name), (n,)) for name in flat}
@@ -257,6 +263,8 @@ def _require_columns(course: Course) -> None:
     good = np.isfinite(value) & (value >= 0.0)
     _require_rows(good.all(axis=1), "value_usd", "is not finite and at least 0")
     _require_rows(np.isfinite(course.score), "score", "is not finite")
+    known = np.isin(course.regime, range(len(regime.LABELS)))
+    _require_rows(known, "regime", f"is none of the {len(regime.LABELS)} that there are")
     sizes = (*course.lot_units, float(course.bars_per_session), course.periods_per_year)
     if not all(0.0 < size < np.inf for size in sizes):
         msg = f"lot_units, bars_per_session, periods_per_year are {sizes}; all must be over 0"

@@ -3,8 +3,10 @@
 Each instrument's returns follow ``h_t = omega + alpha r_{t-1}^2 + beta h_{t-1}`` with
 Student's t, fitted by maximum likelihood with the ``arch`` package (which is imported here
 and nowhere else); what is left after dividing by ``sqrt(h)`` is tied together by a constant
-correlation (Bollerslev 1990). There is no drift: a made-up market must not pay for being
-long. Both instruments share the shock that makes a tail, and the fatter of both tails.
+correlation (Bollerslev 1990). There is no drift here: this market must not pay for being
+long. The moods of :mod:`stairway.simulation.switching` do keep theirs, the mean return of
+each as it was fitted. Both instruments share the shock that makes a tail, and the fatter of
+both tails.
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ market adaptation
     not move at all: nothing was asked, so nothing is known.
 risk preservation
     2 - worst drawdown / ``drawdown_limit_frac``: 1 up to the limit, 0 at twice the limit.
+    The drawdown is the deepest that any account went through, lost episodes included. With
+    a limit at half of what ends an episode, as shipped, one lost episode makes it 0.
 
 Everything is clipped to [0, 1]; H, T, bonus and the rest as in ``controller.py``. It is
 shown while training and steers nothing.
@@ -109,7 +111,8 @@ class Reading(msgspec.Struct, frozen=True):
     profit_bps
         Mean profit of a step, in bp of equity.
     drawdown_frac
-        Worst drawdown inside the roll-out, as a fraction of equity.
+        Deepest fall that any account went through inside the roll-out, as a fraction of
+        the peak of its session.
     """
 
     measured: Measured

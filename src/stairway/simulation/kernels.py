@@ -47,21 +47,24 @@ BOOK = 12
 # Columns of `told`: what came of the last step.
 (
     REWARD, PROFIT, HOLD_BONUS, TICKET_COST, DOWNSIDE, PROFIT_BPS, FILLS, END, LENGTH, TOTAL,
-    CLOSED, SEEN_SCORE,
-) = range(12)  # fmt: skip
-TOLD = 12
+    CLOSED, SEEN_SCORE, SEEN_REGIME, FALL,
+) = range(14)  # fmt: skip
+TOLD = 14
 RUNS, TRUNCATED, TERMINATED = 0.0, 1.0, 2.0
 
-# Places of `tally`: counts and sums over all accounts and steps, then steps by action.
+# Places of `tally`: counts and sums over all accounts and steps, the deepest fall of any, then
+# steps by regime and by action.
 (
     STEPS, ALL_FILLS, NO_FILLS, FORCED, ENDED, LOST, ENDED_BARS, SUM_PROFIT, SUM_SQUARE,
-    SUM_REWARD, SUM_REWARD_SQUARE, SUM_SCORE, CHOSEN,
-) = range(13)  # fmt: skip
+    SUM_REWARD, SUM_REWARD_SQUARE, SUM_SCORE, DEEPEST, REGIMES,
+) = range(14)  # fmt: skip
+LABELS = 3
+CHOSEN = REGIMES + LABELS
 TALLY = CHOSEN + ACTIONS
 
 # Columns of `market`: prices in micros of one lot, traded value in micros.
-OPEN, CLOSE, VALUE, SESSION, LAST, SCORE = 0, 2, 4, 6, 7, 8
-MARKET = 9
+OPEN, CLOSE, VALUE, SESSION, LAST, SCORE, REGIME = 0, 2, 4, 6, 7, 8, 9
+MARKET = 10
 
 # Places of `knobs`: the rules and the terms as numbers.
 (
@@ -286,6 +289,8 @@ def count(tally: FloatArray, told: FloatArray, actions: IntArray) -> None:
         reward_sum += told[i, REWARD]
         reward_square += told[i, REWARD] ** 2
         score += told[i, SEEN_SCORE]
+        tally[DEEPEST] = max(tally[DEEPEST], told[i, FALL])
+        tally[REGIMES + int(told[i, SEEN_REGIME])] += 1.0
         tally[CHOSEN + actions[i]] += 1.0
         if told[i, END] != RUNS:
             tally[ENDED] += 1.0
@@ -331,10 +336,10 @@ def step_pairs(  # noqa: PLR0913, PLR0917 - arrays of one kernel: a tuple of the
 
     Parameters
     ----------
-    books : (N, 12), told : (N, 12), tally : (22,)
+    books : (N, 12), told : (N, 14), tally : (26,)
         Changed in place.
     keys : (N,) uint64
-    market : (n, 9), rows : (n, 26) float32, knobs : (20,)
+    market : (n, 10), rows : (n, 26) float32, knobs : (20,)
         The course, and the rules with the terms.
     finals : (N, 26) float32
         Gets the last observation of an episode that ended; other rows are left alone.
@@ -363,7 +368,8 @@ def step_pairs(  # noqa: PLR0913, PLR0917 - arrays of one kernel: a tuple of the
         pay(told, i, action, fills, gained_bps, knobs)
         books[i, RETURN] += told[i, REWARD]
         told[i, LENGTH], told[i, TOTAL] = books[i, STEP], books[i, RETURN]
-        told[i, SEEN_SCORE] = market[bar, SCORE]
+        told[i, SEEN_SCORE], told[i, SEEN_REGIME] = market[bar, SCORE], market[bar, REGIME]
+        told[i, FALL] = 1.0 - books[i, EQUITY] / books[i, PEAK]
         told[i, END] = end_of(books, i, bars, knobs)
         if told[i, END] != RUNS:
             show(finals, i, rows, books)

@@ -1,8 +1,10 @@
 """A market with two moods, calm and stormy, that last a while: a hidden Markov chain.
 
 In each mood the returns of both instruments are jointly normal, with a mean and covariance
-of that mood. Fitted by expectation and maximisation (Baum-Welch); a *sequence* is a run of
-bars without a break: a session, or about a year of daily bars.
+of that mood. So a drift is kept, unlike in :mod:`stairway.simulation.garch`: a mood that
+rose when it was fitted rises when it is drawn. Fitted by expectation and maximisation
+(Baum-Welch); a *sequence* is a run of bars without a break: a session, or about a year of
+daily bars.
 
 1. Guess: the moods are the larger and the smaller moves.
 2. Given the moods' parameters, how likely is each mood at each bar (forwards, backwards)?

@@ -15,7 +15,7 @@ _LEAST_LOTS = 10.0
 
 
 def market_of(course: Course, rules: EnvRules) -> FloatArray:
-    """Prices of one lot and traded values in whole micros, sessions, scores: (n, 9).
+    """Prices of one lot and traded values in whole micros, sessions, scores, regimes: (n, 10).
 
     Raises
     ------
@@ -34,6 +34,7 @@ def market_of(course: Course, rules: EnvRules) -> FloatArray:
     market[:, kernels.SESSION] = course.session
     market[:, kernels.LAST] = course.last_of_session
     market[:, kernels.SCORE] = course.score
+    market[:, kernels.REGIME] = course.regime
     prices = market[:, : kernels.VALUE]
     dearest, stake = float(prices.max()), rules.stake_frac * rules.equity_usd * MICROS_PER_UNIT
     if not (prices.min() >= 1.0 and stake >= _LEAST_LOTS * dearest):

@@ -17,6 +17,9 @@ be right, and rehearsals compare them.
 Fills are position changes of both instruments together, per session. The band that is
 good enough runs from ``band_low_frac`` of the aim to the aim: a loop that pushes against
 a preference for not trading comes to rest a little below what it aims at.
+
+The risk factor is reported and no more: practice has a fixed stake, and the trader's sizing
+does not read it yet. It is meant for the volatility *target*, and will never widen a limit.
 """
 
 from __future__ import annotations

@@ -71,6 +71,15 @@ class MeterContract:
         meter.record(some_batch(reward=math.inf, score=math.nan))
         meter.close()
 
+    def test_it_may_be_asked_to_close_before_it_is_closed(self, meter: Meter) -> None:
+        """Asking waits for nothing; asking again, before or after the end, is no error."""
+        meter.record(some_batch())
+        meter.ask_to_close()
+        meter.ask_to_close()
+        meter.record(some_batch())
+        meter.close()
+        meter.ask_to_close()
+
     def test_closing_twice_is_closing_once(self, meter: Meter) -> None:
         """And a batch that comes too late is no error."""
         meter.close()

@@ -107,6 +107,7 @@ def rough_course(
         session=session,
         last_of_session=last & (session % 4 != 3),  # noqa: PLR2004 - one in four
         score=np.clip(rng.standard_normal(n), -3.0, 3.0),
+        regime=np.arange(n, dtype=np.int64) // 7 % 3,
         first=int(rng.integers(0, 6)),
         bars_per_session=per_session,
         periods_per_year=252.0 * per_session,

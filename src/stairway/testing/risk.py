@@ -5,10 +5,13 @@ The numbers are round and have no other merit; they are not a policy.
 
 from __future__ import annotations
 
+import msgspec
+
 from stairway.base.units import Micros, UtcNs
 from stairway.decision.intent import Enter, Route, Vote
 from stairway.market.instrument import Instrument
 from stairway.risk.account import Account, Barrier, Sight, Terms, one_day_var_frac, opened
+from stairway.risk.clamp import ClampedOrder
 from stairway.risk.limits import RiskLimits
 from stairway.risk.sizing import RiskRules, SizingRules
 
@@ -89,3 +92,36 @@ def some_case(probability: float = 0.625) -> Case:
     terms = Terms(Barrier(2.0, 2.0, 10), ramp=1.0)
     account = opened(Micros(1_000_000_000_000))
     return some_wish(probability), sight, account, instrument, terms, some_rules()
+
+
+def committed(
+    account: Account, order: ClampedOrder, instrument: Instrument, as_of_ns: UtcNs
+) -> Account:
+    """Account once ``order`` has left, for stories of the clamp alone.
+
+    The trader tells its account anew from its book: :func:`stairway.trader.book.exposed`.
+
+    Examples
+    --------
+    >>> from stairway.risk.clamp import clamp
+    >>> wish, sight, account, instrument, terms, rules = some_case()
+    >>> order = clamp(wish, sight, account, instrument, terms, rules)
+    >>> after = committed(account, order, instrument, wish.as_of_ns)
+    >>> after.working_micros["A"], after.heat_micros, after.open_orders
+    (156000000000, 3120000000, 1)
+    >>> clamp(wish, sight, after, instrument, terms, rules).findings[0].code
+    'risk.duplicate'
+    """
+    unit = order.lots * instrument.micros_per_tick_lot
+    symbol, working = order.symbol, account.working_micros
+    worth = working.get(symbol, 0) + order.side * unit * order.reference_ticks
+    return msgspec.structs.replace(
+        account,
+        heat_micros=Micros(account.heat_micros + unit * order.stop_ticks),
+        working_micros={**working, symbol: worth},
+        open_orders=account.open_orders + 1,
+        last_entry_ns={**account.last_entry_ns, symbol: as_of_ns},
+        messages=account.messages + 1,
+        parents=account.parents + 1,
+        children=account.children + 1,
+    )

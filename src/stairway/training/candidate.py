@@ -25,6 +25,7 @@ from stairway.base.errors import InvariantError
 from stairway.base.verdict import Verdict, all_of, inconclusive
 from stairway.evaluation import metrics
 from stairway.evaluation.evidence import (
+    EVIDENCE_GATES,
     EvidenceRules,
     after_cost_sharpe,
     decide,
@@ -56,7 +57,7 @@ from stairway.training.oof import (
 from stairway.training.origin import Origin
 from stairway.training.trees import fit
 
-BINDING_GATES = ("causality", "calibration_skill", "after_cost_sharpe")
+BINDING_GATES = EVIDENCE_GATES
 """Gates that a candidate must pass to become a shadow. The others are on record only."""
 
 _CLIP = 1e-6

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from stairway.base.arrays import FloatArray
 from stairway.base.config import Config
-from stairway.base.errors import ConfigError, DataError, StairwayError
+from stairway.base.errors import ConfigError, DataError
 from stairway.base.hashing import array_hash, content_hash
 from stairway.base.verdict import Verdict, passed, refuse
 from stairway.training.measured import DivergenceLevel, DivergenceReport
@@ -39,8 +39,6 @@ from stairway.training.measured import DivergenceLevel, DivergenceReport
 _CODE = "practice.divergence"
 _ACTOR = ("mlp_extractor.policy_net.", "action_net.")
 """How the names of the actor's tensors begin, as Stable-Baselines3 names them."""
-
-_BROKEN = (StairwayError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
 
 
 class Part(StrEnum):
@@ -132,11 +130,11 @@ def copied(tensors: Mapping[str, NDArray[Any]]) -> Parameters:
     return Parameters(made)
 
 
-def drift(now: Parameters, reference: Parameters) -> tuple[float, dict[str, float]]:
+def drift(now: Parameters, reference: Parameters) -> tuple[float, dict[str, float | None]]:
     """Relative distance over all tensors, and over each of them.
 
-    A tensor of the reference that is all zeros has no distance of its own: it is 0 while
-    it stays so, and infinite otherwise.
+    A tensor of the reference that is all zeros has no distance of its own, moved or not:
+    ``None``. It counts over all tensors like any other.
 
     Raises
     ------
@@ -215,8 +213,9 @@ def check(
         since, _ = drift(parameters.part(rules.over), accepted.part(rules.over))
         at_reference, at_now = logits()
         kl = mean_kl(at_reference, at_now)
-    except _BROKEN as error:
-        detail = f"the check failed, which counts as divergence: {error}"
+    except Exception as error:  # noqa: BLE001 - whatever PyTorch raises too: an error is divergence
+        why = str(error) or type(error).__name__
+        detail = f"the check failed, which counts as divergence: {why}"
         return DivergenceReport(
             norm_frac=None,
             whole_frac=None,
@@ -299,10 +298,8 @@ def _norm(tensor: NDArray[Any]) -> float:
     return float(np.sqrt(np.sum(np.square(tensor, dtype=np.float64))))
 
 
-def _ratio(moved: float, size: float) -> float:
-    if size > 0.0:
-        return moved / size
-    return math.inf if moved > 0.0 else 0.0
+def _ratio(moved: float, size: float) -> float | None:
+    return moved / size if size > 0.0 else None
 
 
 def _log_softmax(logits: FloatArray) -> FloatArray:

@@ -54,7 +54,7 @@ METRICS: Mapping[str, Metric] = {
     "controller_health_ratio": Metric("gauge", ("part",), "Controller health by part."),
     "episodes_total": Metric("counter", ("end",), "Episodes ended, early or at full length."),
     "episode_bars": Metric("summary", (), "Length of ended episodes: count and sum."),
-    "drawdown_ratio": Metric("gauge", (), "Deepest drawdown that an environment stands at."),
+    "drawdown_ratio": Metric("gauge", (), "Deepest drawdown of any environment, last batch."),
     "position_ratio": Metric("gauge", ("instrument",), "Mean position, in [-1, 1]."),
     "gate_results_total": Metric("counter", ("gate", "result"), "Answers of each gate."),
     "gate_passed": Metric("gauge", ("gate",), "1 where the gate's last answer was a pass."),

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stairway.base.arrays import FloatArray
+from stairway.base.errors import DataError
 from stairway.simulation.targets import targets_at
 from stairway.training import divergence, training_gate
 from stairway.training.divergence import Parameters
@@ -94,8 +95,14 @@ def judge(
     reference: Reference,
     ground: Ground,
     rules: PracticeRules,
+    failed: DataError | None = None,
 ) -> Opinion:
     """Walk a policy everywhere, and hold it against the gate.
+
+    Parameters
+    ----------
+    failed
+        Why the trainer could not go on from this policy: it counts as diverged then.
 
     Raises
     ------
@@ -111,8 +118,14 @@ def judge(
     ]
     gate = rules.training_gate
     reports = tuple(ScenarioReport(r, training_gate.judge_scenario(r, gate)) for r in runs)
+
+    def now() -> Parameters:
+        if failed is not None:
+            raise failed
+        return parameters_of(layout, flat)
+
     apart = divergence.check(
-        lambda: parameters_of(layout, flat),
+        now,
         reference.parameters,
         accepted,
         lambda: (reference.logits, _logits(layout, flat, ground)),

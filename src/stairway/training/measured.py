@@ -55,7 +55,8 @@ class Rollout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     profit_bps, rms_profit_bps
         Mean and root mean square of one step's profit, basis points of equity.
     scale_bps, bonus, ticket, downside
-        Terms of the reward that were in force.
+        Terms of the reward that were in force. Under the literal law (and the plan's) they
+        move at every step; these are those of the roll-out's first step.
     target_hold, target_fills
         What the controller was after: hold rate, and fills per session.
     score
@@ -64,14 +65,17 @@ class Rollout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Episodes that ended, their mean length (``None`` where none did), and how many of
         them were ended early by their drawdown.
     drawdown_frac
-        Deepest fall from a peak of its session that an account stands in at the end, or
-        the bound that ends an episode where one was lost.
+        Deepest fall from a peak of its session that any account went through inside the
+        roll-out, lost episodes included.
     positions
         Mean position of each instrument at the end, in [-1, 1].
     health
         Of the controller; ``None`` under fixed terms, and in the first roll-outs.
     learner
         The update that followed.
+    regime_share
+        Share of steps in each regime, in the order of ``features.regime.LABELS``; ``None``
+        in what was written down before it was counted.
     """
 
     seed: int
@@ -99,6 +103,7 @@ class Rollout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     positions: tuple[float, float]
     health: Health | None
     learner: Learner
+    regime_share: tuple[float, float, float] | None = None
 
 
 class Walked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -245,7 +250,8 @@ class DivergenceReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     since_accepted_frac
         As ``norm_frac``, against the last accepted policy.
     layers
-        The same for each tensor by its name.
+        The same for each tensor by its name; ``None`` where the reference's is all zeros, of
+        which nothing is a share.
     kl
         Mean of KL(reference, policy) over the probe set, nats.
     probes
@@ -258,7 +264,7 @@ class DivergenceReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     whole_frac: float | None
     level: DivergenceLevel
     since_accepted_frac: float | None
-    layers: dict[str, float]
+    layers: dict[str, float | None]
     kl: float | None
     probes: int
     verdict: Verdict

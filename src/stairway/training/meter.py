@@ -50,7 +50,8 @@ class Batch(msgspec.Struct, frozen=True):
         Episodes that ended, how many of them early by their drawdown, and their mean
         length.
     drawdown_frac
-        Deepest fall from a peak that any environment stands at now, as a fraction.
+        Deepest fall from a session's peak that any environment went through in the batch,
+        as a fraction of that peak.
     positions
         Mean position of each instrument, in [-1, 1].
 
@@ -92,7 +93,8 @@ class Meter(Protocol):
     --------
     - No call raises, waits for a network, or takes longer because nobody listens.
     - What was counted is not lost when a listener is away: it hears it when it is back.
-    - What comes after ``close`` is not sent; closing twice is closing once.
+    - What comes after ``ask_to_close`` is not sent; closing twice is closing once.
+    - ``close`` counts its time from ``ask_to_close``, so that many may send side by side.
 
     ``stairway.testing.meter.MeterContract`` checks them.
     """
@@ -107,6 +109,10 @@ class Meter(Protocol):
 
     def feel(self, health: Health) -> None:
         """Take the controller's health in."""
+        ...
+
+    def ask_to_close(self) -> None:
+        """Begin to send what was not sent yet, and wait for nothing."""
         ...
 
     def close(self) -> None:

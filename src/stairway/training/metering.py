@@ -35,6 +35,7 @@ def batch_of(rollout: Rollout, steps: int, bars_per_session: int) -> Batch:
         terms=Terms(rollout.scale_bps, rollout.bonus, rollout.ticket, rollout.downside),
         score=rollout.score,
         reward_variance=rollout.reward_variance,
+        regime_share=rollout.regime_share,
         target_hold=rollout.target_hold,
         target_fills=rollout.target_fills,
         episodes=rollout.episodes,

@@ -25,7 +25,6 @@ from stairway.base.errors import DataError, InvariantError
 from stairway.base.verdict import Pass, Refuse
 from stairway.simulation import controller as controllers
 from stairway.simulation import kernels as market_kernels
-from stairway.simulation.batch import Counts
 from stairway.simulation.controller import ControllerRules, Law, State
 from stairway.simulation.controller_state import as_arrays, from_arrays, retuned
 from stairway.simulation.course import Course
@@ -151,8 +150,9 @@ class Pupil:
 
         Raises
         ------
-        DataError
-            If the environment or the weights ceased to be numbers.
+        NothingLearntError
+            If the environment or the weights ceased to be numbers; the policy is as it was
+            before that roll-out, and is not to be put down before it is rolled back.
         """
 
         def ended(done: int) -> None:
@@ -178,7 +178,7 @@ class Pupil:
             raise DataError(answer.findings[0].detail)
         self._steer, terms = answer
         mean_bps, mean = counts.profit_bps / counts.steps, counts.reward / counts.steps
-        fall = self._fall(counts)
+        fall = counts.drawdown_frac
         self._readings.append(Reading(measured, targets, paid, mean_bps, fall))
         del self._readings[: -self.lessons.health.window_rollouts]
         self._pay(terms)
@@ -209,18 +209,12 @@ class Pupil:
             positions=self._positions(),
             health=self._health() if steered else None,
             learner=self._learnt(),
+            regime_share=_shares(counts.regimes),
         )
 
     def _pay(self, terms: Terms) -> None:
         self._terms = terms
         self._env.set_terms(terms)
-
-    def _fall(self, counts: Counts) -> float:
-        """Worst fall within the session that an account stands in, or one that was lost."""
-        books = self._env.batch.books
-        falls = 1.0 - books[:, market_kernels.EQUITY] / books[:, market_kernels.PEAK]
-        limit = self.lessons.env.max_session_drawdown_frac if counts.terminated else 0.0
-        return max(float(falls.max()), limit)
 
     def _positions(self) -> tuple[float, float]:
         first, second = market_kernels.FIRST_POSITION, market_kernels.SECOND_POSITION
@@ -284,6 +278,8 @@ class Pupil:
         old = _without(_MODEL, good.tensors)
         import_state(self._model, arrays | old, scalars | {"adam_steps": good.adam_steps})
         self._take_controller(_without(_STEER, good.tensors))
+        # A roll-out that nothing was learnt from was counted, and not measured.
+        self._env.measured()
         wanted = copied({"flat": old["parameters"]})
         answer = rolled_back(copied({"flat": weights(self._model.policy)}), wanted)
         if not isinstance(answer, Pass):
@@ -367,6 +363,12 @@ def _prefixed(prefix: str, arrays: Arrays) -> dict[str, NDArray[Any]]:
 
 def _without(prefix: str, arrays: Arrays) -> dict[str, NDArray[Any]]:
     return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+
+
+def _shares(steps: tuple[int, ...]) -> tuple[float, float, float]:
+    ranging, trending, crisis = steps
+    total = sum(steps)
+    return ranging / total, trending / total, crisis / total
 
 
 def _number(value: Any) -> float | None:

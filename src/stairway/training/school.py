@@ -43,6 +43,7 @@ from stairway.training.ground import Ground
 from stairway.training.journal import CycleReport, Decision, Frozen, HeldOut, SeedCycle
 from stairway.training.judging import Opinion, judge, reference_of, unseen
 from stairway.training.measured import Rollout
+from stairway.training.ppo.fast import NothingLearntError
 from stairway.training.ppo.frozen import FrozenPolicy
 from stairway.training.practice_rules import PracticeRules
 from stairway.training.pupil import Good, Pupil, PutDown, lane_errors, parameters_of
@@ -115,6 +116,7 @@ class School:
         self._reference = reference_of(self._layout, gold.put_down.weights, ground)
         self._goods: dict[int, Good] = {}
         self._opinions: dict[int, Opinion] = {}
+        self._failed: dict[int, NothingLearntError] = {}
         self._lock, self._done = Lock(), 0
         self.rollouts: list[Rollout] = []
         self.seed_cycles: list[SeedCycle] = []
@@ -128,8 +130,8 @@ class School:
         for seed, pupil in self._pupils.items():
             pupil.begin_from(self._gold.put_down)
             self._goods[seed] = pupil.good()
-        opinion = self._judge(self._reference_policy(), self._reference.parameters)
         first = self.rules.gold.seed
+        opinion = self._judge(self._reference_policy(), self._reference.parameters, first)
         self.seed_cycles = [self._seed_cycle(first, 0, opinion, (), rolled_back=False)]
         self._machine = start([opinion.standing(first)]).state
         return self._saved()
@@ -163,7 +165,8 @@ class School:
         Raises
         ------
         DataError
-            If a policy ceased to be numbers.
+            If what was kept cannot be read. A policy that ceases to be numbers ends nothing:
+            its seed has diverged in that cycle, and is rolled back.
         InvariantError
             If the reference, the environment or the gate changed while the run lasted.
         """
@@ -197,6 +200,7 @@ class School:
     def _train(self, cycle: int, keeper: Keeper, ear: Ear, every: Every) -> Trained:
         steps = self.rules.cycles.steps_per_cycle
         per_seed = self.rules.learner.rollouts(steps, "[cycles] steps_per_cycle")
+        self._failed = {}
         self._done = sum(r.cycle == cycle for r in self.rollouts)
         ear.begin(f"cycle {cycle} of {self.rules.cycles.cycles}", per_seed * len(self.seeds))
         ear.advance(self._done)
@@ -229,7 +233,11 @@ class School:
                 keeper.midway(Midway(seed, cycle, pupil.put_down(), tuple(seen)))
 
         if left > 0:
-            pupil.practise(cycle, left, ended)
+            try:
+                pupil.practise(cycle, left, ended)
+            except NothingLearntError as error:
+                # Taken up again, it comes to the same error: nothing of it must be kept.
+                self._failed[seed] = error
 
     def _validate(self, cycle: int, ear: Ear, every: Every) -> Validated:
         ear.begin(f"validation of cycle {cycle}", len(self.seeds))
@@ -238,7 +246,7 @@ class School:
         def look(seed: int) -> Opinion:
             nonlocal done
             accepted = parameters_of(self._layout, self._goods[seed].weights)
-            found = self._judge(self._pupils[seed].freeze(), accepted)
+            found = self._judge(self._pupils[seed].freeze(), accepted, seed)
             with self._lock:
                 done += 1
                 ear.advance(done)
@@ -318,8 +326,9 @@ class School:
         with self._lock:
             return [r for r in self.rollouts if (r.seed, r.cycle) == (seed, cycle)]
 
-    def _judge(self, policy: FrozenPolicy, accepted: Parameters) -> Opinion:
-        return judge(policy, accepted, self._reference, self.ground, self.rules)
+    def _judge(self, policy: FrozenPolicy, accepted: Parameters, seed: int) -> Opinion:
+        failed = self._failed.get(seed)
+        return judge(policy, accepted, self._reference, self.ground, self.rules, failed)
 
     def _reference_policy(self) -> FrozenPolicy:
         return FrozenPolicy(self._layout, self._gold.put_down.weights)
@@ -364,7 +373,7 @@ class School:
         return SeedCycle(
             seed=seed,
             cycle=cycle,
-            steps=self._pupils[seed].steps if rollouts else self.rules.gold.steps,
+            steps=self._pupils[seed].steps if cycle else self.rules.gold.steps,
             hold_rate=_mean(rollouts, lambda r: r.hold_rate),
             fills_per_session=_mean(rollouts, lambda r: r.fills_per_session),
             no_fill_share=_mean(rollouts, lambda r: r.no_fill_share),

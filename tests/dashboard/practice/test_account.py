@@ -4,9 +4,10 @@ import pytest
 
 from msgspec.structs import replace
 
+from stairway.base.verdict import Pass, refuse
 from stairway.dashboard.practice import account
 from stairway.testing.journal import criteria, practice_result, walk
-from stairway.training.journal import Outcome
+from stairway.training.journal import Decision, Outcome, PracticeResult
 
 
 def test_an_accepted_policy_is_named_by_its_seed() -> None:
@@ -42,6 +43,52 @@ def test_figures_in_training_are_medians_of_the_last_cycle() -> None:
     early = [replace(c, hold_rate=0.99) if c.cycle == 1 else c for c in last]
 
     assert account.in_training(replace(result, seed_cycles=tuple(early))) == ("0.50", "17.2")
+
+
+def kept_then_reverted() -> PracticeResult:
+    """Cycle 1 was kept and passed; cycle 2 was worse, and went back."""
+    result = practice_result()
+    first, second = result.cycles
+    lost = refuse("practice.return", "it lost", -0.05, 0.01, 5)
+    worse = tuple(
+        replace(c, gate=lost, hold_rate=0.1, validation=walk(5, -0.01)) if c.cycle == 2 else c
+        for c in result.seed_cycles
+    )
+    cycles = (first, replace(second, decision=Decision.REVERT, gate=lost, median_seed=2))
+    return replace(result, cycles=cycles, seed_cycles=worse)
+
+
+def test_what_was_undone_is_not_shown_as_what_was_accepted() -> None:
+    result = kept_then_reverted()
+
+    assert account.headline(result) == "The policy of seed 1 was accepted"
+    assert isinstance(account.gate(result).gate, Pass)
+    assert (account.judged(result).seed, account.judged(result).cycle) == (1, 1)
+    assert {c.cycle for c in account.last_cycles(result)} == {1}
+    assert account.in_training(result) == ("0.56", "17.2")
+    assert (
+        account.rows(result)[1].total_return == account.rows(practice_result())[1].total_return
+    )
+
+
+def test_the_reference_is_no_seed_whatever_number_it_was_made_under() -> None:
+    result = practice_result()
+    (reference,) = [c for c in result.seed_cycles if (c.seed, c.cycle) == (1, 0)]
+    odd = (replace(reference, seed=9), *(c for c in result.seed_cycles if c.cycle > 0))
+
+    assert [r.who for r in account.rows(replace(result, seed_cycles=odd))] == [
+        "reference",
+        "seed 1",
+        "seed 2",
+    ]
+
+
+def test_where_nothing_was_kept_the_last_refusal_is_shown() -> None:
+    result = practice_result(accepted=False)
+
+    assert account.gate(result) == result.cycles[-1]
+    assert {c.cycle for c in account.last_cycles(result)} == {2}
+    assert account.gate(practice_result(cycles=())) is None
 
 
 def test_the_reference_alone_has_no_figures_in_training() -> None:

@@ -123,17 +123,6 @@ def list_digests(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(entry.name for entry in folder.iterdir() if is_digest(entry.name)))
 
 
-def sweep(folder: Path) -> int:
-    """Remove what a crash in the middle of sealing left behind; say how many there were.
-
-    For the one process that writes to the folder, at its start.
-    """
-    leftovers = [entry for entry in folder.glob(f"{HIDDEN}*") if entry.is_dir()]
-    for entry in leftovers:
-        shutil.rmtree(entry)
-    return len(leftovers)
-
-
 def _signed(manifest: bytes, key: Ed25519PrivateKey) -> bytes:
     return bytes.fromhex(sha256(public_bytes(key))) + key.sign(manifest)
 

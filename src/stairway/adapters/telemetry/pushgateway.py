@@ -6,7 +6,9 @@
    last offer wins, and since a tally holds totals, nothing that was counted is lost.
 2. A thread of its own wakes every ``interval_s`` and pushes what is offered, if that is not
    what the gateway has already. A push that fails is tried again with the next offer.
-3. ``close`` offers everything and waits ``close_s`` for one last push, and no longer.
+3. ``ask_to_close`` offers everything for one last push, and ``close`` waits for that push
+   until ``close_s`` after it was asked for, and no longer. Who has several asks all of them
+   first, and so waits for all as long as for one.
 
 Whatever a gateway does (be away, hang, answer with an error) happens in that thread, which
 waits without holding anything that training needs. Proxies of the environment are not
@@ -15,7 +17,9 @@ used: the address in the settings is the address that is called.
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from http.client import HTTPException
 from itertools import groupby
@@ -69,7 +73,7 @@ class Config(base.Config, frozen=True, kw_only=True):
     timeout_s
         How long a push waits for an answer.
     close_s
-        How long closing waits for the last push.
+        How long closing waits for the last push, from when it was asked for.
     """
 
     url: Annotated[str, Meta(pattern=r"^https?://[^\s/?#@]+(/[^\s?#@]*)?$", max_length=200)]
@@ -120,6 +124,7 @@ class Pushgateway:
         self._registry = CollectorRegistry()
         self._registry.register(_Figures(lambda: self._sending))
         self._closing = threading.Event()
+        self._deadline = math.inf
         self._thread = threading.Thread(target=self._run, name="stairway-meter", daemon=True)
         self._thread.start()
 
@@ -152,12 +157,17 @@ class Pushgateway:
         """Note the controller's health, to go with the next offer."""
         self._tally = felt(self._tally, health)
 
-    def close(self) -> None:
-        """Push once more, for at most ``close_s``."""
+    def ask_to_close(self) -> None:
+        """Let it push once more and end, without waiting for it; asking again does nothing."""
         if not self._closing.is_set():
             self._offered = self._tally
+            self._deadline = time.monotonic() + self._config.close_s
             self._closing.set()
-        self._thread.join(self._config.close_s)
+
+    def close(self) -> None:
+        """Push once more, for at most ``close_s`` from when it was first asked to close."""
+        self.ask_to_close()
+        self._thread.join(max(0.0, self._deadline - time.monotonic()))
 
     def _run(self) -> None:
         while not self._closing.wait(self._config.interval_s):

@@ -34,5 +34,8 @@ class Silent:
     def feel(self, health: Health) -> None:
         """Forget it."""
 
+    def ask_to_close(self) -> None:
+        """There is nothing to send."""
+
     def close(self) -> None:
         """There is nothing to send."""

@@ -89,10 +89,22 @@ def because(result: PracticeResult) -> str:
     return f"{done} of {result.cycles_planned}, {kept} kept; {_ENDS[result.outcome]}"
 
 
+def standing_cycle(result: PracticeResult) -> int:
+    """Cycle whose policies the seeds ended with: the last one kept, 0 for the reference."""
+    kept = (one.cycle for one in result.cycles if one.decision == Decision.KEEP)
+    return max(kept, default=0)
+
+
+def gate(result: PracticeResult) -> CycleReport | None:
+    """Give the gate's answer about what stands; about the last cycle where none was kept."""
+    last = standing_cycle(result)
+    standing = [one for one in result.cycles if one.cycle == last]
+    return (standing or list(result.cycles[-1:]) or [None])[-1]
+
+
 def in_training(result: PracticeResult) -> tuple[str, str]:
-    """Median hold rate and fills per session of the seeds' last cycle, as text."""
-    last = max((one.cycle for one in result.seed_cycles), default=0)
-    mine = [one for one in result.seed_cycles if one.cycle == last > 0]
+    """Median hold rate and fills per session of the seeds' last kept cycle, as text."""
+    mine = last_cycles(result)
     hold = [one.hold_rate for one in mine if one.hold_rate is not None]
     fills = [one.fills_per_session for one in mine if one.fills_per_session is not None]
     return (_share(median(hold)) if hold else "", _one(median(fills)) if fills else "")
@@ -110,8 +122,13 @@ def held_out(result: PracticeResult) -> tuple[str, str]:
 
 
 def last_cycles(result: PracticeResult) -> tuple[SeedCycle, ...]:
-    """Every seed as it stood last, by seed; the reference alone where none was trained."""
-    last = {one.seed: one for one in result.seed_cycles}
+    """Every seed as it ended, by seed: after the last cycle that was kept.
+
+    Where none was kept, as it was judged last, since that is what was refused.
+    """
+    standing = standing_cycle(result) or max((c.cycle for c in result.cycles), default=0)
+    # Cycle 0 is the reference, which is no seed of this run, whatever number it was made under.
+    last = {one.seed: one for one in result.seed_cycles if 0 < one.cycle <= standing}
     return tuple(last[seed] for seed in sorted(last))
 
 
@@ -119,8 +136,9 @@ def judged(result: PracticeResult) -> SeedCycle | None:
     """Give the seed that the page shows in detail: the chosen one, or the median of the end."""
     cycles = last_cycles(result)
     wanted = result.chosen_seed
-    if wanted is None and result.cycles:
-        wanted = result.cycles[-1].median_seed
+    said = gate(result)
+    if wanted is None and said is not None:
+        wanted = said.median_seed
     return next((one for one in cycles if one.seed == wanted), cycles[0] if cycles else None)
 
 

@@ -34,7 +34,7 @@ def write_page(path: Path, result: PracticeResult) -> None:
 
 def page(result: PracticeResult, root: Path) -> str:
     """Set the whole page."""
-    shown = account.judged(result)
+    shown, said = account.judged(result), account.gate(result)
     return (
         environment()
         .get_template("train.html.j2")
@@ -45,7 +45,7 @@ def page(result: PracticeResult, root: Path) -> str:
             again=again(result),
             headline=account.headline(result),
             because=account.because(result),
-            verdict=words.word(result.cycles[-1].gate) if result.cycles else "inconclusive",
+            verdict="inconclusive" if said is None else words.word(said.gate),
             reasons=() if shown is None else account.reasons(shown),
             most=_MOST_REASONS,
             trained=account.in_training(result),

@@ -28,7 +28,7 @@ from stable_baselines3.common.utils import explained_variance
 from stable_baselines3.common.vec_env import VecEnv
 
 from stairway.base.arrays import BoolArray, FloatArray, IntArray
-from stairway.base.errors import ConfigError, InvariantError
+from stairway.base.errors import ConfigError, DataError, InvariantError
 from stairway.training.ppo import kernels
 from stairway.training.ppo.known import stranger
 from stairway.training.ppo.layout import Float32Array
@@ -42,6 +42,10 @@ _BIRTH = threading.Lock()
 
 class SlowPathWarning(UserWarning):
     """Stable-Baselines3's own code trains this model, because the kernels do not know it."""
+
+
+class NothingLearntError(DataError):
+    """A roll-out, or what would be learnt from it, is no longer made of finite numbers."""
 
 
 class Situation(NamedTuple):
@@ -76,7 +80,7 @@ class FastPPO(PPO):
     ------
     ConfigError
         If there is no seed.
-    DataError
+    NothingLearntError
         While learning, if the environment gave what is not finite, or the weights became
         so. Policy and optimiser are then as they were before the update.
 
@@ -187,6 +191,12 @@ class FastPPO(PPO):
 
     def train(self) -> None:
         """Learn from the roll-out in the buffer; log what ``PPO`` logs."""
+        try:
+            self._learn_from_buffer()
+        except DataError as error:
+            raise NothingLearntError(str(error)) from error
+
+    def _learn_from_buffer(self) -> None:
         if self._falls_back():
             super().train()
             return

@@ -129,7 +129,7 @@ def episodes(  # noqa: PLR0913, PLR0917 - arrays of one kernel: a tuple of them 
     ----------
     books : (N, 12)
         Accounts that stand at their first bars; changed in place.
-    market : (n, 8), rows : (n, 26) float32, knobs : (19,)
+    market : (n, 10), rows : (n, 26) float32, knobs : (20,)
         As the environment reads them.
     net, flat, units
         Of the policy, and room to ask it about N rows.

@@ -1,0 +1,382 @@
+"""Does the controller regulate a policy that learns? Measured on seeds that tuned nothing.
+
+Writes ``benchmarks/results/closed_loop.json``; ``scripts/closed_loop.py`` puts it into
+``docs/practice.md`` and draws it. Run it with::
+
+    .venv/bin/python benchmarks/bench_closed_loop.py
+
+NVDA and MSFT minutes from ``STAIRWAY_DATA``, the shipped ``intraday.toml`` and
+``practice.toml``. Every seed starts from the one reference that holds over 80 % of the time
+and practises 4 x 12,000 steps through the code that ``stairway train rl`` runs: ``Pupil``,
+which is ``FastPPO`` on ``PairVecEnv`` under the controller. Nothing is validated, kept,
+reverted or tuned between cycles: what is measured is the loop and not the gate round it.
+
+``practice`` are means over the roll-outs of the last 12,000 steps, noise and all. After
+them the policy is frozen and walks each span of days once, without noise, by the same draws
+under every law: ``training``, and ``validation``, ``held_out`` and both in one go
+(``unseen``), which are days that no law was trained on. Drawdowns are of those walks. The
+noise, T* and the learning rate of ``practice.toml`` were chosen on other seeds than these,
+but with figures of the later days in sight.
+
+One thread; the figures do not depend on the machine's speed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+import re
+import sys
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from msgspec.structs import replace
+from threadpoolctl import threadpool_limits
+
+from stairway.adapters.sources import csv
+from stairway.adapters.tables.settings import Columns, File
+from stairway.app import rl_rules
+from stairway.app.rules import watch_rules
+from stairway.app.settings import load
+from stairway.market.align import align
+from stairway.market.bars import PairBars
+from stairway.models.normaliser import fit
+from stairway.simulation.controller import Law
+from stairway.simulation.course import Course, course, first_known, raw_rows
+from stairway.simulation.targets import TargetMode, targets_at
+from stairway.training.divergence import drift
+from stairway.training.gold import Gold, make
+from stairway.training.ground import divided, quiet
+from stairway.training.lessons import Lessons
+from stairway.training.measured import Rollout, Walked
+from stairway.training.practice_rules import PracticeRules
+from stairway.training.pupil import Pupil
+from stairway.training.walk import walk
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = Path(os.environ.get("STAIRWAY_DATA", ROOT.parent / "shared" / "data"))
+BARS = DATA / "stocks_1m_nvda_msft_2018"
+RESULT = ROOT / "benchmarks" / "results" / "closed_loop.json"
+SEEDS = tuple(range(1001, 1011))
+HOLD, HOLD_WITHIN, FILLS = 0.55, 0.05, (15.0, 20.0)
+NEEDED = {"hold": 9, "fills": 8, "seeds": 10, "drawdown_worse_frac": 0.01}
+SPANS = ("training", "validation", "held_out", "unseen")
+
+
+class Case(NamedTuple):
+    """One way to set the terms.
+
+    ``noise`` is on what is observed while practising; ``learning`` is a factor on the
+    learning rate, to see how far a policy drifts that learns too fast.
+    """
+
+    name: str
+    law: Law
+    mode: TargetMode = TargetMode.FIXED
+    noise: bool = True
+    learning: float = 1.0
+
+
+REGULATED, FIXED = Case("regulated", Law.REGULATED), Case("fixed", Law.FIXED)
+CASES = (
+    REGULATED,
+    Case("regulated, linear target", Law.REGULATED, TargetMode.LINEAR),
+    Case("literal", Law.LITERAL),
+    Case("literal, linear target", Law.LITERAL, TargetMode.LINEAR),
+    Case("plan", Law.PLAN),
+    Case("plan, linear target", Law.PLAN, TargetMode.LINEAR),
+    FIXED,
+    Case("regulated, no noise", Law.REGULATED, noise=False),
+    Case("regulated, learning twice as fast", Law.REGULATED, learning=2.0),
+)
+
+
+class Ground(NamedTuple):
+    """Rules, and the days by name."""
+
+    rules: PracticeRules
+    days: dict[str, Course]
+    bars: PairBars
+
+
+def ground() -> Ground:
+    """Read the bars and divide them, as ``training.ground`` does."""
+    settings = load("intraday")
+    rules, _ = rl_rules.load(rl_rules.SHIPPED, settings.session.kind)
+    files = tuple(
+        File(path=str(next(BARS.glob(f"{one}_1m_*"))), symbol=one, tick_usd=0.01, lot_units=1.0)
+        for one in ("NVDA", "MSFT")
+    )
+    config = csv.Config(
+        files=files,
+        columns=Columns(time="datetime_et"),
+        bar_seconds=60,
+        tz="America/New_York",
+        stamp="open",
+    )
+    bars, _ = align(csv.read(config), settings.bars, settings.session)
+    watch, cuts = watch_rules(settings), divided(bars, rules.split)
+    rows = raw_rows(bars, watch)
+    seen = fit(rows[first_known(rows) : cuts[0]], rules.environment.feature_clip)
+    whole = course(bars, watch, settings.session, seen)
+    ends = ((0, cuts[0]), cuts, (cuts[1], len(bars)), (cuts[0], len(bars)))
+    days = {name: whole.part(a, b) for name, (a, b) in zip(SPANS, ends, strict=True)}
+    return Ground(rules, days, bars)
+
+
+def lessons(case: Case, rules: PracticeRules) -> Lessons:
+    """Take the shipped lessons, but for what the case says."""
+    taught = rules.lessons
+    targets = replace(taught.controller.targets, mode=case.mode, hold=HOLD)
+    steered = replace(taught.controller, law=case.law, targets=targets)
+    env = taught.env if case.noise else quiet(taught.env)
+    rate = case.learning * taught.learner.learning_rate
+    learner = replace(taught.learner, learning_rate=rate)
+    return dataclasses.replace(taught, env=env, controller=steered, learner=learner)
+
+
+def reference(ground: Ground, case: Case) -> Gold:
+    """Make the policy that every seed starts from."""
+    taught = lessons(case, ground.rules)
+    return make(ground.days["training"], taught, ground.rules.gold, lambda _done, _of: None)
+
+
+def walked(pupil: Pupil, ground: Ground) -> dict[str, dict[str, float]]:
+    """Walk every span once; the draws depend on span and seed alone."""
+    found: dict[str, dict[str, float]] = {}
+    env, policy = quiet(pupil.lessons.env), pupil.freeze()
+    for place, (name, days) in enumerate(ground.days.items()):
+        key = np.random.SeedSequence((place, pupil.seed))
+        one = walk(policy, days, env, np.random.Generator(np.random.PCG64(key)))
+        aim = targets_at(float(days.score.mean()), pupil.lessons.controller.targets).hold
+        found[name] = figures(one, aim)
+    return found
+
+
+def figures(one: Walked, aim: float) -> dict[str, float]:
+    return {
+        "hold_rate": round(one.hold_rate, 4),
+        "target_hold": round(aim, 4),
+        "hold_error": round(one.hold_rate - aim, 4),
+        "fills_per_session": round(one.fills_per_session, 3),
+        "no_fill_share": round(one.no_fill_share, 4),
+        "drawdown_frac": round(one.drawdown_frac, 5),
+        "return_frac": round(one.return_frac, 5),
+    }
+
+
+def trained(case: Case, seed: int, gold: Gold, ground: Ground) -> dict[str, Any]:
+    """Practise one seed to the end, and look at it."""
+    taught, cycles = lessons(case, ground.rules), ground.rules.cycles
+    pupil = Pupil(ground.days["training"], taught, seed)
+    pupil.begin_from(gold.put_down)
+    start, over = pupil.parameters(), ground.rules.divergence.over
+    seen: list[Rollout] = []
+    moved: list[float] = []
+    begun = time.thread_time()
+    each = taught.learner.rollouts(cycles.steps_per_cycle, "steps_per_cycle")
+    for cycle in range(1, cycles.cycles + 1):
+        pupil.practise(cycle, each, lambda _done, rollout: seen.append(rollout))
+        now = pupil.parameters()
+        moved.append(round(drift(now.part(over), start.part(over))[0], 4))
+    spent = time.thread_time() - begun
+    tail = seen[-each:]
+    aims = [HOLD if r.target_hold is None else r.target_hold for r in tail]
+    return {
+        "seed": seed,
+        "practice": {
+            "hold_rate": mean([r.hold_rate for r in tail]),
+            "target_hold": mean(aims),
+            "hold_error": mean([r.hold_rate - aim for r, aim in zip(tail, aims, strict=True)]),
+            "fills_per_session": mean([r.fills_per_session for r in tail], 3),
+            "no_fill_share": mean([r.no_fill_share for r in tail]),
+        },
+        "walked": walked(pupil, ground),
+        "divergence_by_cycle": moved,
+        "cpu_s": round(spent, 2),
+        "rollouts": [(r.hold_rate, r.fills_per_session) for r in seen],
+    }
+
+
+def mean(values: Sequence[float], digits: int = 4) -> float:
+    return round(float(np.mean(values)), digits)
+
+
+def summary(rows: list[dict[str, Any]], limit: float) -> dict[str, Any]:
+    """Count what holds, and average the rest over the seeds."""
+    last = [row["divergence_by_cycle"][-1] for row in rows]
+    return {
+        "seeds": len(rows),
+        "practice": counted([row["practice"] for row in rows]),
+        "walked": {
+            span: counted([row["walked"][span] for row in rows]) for span in rows[0]["walked"]
+        },
+        "divergence": {"mean": mean(last), "most": max(last)},
+        "divergence_refused": sum(not value <= limit for value in last),
+        "cpu_s": mean([row["cpu_s"] for row in rows], 2),
+    }
+
+
+def counted(each: list[dict[str, float]]) -> dict[str, float]:
+    """Average every figure, and count the seeds that are where they should be."""
+    low, high = FILLS
+    return {name: mean([one[name] for one in each]) for name in each[0]} | {
+        "hold_near_055": sum(abs(one["hold_rate"] - HOLD) <= HOLD_WITHIN for one in each),
+        "hold_near_target": sum(abs(one["hold_error"]) <= HOLD_WITHIN for one in each),
+        "fills_in_band": sum(low <= one["fills_per_session"] <= high for one in each),
+    }
+
+
+def curve(rows: list[dict[str, Any]]) -> dict[str, list[list[float]]]:
+    """Least, median and most of the seeds, roll-out by roll-out."""
+    every = np.array([row["rollouts"] for row in rows])
+    parts = {"hold_rate": every[..., 0], "fills_per_session": every[..., 1]}
+    return {
+        name: np.round(np.quantile(part, (0.0, 0.5, 1.0), axis=0), 3).tolist()
+        for name, part in parts.items()
+    }
+
+
+def paired(
+    rows: list[dict[str, Any]], fixed: list[dict[str, Any]]
+) -> dict[str, dict[str, float]]:
+    """Drawdown less that of the same seed under fixed terms; positive is worse."""
+    found: dict[str, dict[str, float]] = {}
+    for span in SPANS:
+        apart = [
+            mine["walked"][span]["drawdown_frac"] - theirs["walked"][span]["drawdown_frac"]
+            for mine, theirs in zip(rows, fixed, strict=True)
+        ]
+        found[span] = {"mean_frac": mean(apart, 5), "worst_frac": round(max(apart), 5)}
+    return found
+
+
+def measured(seeds: Sequence[int]) -> dict[str, Any]:
+    """Measure every case on these seeds."""
+    torch.set_num_threads(1)
+    threadpool_limits(limits=1)
+    there = ground()
+    limit = there.rules.divergence.diverged_frac
+    golds = {n: reference(there, REGULATED._replace(noise=n)) for n in (True, False)}
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for case in CASES:
+        print(case.name, flush=True)
+        rows[case.name] = [trained(case, seed, golds[case.noise], there) for seed in seeds]
+    cases = {
+        name: {
+            **summary(mine, limit),
+            "drawdown_against_fixed": paired(mine, rows[FIXED.name]),
+            "curve": curve(mine),
+            "each": [{k: v for k, v in row.items() if k != "rollouts"} for row in mine],
+        }
+        for name, mine in rows.items()
+    }
+    return {
+        "machine": {
+            "cpu": platform.processor() or platform.machine(),
+            **{n: version(n) for n in ("numpy", "numba", "torch", "stable-baselines3")},
+        },
+        "data": BARS.name,
+        "bars_fingerprint": there.bars.fingerprint,
+        "settings": settings_of(there.rules),
+        "sessions": {n: len(np.unique(days.session)) for n, days in there.days.items()},
+        "needed": NEEDED,
+        "reference": {
+            ("noise" if noise else "no noise"): looked_at(
+                gold, REGULATED._replace(noise=noise), there
+            )
+            for noise, gold in golds.items()
+        },
+        "met": met(cases[REGULATED.name]),
+        "cases": cases,
+    }
+
+
+def settings_of(rules: PracticeRules) -> dict[str, Any]:
+    """Name the settings that the figures depend on most, and hash all of them."""
+    targets, cycles = rules.controller.targets, rules.cycles
+    return {
+        "fingerprint": rules.fingerprint,
+        "steps": cycles.cycles * cycles.steps_per_cycle,
+        "cycles": cycles.cycles,
+        "rollout_steps": rules.learner.rollout_steps,
+        "observation_noise": rules.environment.observation_noise,
+        "feature_clip": rules.environment.feature_clip,
+        "fills_per_session": targets.fills_per_session,
+        "learning_rate": rules.learner.learning_rate,
+        "ent_coef": rules.learner.ent_coef,
+        "gamma": rules.learner.gamma,
+        "fixed_bonus": rules.controller.fixed.bonus,
+        "fixed_ticket": rules.controller.fixed.ticket,
+        "divergence_limit": rules.divergence.diverged_frac,
+    }
+
+
+def looked_at(gold: Gold, case: Case, there: Ground) -> dict[str, Any]:
+    pupil = Pupil(there.days["training"], lessons(case, there.rules), there.rules.gold.seed)
+    pupil.begin_from(gold.put_down)
+    last = gold.rollouts[-1]
+    return {
+        "hold_rate": round(gold.hold_rate, 4),
+        "fills_per_session": round(last.fills_per_session, 3),
+        "steps": last.steps,
+        "walked": walked(pupil, there),
+    }
+
+
+def met(case: dict[str, Any]) -> dict[str, bool]:
+    """Whether the regulated law reached what issue 3 asks of it."""
+    worse, practice = case["drawdown_against_fixed"], case["practice"]
+    bound = NEEDED["drawdown_worse_frac"]
+    return {
+        "hold": practice["hold_near_055"] >= NEEDED["hold"],
+        "fills": practice["fills_in_band"] >= NEEDED["fills"],
+        "drawdown on training days": worse["training"]["mean_frac"] <= bound,
+        "drawdown on held-out days": worse["held_out"]["mean_frac"] <= bound,
+    }
+
+
+def written(result: dict[str, Any]) -> str:
+    """Indented, with every list of plain values on one line."""
+    text = json.dumps(result, indent=2) + "\n"
+    return re.sub(r"\[([^\[\]{}]*)\]", lambda found: f"[{' '.join(found[1].split())}]", text)
+
+
+def show(cases: dict[str, Any]) -> None:
+    for name, case in cases.items():
+        print(f"{name}: divergence up to {case['divergence']['most']:.3f}")
+        worse = case["drawdown_against_fixed"]
+        for span, one in ({"practice": case["practice"]} | case["walked"]).items():
+            depth = (
+                f"drawdown {one['drawdown_frac']:.2%} ({worse[span]['mean_frac']:+.2%})"
+                if span in worse
+                else ""
+            )
+            print(
+                f"  {span:<10} hold {one['hold_rate']:.3f} ({one['hold_near_055']} near 0.55, "
+                f"{one['hold_near_target']} near {one['target_hold']:.2f})  fills "
+                f"{one['fills_per_session']:4.1f} ({one['fills_in_band']} in band)  {depth}"
+            )
+
+
+def main() -> int:
+    if not BARS.is_dir():
+        print(f"no minutes at {BARS}: set STAIRWAY_DATA to the folder that holds them")
+        return 0
+    result = measured(SEEDS)
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(written(result), "utf-8")
+    show(result["cases"])
+    print(result["met"])
+    return int(not all(result["met"].values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
