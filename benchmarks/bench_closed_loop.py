@@ -286,7 +286,7 @@ def measured(seeds: Sequence[int]) -> dict[str, Any]:
         "data": BARS.name,
         "bars_fingerprint": there.bars.fingerprint,
         "settings": settings_of(there.rules),
-        "sessions": {n: len(np.unique(days.session)) for n, days in there.days.items()},
+        "days": {name: weather(days) for name, days in there.days.items()},
         "needed": NEEDED,
         "reference": {
             ("noise" if noise else "no noise"): looked_at(
@@ -316,6 +316,15 @@ def settings_of(rules: PracticeRules) -> dict[str, Any]:
         "fixed_bonus": rules.controller.fixed.bonus,
         "fixed_ticket": rules.controller.fixed.ticket,
         "divergence_limit": rules.divergence.diverged_frac,
+    }
+
+
+def weather(days: Course) -> dict[str, float]:
+    """Measure features in deviations of the training rows, and the regime score."""
+    return {
+        "sessions": len(np.unique(days.session)),
+        "feature_rms": round(float(np.sqrt(np.mean(days.features[days.first :] ** 2))), 3),
+        "score": mean(days.score[days.first :].tolist(), 3),
     }
 
 

@@ -122,7 +122,7 @@ def days(result: Result) -> str:
             one, case = walks[span], result["cases"].get(name)
             rows.append(
                 (
-                    f"{called} ({result['sessions'][span]})",
+                    f"{called} ({result['days'][span]['sessions']})",
                     name,
                     f"{one['hold_rate']:.2f}",
                     f"{one['target_hold']:.2f}",
@@ -147,6 +147,16 @@ def days(result: Result) -> str:
         "against fixed",
     )
     return table(head, rows, words=2)
+
+
+def weather(result: Result) -> str:
+    """Lay out how the days differ from those that were trained on."""
+    rows = [
+        (called, f"{one['sessions']}", f"{one['feature_rms']:.2f}", f"{one['score']:+.2f}")
+        for span, called in NAMES.items()
+        for one in (result["days"][span],)
+    ]
+    return table(("days", "sessions", "size of features", "mean regime score"), rows)
 
 
 def divergence(result: Result) -> str:
@@ -192,6 +202,7 @@ TABLES: dict[str, Callable[[Result], str]] = {
     "asked": asked,
     "practice": practice,
     "days": days,
+    "weather": weather,
     "divergence": divergence,
     "settings": settings,
 }

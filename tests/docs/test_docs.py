@@ -77,3 +77,8 @@ def test_every_make_target_in_the_readme_exists() -> None:
 def test_the_readme_shows_real_output_and_measured_figures() -> None:
     command = [sys.executable, str(ROOT / "scripts/readme.py"), "--check"]
     assert subprocess.run(command, check=False).returncode == 0, "run scripts/readme.py"
+
+
+def test_the_page_on_practice_and_its_picture_show_measured_figures() -> None:
+    command = [sys.executable, str(ROOT / "scripts/closed_loop.py"), "--check"]
+    assert subprocess.run(command, check=False).returncode == 0, "run scripts/closed_loop.py"
