@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
+from stairway.app import rl_rules
 
 ROOT = Path(__file__).resolve().parents[2]
 POLICIES = sorted((ROOT / "src/stairway/policies").glob("*.toml"))
@@ -82,3 +85,22 @@ def test_the_readme_shows_real_output_and_measured_figures() -> None:
 def test_the_page_on_practice_and_its_picture_show_measured_figures() -> None:
     command = [sys.executable, str(ROOT / "scripts/closed_loop.py"), "--check"]
     assert subprocess.run(command, check=False).returncode == 0, "run scripts/closed_loop.py"
+
+
+def test_the_closed_loop_was_measured_under_the_shipped_settings() -> None:
+    measured = json.loads((ROOT / "benchmarks/results/closed_loop.json").read_text("utf-8"))
+    rules, _ = rl_rules.load(rl_rules.SHIPPED, "intraday")
+    targets = rules.controller.targets
+    shipped = {
+        "steps": rules.cycles.cycles * rules.cycles.steps_per_cycle,
+        "observation_noise": rules.environment.observation_noise,
+        "feature_clip": rules.environment.feature_clip,
+        "fills_per_session": targets.fills_per_session,
+        "learning_rate": rules.learner.learning_rate,
+        "ent_coef": rules.learner.ent_coef,
+        "gamma": rules.learner.gamma,
+        "divergence_limit": rules.divergence.diverged_frac,
+    }
+    stale = {k: v for k, v in shipped.items() if measured["settings"][k] != v}
+    assert stale == {}, "run benchmarks/bench_closed_loop.py, then scripts/closed_loop.py"
+    assert targets.hold == 0.55
