@@ -14,7 +14,7 @@ from stairway.testing.journal import practice_result, rollout
 from stairway.training.journal import LAYOUT, PracticeResult
 from stairway.training.measured import ACTIONS, Rollout, Walked
 
-FORMS = {1: "75071a67"}
+FORMS = {1: "058b77a2"}
 """First digits of the hash of the form, by layout: a new form needs a new layout."""
 
 

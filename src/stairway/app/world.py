@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, cast
 
 from stairway.app.catalog import CODEC
 from stairway.base.arrays import FloatArray
@@ -140,14 +140,16 @@ class LiveWorld:
             why = ExclusionCode.NO_MODEL, "it is not loaded"
             return tuple(_excluded(nobody, digest, one, *why) for one in questions)
         asked = self.stand_in(seen.bar.index, runtime)
-        if isinstance(asked, PairRuntime):
+        # Not isinstance: asking a protocol costs more than asking the model.
+        if hasattr(asked, "predict_pair"):
             try:
-                return ask_pair(asked, seen.rows, questions)
+                return ask_pair(cast("PairRuntime", asked), seen.rows, questions)
             except Exception as error:  # noqa: BLE001 - a member that raises is excluded, by name
                 why = ExclusionCode.RAISED, type(error).__name__
                 return tuple(_excluded(runtime.card, digest, one, *why) for one in questions)
         rows = zip(questions, seen.rows, strict=True)
-        return tuple(_answer(asked, digest, one, row) for one, row in rows)
+        alone = cast("ModelRuntime", asked)
+        return tuple(_answer(alone, digest, one, row) for one, row in rows)
 
 
 def _answer(runtime: ModelRuntime, digest: str, question: Question, row: FloatArray) -> Answer:
