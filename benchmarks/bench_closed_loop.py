@@ -42,7 +42,7 @@ from threadpoolctl import threadpool_limits
 
 from stairway.adapters.sources import csv
 from stairway.adapters.tables.settings import Columns, File
-from stairway.app import rl_rules
+from stairway.app.rl import rules as rl_rules
 from stairway.app.rules import watch_rules
 from stairway.app.settings import load
 from stairway.market.align import align

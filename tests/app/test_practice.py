@@ -12,7 +12,8 @@ import pytest
 from gymnasium.utils.env_checker import check_env as gymnasium_check
 from stable_baselines3.common.env_checker import check_env as sb3_check
 
-from stairway.app import plugins, practice, rl_rules
+from stairway.app import plugins, practice
+from stairway.app.rl import rules as rl_rules
 from stairway.app.settings import Settings, load
 from stairway.base.errors import DataError
 from stairway.market.align import align

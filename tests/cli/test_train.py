@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from stairway.app import rl_listen
+from stairway.app.rl import listen as rl_listen
 from stairway.cli import watching
 from stairway.testing.journal import practice_result
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from stairway.app import rl_rules
+from stairway.app.rl import rules as rl_rules
 
 ROOT = Path(__file__).resolve().parents[2]
 POLICIES = sorted((ROOT / "src/stairway/policies").glob("*.toml"))

@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 
 from stairway.app.progress import Silent
-from stairway.app.rl import train
-from stairway.app.rl_folder import RlFolder, newest
-from stairway.app.rl_request import RlRequest, prepare
+from stairway.app.rl.train import train
+from stairway.app.rl.folder import RlFolder, newest
+from stairway.app.rl.request import RlRequest, prepare
 from stairway.testing.cycles import MINUTES, as_toml, minutes, quick_rules
 from stairway.testing.runs import write_source
 from stairway.training.ear import Deaf

@@ -6,9 +6,9 @@ import inspect
 
 import pytest
 
-from stairway.app.rl import RlLines
-from stairway.app.rl_live import Live
-from stairway.app.rl_meters import Metered
+from stairway.app.rl.train import RlLines
+from stairway.app.rl.live import Live
+from stairway.app.rl.meters import Metered
 from stairway.testing.journal import practice_result, rollout
 from stairway.training.ear import Deaf, Ear, one_by_one
 

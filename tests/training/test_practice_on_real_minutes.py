@@ -14,7 +14,7 @@ import pytest
 
 from stairway.app import settings as policies
 from stairway.app.request import read_source
-from stairway.app.rl_rules import load
+from stairway.app.rl.rules import load
 from stairway.app.rules import watch_rules
 from stairway.base.verdict import Refuse
 from stairway.market.align import align

@@ -16,7 +16,8 @@ from functools import cache
 
 import gymnasium
 
-from stairway.app import plugins, rl_rules
+from stairway.app import plugins
+from stairway.app.rl import rules as rl_rules
 from stairway.app.rules import watch_rules
 from stairway.app.settings import Settings, load
 from stairway.market.align import align

@@ -19,7 +19,6 @@ import msgspec
 import numpy as np
 
 from stairway.app import folder as folders
-from stairway.app import rl_rules
 from stairway.app import settings as policies
 from stairway.app.climb import Climbed, climb
 from stairway.app.environment import overrides
@@ -29,6 +28,7 @@ from stairway.app.hold import held
 from stairway.app.practised import Practised
 from stairway.app.progress import Progress
 from stairway.app.request import RUNS, Request, next_folder, read_source
+from stairway.app.rl import rules as rl_rules
 from stairway.app.shelf import Shelf, given, made
 from stairway.app.taught import require_taught
 from stairway.app.train import train

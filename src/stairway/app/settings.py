@@ -196,7 +196,7 @@ class Settings(Config, frozen=True, kw_only=True):
 
 
 _PRACTICE = "practice"
-"""The practice file beside the policies; ``rl_rules`` reads it."""
+"""The practice file beside the policies; ``app/rl/rules.py`` reads it."""
 
 
 def shipped() -> tuple[str, ...]:

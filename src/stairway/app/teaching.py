@@ -16,9 +16,9 @@ from typing import Any
 
 import msgspec
 
-from stairway.app import rl_rules
 from stairway.app.folder import write_whole
 from stairway.app.practised import Practised
+from stairway.app.rl import rules as rl_rules
 from stairway.base.errors import ConfigError
 from stairway.base.hashing import content_hash, digest
 from stairway.base.verdict import Pass, Refuse

@@ -23,7 +23,8 @@ from typing import cast
 from stairway.app.lines import last_words, say_error
 from stairway.base.errors import ConfigError, InvariantError
 
-WORK = ("climber", "rl", "trainer")
+WORK = {"climber": "climber", "rl": "rl.train", "trainer": "trainer"}
+"""Each work, and the module of ``stairway.app`` that does it."""
 ORPHANED = 3
 """Exit code of a process whose parent has died. Nobody is left to read it."""
 
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     cast("TextIOWrapper", sys.stdout).reconfigure(encoding="utf-8")
     threading.Thread(target=end_with_parent, args=(_STDIN,), daemon=True).start()
     try:
-        module = import_module(f"stairway.app.{name}")
+        module = import_module(f"stairway.app.{WORK[name]}")
         return int(module.main(rest))
     except ModuleNotFoundError as error:
         say_error(_not_installed(error))

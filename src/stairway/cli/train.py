@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from stairway.app.rl_folder import RlFolder
+    from stairway.app.rl.folder import RlFolder
 
 GROUP_HELP = "Train candidates; nothing that is trained here trades before it has climbed."
 
@@ -79,8 +79,8 @@ def rl(
     from stairway.app import kernelcache
 
     kernelcache.prepare()
-    from stairway.app.rl_folder import open_practice
-    from stairway.app.rl_request import RlRequest, prepare
+    from stairway.app.rl.folder import open_practice
+    from stairway.app.rl.request import RlRequest, prepare
     from stairway.cli.progress import Bars
     from stairway.cli.settled import require_nothing_else
 
@@ -114,8 +114,8 @@ def _require_few(seeds: int) -> None:
 def _perform(folder: RlFolder, *, as_json: bool) -> int:
     import msgspec
 
-    from stairway.app.rl_folder import open_practice
-    from stairway.app.rl_listen import practise
+    from stairway.app.rl.folder import open_practice
+    from stairway.app.rl.listen import practise
     from stairway.cli.watching import Watching
     from stairway.dashboard.practice.conclude import conclude, draw
 
@@ -132,7 +132,7 @@ def _perform(folder: RlFolder, *, as_json: bool) -> int:
 
 
 def _reference(folder: RlFolder) -> int:
-    from stairway.app.rl_listen import make_reference
+    from stairway.app.rl.listen import make_reference
     from stairway.cli.watching import Watching
 
     with Watching(()) as watching:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stairway.app.rl_folder import RlFolder
+from stairway.app.rl.folder import RlFolder
 from stairway.dashboard.practice.conclude import conclude, draw
 from stairway.testing.journal import practice_result
 

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from stairway.app.rl_folder import RlFolder
+from stairway.app.rl.folder import RlFolder
 from stairway.dashboard.practice import account
 from stairway.dashboard.practice.page import write_page
 from stairway.dashboard.terminal import readable

@@ -7,7 +7,7 @@ from threading import Event
 
 import msgspec
 
-from stairway.app.rl_folder import RlFolder
+from stairway.app.rl.folder import RlFolder
 from stairway.training.ear import Ear
 from stairway.training.journal import CycleReport, PracticeResult, SeedCycle
 from stairway.training.measured import Rollout

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from stairway.app import rl_listen
+from stairway.app.rl import listen as rl_listen
 from stairway.app.child import Child
-from stairway.app.rl_folder import RlFolder
+from stairway.app.rl.folder import RlFolder
 from stairway.base.errors import DataError
 from stairway.testing.journal import practice_result
 

@@ -27,7 +27,7 @@ _MOST = 1e9
 """Nothing in a practice file is larger, whatever its unit; NaN is not a number at all."""
 
 BESIDE = ("telemetry", "quick")
-"""Tables that others read: ``rl_meters``, and the policy of ``stairway run``."""
+"""Tables that others read: ``rl.meters``, and the policy of ``stairway run``."""
 
 
 def load(name: str, kind: Kind) -> tuple[PracticeRules, dict[str, Any]]:

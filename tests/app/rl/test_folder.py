@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from stairway.app import rl_folder
-from stairway.app.rl_folder import (
+from stairway.app.rl import folder as rl_folder
+from stairway.app.rl.folder import (
     RlFolder,
     cycle_name,
     forget_old,

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from stairway.app.rl_rules import SHIPPED, decode, load
+from stairway.app.rl.rules import SHIPPED, decode, load
 from stairway.base.errors import ConfigError
 from stairway.testing.cycles import as_toml, practice_rules
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 from numpy.typing import NDArray
 
-from stairway.app.rl_folder import (
+from stairway.app.rl.folder import (
     RlFolder,
     cycle_name,
     forget_old,

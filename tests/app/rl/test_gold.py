@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from stairway.app import rl_gold
-from stairway.app.rl_folder import RlFolder, write_encoded
-from stairway.app.rl_gold import expected_identity, fetched, opened
+from stairway.app.rl import gold as rl_gold
+from stairway.app.rl.folder import RlFolder, write_encoded
+from stairway.app.rl.gold import expected_identity, fetched, opened
 from stairway.base.errors import DataError
 from stairway.testing.cycles import gold_rules, learner_rules, made_ground, practice_rules
 from stairway.training.checkpoint import Encoded, decode, encode

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from stairway.adapters.telemetry import silent
 from stairway.adapters.telemetry.pushgateway import Pushgateway, rehearsal
 from stairway.adapters.telemetry.silent import Silent
-from stairway.app.rl_meters import GATE, Metered, meters_of, run_name
+from stairway.app.rl.meters import GATE, Metered, meters_of, run_name
 from stairway.base.errors import ConfigError
 from stairway.testing.journal import practice_result, rollout
 from stairway.testing.meter import some_health

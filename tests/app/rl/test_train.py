@@ -10,13 +10,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from stairway.app import rl
+from stairway.app.rl import train as rl
 from stairway.app.folder import RunFolder
 from stairway.app.hold import held
 from stairway.app.progress import Silent
-from stairway.app.rl import make_gold, train
-from stairway.app.rl_folder import RlFolder, newest, read_result
-from stairway.app.rl_request import RlRequest, prepare
+from stairway.app.rl.train import make_gold, train
+from stairway.app.rl.folder import RlFolder, newest, read_result
+from stairway.app.rl.request import RlRequest, prepare
 from stairway.base.errors import ConfigError, DataError
 from stairway.base.verdict import Refuse
 from stairway.models.policy_form import Written, from_bytes

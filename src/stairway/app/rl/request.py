@@ -17,8 +17,8 @@ from stairway.app import settings as policies
 from stairway.app.environment import overrides
 from stairway.app.progress import Progress
 from stairway.app.request import RUNS, read_source, source_name
-from stairway.app.rl_folder import Ask, RlFolder
-from stairway.app.rl_rules import SHIPPED, load
+from stairway.app.rl.folder import Ask, RlFolder
+from stairway.app.rl.rules import SHIPPED, load
 from stairway.base.errors import ConfigError
 from stairway.market.align import align
 from stairway.training.journal import LAYOUT

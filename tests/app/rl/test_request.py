@@ -11,8 +11,8 @@ import pytest
 
 from stairway.app.folder import RunFolder, load_bars
 from stairway.app.progress import Silent
-from stairway.app.rl_folder import open_practice
-from stairway.app.rl_request import RlRequest, next_folder, prepare
+from stairway.app.rl.folder import open_practice
+from stairway.app.rl.request import RlRequest, next_folder, prepare
 from stairway.base.errors import ConfigError, DataError
 from stairway.testing.cycles import MINUTES, as_toml, minutes, practice_rules
 from stairway.testing.runs import write_source
@@ -102,10 +102,10 @@ def test_the_next_folder_is_the_first_that_is_free(
     assert next_folder("sample") == Path("runs/rl/sample-1")
 
 
-@pytest.mark.parametrize("module", ["rl_request", "rl_rules", "rl_folder"])
+@pytest.mark.parametrize("module", ["request", "rules", "folder"])
 def test_asking_and_reading_need_no_training_library(module: str) -> None:
     script = (
-        f"import sys, stairway.app.{module}\n"
+        f"import sys, stairway.app.rl.{module}\n"
         "named = {'torch', 'stable_baselines3', 'gymnasium', 'arch', 'sklearn'}\n"
         "sys.exit(', '.join(named & set(sys.modules)) or 0)"
     )

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from stairway.app.child import Child
-from stairway.app.rl_folder import RlFolder, read_result
+from stairway.app.rl.folder import RlFolder, read_result
 from stairway.training.ear import Ear
 from stairway.training.journal import CycleReport, PracticeResult, SeedCycle
 from stairway.training.measured import Rollout

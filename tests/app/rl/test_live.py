@@ -8,8 +8,8 @@ from threading import Event
 import msgspec
 import pytest
 
-from stairway.app.rl_folder import RlFolder
-from stairway.app.rl_live import Live, Stopped
+from stairway.app.rl.folder import RlFolder
+from stairway.app.rl.live import Live, Stopped
 from stairway.testing.journal import practice_result, rollout
 from stairway.training.ear import Deaf
 from stairway.training.journal import PracticeResult

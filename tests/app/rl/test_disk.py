@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from stairway.app.rl_disk import Disk
-from stairway.app.rl_folder import RlFolder, newest, rollout_name
+from stairway.app.rl.disk import Disk
+from stairway.app.rl.folder import RlFolder, newest, rollout_name
 from stairway.base.errors import DataError
 from stairway.testing.cycles import standing
 from stairway.testing.journal import rollout

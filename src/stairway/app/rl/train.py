@@ -1,4 +1,4 @@
-"""Train a policy in cycles, in a folder that ``rl_request.prepare`` made ready.
+"""Train a policy in cycles, in a folder that ``rl.request.prepare`` made ready.
 
 1. Read what was asked for, and make the ground: courses, made-up markets, probes.
 2. Fetch the reference, or take the copy that the run started from.
@@ -30,15 +30,16 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from stairway.app import folder as folders
-from stairway.app import rl_gold, rl_rules
 from stairway.app import settings as policies
 from stairway.app.folder import RunFolder
 from stairway.app.hold import held
 from stairway.app.lines import Lines, say_error
-from stairway.app.rl_disk import Disk
-from stairway.app.rl_folder import Ask, RlFolder, open_practice, read_result, write_encoded
-from stairway.app.rl_live import Live, Stopped
-from stairway.app.rl_meters import Metered, meters_of
+from stairway.app.rl import gold as rl_gold
+from stairway.app.rl import rules as rl_rules
+from stairway.app.rl.disk import Disk
+from stairway.app.rl.folder import Ask, RlFolder, open_practice, read_result, write_encoded
+from stairway.app.rl.live import Live, Stopped
+from stairway.app.rl.meters import Metered, meters_of
 from stairway.app.rules import watch_rules
 from stairway.base.errors import ConfigError, DataError, StairwayError
 from stairway.base.hashing import content_hash

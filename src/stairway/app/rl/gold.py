@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from stairway.app.provenance import libraries
-from stairway.app.rl_folder import RlFolder, read_encoded, write_encoded
+from stairway.app.rl.folder import RlFolder, read_encoded, write_encoded
 from stairway.base.errors import DataError
 from stairway.base.hashing import content_hash
 from stairway.base.verdict import Pass, Refuse

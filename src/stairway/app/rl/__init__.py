@@ -1,0 +1,1 @@
+"""Practising a policy: one request, one folder, one process of its own."""
