@@ -53,11 +53,11 @@ from stairway.simulation.course import Course, course, first_known, raw_rows
 from stairway.simulation.targets import TargetMode, targets_at
 from stairway.training.divergence import drift
 from stairway.training.gold import Gold, make
-from stairway.training.ground import divided, quiet
-from stairway.training.lessons import Lessons
 from stairway.training.measured import Rollout, Walked
+from stairway.training.practice_ground import divided, quiet
 from stairway.training.practice_rules import PracticeRules
 from stairway.training.pupil import Pupil
+from stairway.training.pupil_rules import PupilRules
 from stairway.training.walk import walk
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -98,7 +98,7 @@ CASES = (
 )
 
 
-class Ground(NamedTuple):
+class Days(NamedTuple):
     """Rules, and the days by name."""
 
     rules: PracticeRules
@@ -106,8 +106,8 @@ class Ground(NamedTuple):
     bars: PairBars
 
 
-def ground() -> Ground:
-    """Read the bars and divide them, as ``training.ground`` does."""
+def ground() -> Days:
+    """Read the bars and divide them, as ``training.practice_ground`` does."""
     settings = load("intraday")
     rules, _ = rl_rules.load(rl_rules.SHIPPED, settings.session.kind)
     files = tuple(
@@ -128,10 +128,10 @@ def ground() -> Ground:
     whole = course(bars, watch, settings.session, seen)
     ends = ((0, cuts[0]), cuts, (cuts[1], len(bars)), (cuts[0], len(bars)))
     days = {name: whole.part(a, b) for name, (a, b) in zip(SPANS, ends, strict=True)}
-    return Ground(rules, days, bars)
+    return Days(rules, days, bars)
 
 
-def lessons(case: Case, rules: PracticeRules) -> Lessons:
+def lessons(case: Case, rules: PracticeRules) -> PupilRules:
     """Take the shipped lessons, but for what the case says."""
     taught = rules.lessons
     targets = replace(taught.controller.targets, mode=case.mode, hold=HOLD)
@@ -142,13 +142,13 @@ def lessons(case: Case, rules: PracticeRules) -> Lessons:
     return dataclasses.replace(taught, env=env, controller=steered, learner=learner)
 
 
-def reference(ground: Ground, case: Case) -> Gold:
+def reference(ground: Days, case: Case) -> Gold:
     """Make the policy that every seed starts from."""
     taught = lessons(case, ground.rules)
     return make(ground.days["training"], taught, ground.rules.gold, lambda _done, _of: None)
 
 
-def walked(pupil: Pupil, ground: Ground) -> dict[str, dict[str, float]]:
+def walked(pupil: Pupil, ground: Days) -> dict[str, dict[str, float]]:
     """Walk every span once; the draws depend on span and seed alone."""
     found: dict[str, dict[str, float]] = {}
     env, policy = quiet(pupil.lessons.env), pupil.freeze()
@@ -172,7 +172,7 @@ def figures(one: Walked, aim: float) -> dict[str, float]:
     }
 
 
-def trained(case: Case, seed: int, gold: Gold, ground: Ground) -> dict[str, Any]:
+def trained(case: Case, seed: int, gold: Gold, ground: Days) -> dict[str, Any]:
     """Practise one seed to the end, and look at it."""
     taught, cycles = lessons(case, ground.rules), ground.rules.cycles
     pupil = Pupil(ground.days["training"], taught, seed)
@@ -328,7 +328,7 @@ def weather(days: Course) -> dict[str, float]:
     }
 
 
-def looked_at(gold: Gold, case: Case, there: Ground) -> dict[str, Any]:
+def looked_at(gold: Gold, case: Case, there: Days) -> dict[str, Any]:
     pupil = Pupil(there.days["training"], lessons(case, there.rules), there.rules.gold.seed)
     pupil.begin_from(gold.put_down)
     last = gold.rollouts[-1]

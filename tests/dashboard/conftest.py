@@ -43,13 +43,13 @@ class MemoryLog:
 
     def __init__(self, facts: Sequence[Any]) -> None:
         self._kept: dict[str, list[Envelope]] = defaultdict(list)
-        for fact in facts:
+        for recorded_ns, fact in enumerate(facts):
             stream, payload = stream_of(fact), CODEC.encode(fact)
             kept = self._kept[stream]
             before = kept[-1].hash if kept else GENESIS
             position = len(kept) + 1
             digest = chain(before, stream, position, payload)
-            kept.append(Envelope(stream, position, payload, digest, position))
+            kept.append(Envelope(stream, position, payload, digest, recorded_ns))
 
     def streams(self) -> tuple[str, ...]:
         return tuple(sorted(self._kept))

@@ -130,3 +130,56 @@ def test_a_whole_digest_in_a_sentence_becomes_a_name() -> None:
 
     assert said == "beaten by lightgbm abababab"
     assert words.with_names("beaten by ab", {"ab": "no digest"}) == "beaten by ab"
+
+
+def test_a_figure_that_the_sentence_states_is_not_stated_again() -> None:
+    said = words.sentence(
+        Finding(
+            "practice.drawdown",
+            "drawdown is 0.130721, allowed is at most 0.1",
+            0.13072114,
+            0.1,
+            753,
+        )
+    )
+
+    assert said == "drawdown is 0.131, allowed is at most 0.1 (n 753)"
+
+
+def test_a_bound_that_the_sentence_leaves_out_is_added() -> None:
+    assert words.sentence(Finding("c", "return is -0.01", -0.01, 0.02)) == (
+        "return is -0.01 (at a bound of 0.02)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("is 0.000887798", "is 0.000888"),
+        ("is -0.00887798", "is -0.00888"),
+        ("98532.12345 bars", "98,532 bars"),
+        ("in 0.10 of 210", "in 0.10 of 210"),
+        ("version 1.2.34567", "version 1.2.34567"),
+        ("digest 12ab.34567", "digest 12ab.34567"),
+    ],
+)
+def test_long_numbers_are_shortened_and_names_are_left_alone(text: str, plain: str) -> None:
+    assert words.plain(text) == plain
+
+
+def test_trades_a_day_keep_what_counts_on_minutes_and_on_days() -> None:
+    assert [words.trades(t) for t in (131.2, 17.24, 5.0, 0.0461, 0.0, 1e-9, math.nan)] == [
+        "131",
+        "17.2",
+        "5.0",
+        "0.046",
+        "0",
+        "1e-9",
+        "not a number",
+    ]
+
+
+def test_a_ratio_without_a_value_is_undefined_and_no_nought() -> None:
+    assert words.ratio(None) == "undefined"
+    assert words.ratio(math.nan) == "not a number"
+    assert words.ratio(-2.877) == f"{words.MINUS}2.88"

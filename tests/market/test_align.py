@@ -266,3 +266,35 @@ def test_opens_that_only_repeat_the_close_before_are_counted() -> None:
     sp500, nasdaq = report.tables
     assert sp500.carried_opens > report.bars // 4
     assert nasdaq.carried_opens < report.bars // 20
+
+
+def test_one_file_under_two_names_is_no_pair() -> None:
+    raw = as_raw(random_walk(60, seed=5))
+    twice = RawPair(raw.first, replace(raw.first, instrument=raw.second.instrument))
+    with pytest.raises(DataError, match="ALPHA and BETA have the same prices in each of 60"):
+        align(twice, REFUSE, DAILY)
+
+
+def test_a_pair_that_differs_in_one_price_is_one() -> None:
+    raw = as_raw(random_walk(60, seed=5))
+    high = raw.first.high.copy()
+    high[-1] += 0.01
+    second = replace(raw.first, instrument=raw.second.instrument, high=high)
+    assert len(align(RawPair(raw.first, second), REFUSE, DAILY)[0]) == 60
+
+
+@pytest.mark.parametrize("rules", [REFUSE, DROP])
+@pytest.mark.parametrize("rows", [slice(None), slice(0, 1), slice(30, 31)])
+def test_a_price_too_small_to_be_a_number_is_refused(rows: slice, rules) -> None:
+    raw = as_raw(random_walk(60, seed=5))
+    tiny = {}
+    for name in ("open", "high", "low", "close"):
+        tiny[name] = getattr(raw.first, name).copy()
+        tiny[name][rows] = 1e-310
+    smallest = msgspec.structs.replace(raw.first.instrument, tick_usd=1e-6, lot_units=1.0)
+    first = replace(raw.first, instrument=smallest, **tiny)
+    if rules is DROP and rows == slice(30, 31):
+        assert align(RawPair(first, raw.second), rules, DAILY)[1].tables[0].dropped
+        return
+    with pytest.raises((ConfigError, DataError), match=r"less than one tick|rows are bad"):
+        align(RawPair(first, raw.second), rules, DAILY)

@@ -7,7 +7,8 @@ import pytest
 
 from stairway.base.errors import DataError
 from stairway.models.actor import Actor, believe, margins
-from stairway.models.policy import FEATURES, Policy, beliefs, observe, probabilities
+from stairway.models.observation import FEATURES
+from stairway.models.policy import Policy, beliefs, observe, probabilities
 from stairway.testing.models import toy_actor
 
 ACTOR = toy_actor(3)

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from stairway.models import kernels
 from stairway.models.forest import Forest, stump
 from stairway.testing.models import Tree, toy_tree
-from stairway.training.export import Split, grow
+from stairway.training.grow import Split, grow
 
 N_FEATURES = 4
 values = st.floats(-3, 3) | st.just(np.nan) | st.just(np.inf) | st.just(-np.inf)

@@ -13,18 +13,20 @@ from stairway.base.errors import DataError
 from stairway.base.verdict import Pass, Refuse
 from stairway.features.spec import FEATURE_NAMES
 from stairway.models.normaliser import WIDTH, Normaliser
-from stairway.models.policy import (
+from stairway.models.observation import (
     ACTIONS,
     BUY,
     FEATURES,
     HOLD,
     HOLD_BOTH,
+    OBSERVATION,
+    SELL,
+)
+from stairway.models.policy import (
     MAX_LAYERS,
     MAX_WEIGHT,
     MAX_WIDTH,
     NO_BELIEF,
-    OBSERVATION,
-    SELL,
     Policy,
     beliefs,
     layer_names,

@@ -13,8 +13,8 @@ from stairway.adapters.tables.settings import Columns, File
 from stairway.features.spec import FEATURE_NAMES
 from stairway.market.align import align
 from stairway.market.bars import PairBars
-from stairway.models.normaliser import Normaliser, fit
-from stairway.models.policy import HOLD_BOTH, OBSERVATION, observations, observe
+from stairway.models.normaliser import fit
+from stairway.models.policy import observations, observe
 from stairway.simulation import kernels
 from stairway.simulation.batch import PairBatch
 from stairway.simulation.course import course, first_known, raw_rows
@@ -103,10 +103,3 @@ def test_the_trader_sees_what_practice_sees() -> None:
             continue
         live = observe(seen.rows, (0, 0), normaliser)
         np.testing.assert_array_equal(np.delete(live, [12, 25]), made.features[index])
-
-
-def test_sizes_and_actions_have_one_meaning() -> None:
-    assert kernels.OBSERVATION == OBSERVATION
-    assert kernels.HOLD_BOTH == HOLD_BOTH
-    assert len(FEATURE_NAMES) == kernels.FEATURES
-    assert isinstance(fit(np.eye(24), CLIP), Normaliser)

@@ -16,7 +16,7 @@ from stairway.base.errors import ConfigError, DataError, InvariantError
 from stairway.simulation import kernels
 from stairway.simulation.batch import PairBatch
 from stairway.simulation.course import Course
-from stairway.simulation.practice_rules import EnvRules
+from stairway.simulation.env_rules import EnvRules
 from stairway.simulation.terms import Terms
 from stairway.testing.practice import actions_for, env_rules, made_course, rough_course
 
@@ -580,3 +580,34 @@ def test_made_up_bars_are_walked_to_the_end() -> None:
         batch.step(constant(HOLD, 1))
     assert batch.told[0, kernels.END] == kernels.TRUNCATED
     assert batch.told[0, kernels.LENGTH] == steps
+
+
+# -- risk ------------------------------------------------------------------------------
+
+
+def test_a_position_is_worth_its_stake_times_the_risk_at_the_bar_decided_at() -> None:
+    factors = np.ones(300)
+    factors[::2] = 0.5
+    plain, risky = (PairBatch(made_course(300, seed=7), env_rules(), 8, 1) for _ in range(2))
+    risky.set_risk(factors)
+    for batch in (plain, risky):
+        batch.reset()
+    decided = plain.books[:, kernels.BAR].astype(int)
+    for batch in (plain, risky):
+        batch.step(np.full(8, 8))
+    lots = slice(kernels.FIRST_LOTS, kernels.SECOND_LOTS + 1)
+    ratio = risky.books[:, lots] / plain.books[:, lots]
+    np.testing.assert_allclose(ratio, np.repeat(factors[decided], 2).reshape(8, 2), atol=0.01)
+
+
+def test_no_risk_makes_a_position_worth_more_than_the_equity() -> None:
+    batch = PairBatch(made_course(300, seed=7), env_rules(stake_frac=0.95), 4, 1)
+    batch.set_risk(np.full(300, 2.0))
+    assert (batch.rules.stake_frac * batch.market[:, kernels.RISK] <= 1.0).all()
+
+
+@pytest.mark.parametrize("factors", [np.ones(299), np.zeros(300), np.full(300, np.nan)])
+def test_a_risk_that_is_none_is_refused(factors: np.ndarray) -> None:
+    batch = PairBatch(made_course(300, seed=7), env_rules(), 4, 1)
+    with pytest.raises(DataError, match="300 bars need as many risk factors above 0"):
+        batch.set_risk(factors)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from stairway.simulation.controller import Law, Lanes, Measured, regulate, start
+from stairway.simulation.controller import Law, Lanes, Rates, regulate, start
 from stairway.simulation.controlling import kernels
 from stairway.simulation.targets import TargetMode, targets_at
 from stairway.simulation.terms import Terms
@@ -47,13 +47,13 @@ class Plant:
     paid_hold: float = 0.0
     paid_trade: float = 0.0
 
-    def rollout(self, rng: np.random.Generator | None = None) -> Measured:
+    def rollout(self, rng: np.random.Generator | None = None) -> Rates:
         rate = logistic(self.hold)
         fills = 2.0 * BARS * (1.0 - rate) * logistic(self.trade)
         if rng is not None:
             rate = rng.binomial(STEPS, rate) / STEPS
             fills = rng.poisson(fills * STEPS / BARS) * BARS / STEPS
-        return Measured(rate, fills, 1.0 - min(fills / BARS, 1.0), 5.5, STEPS, 0.0)
+        return Rates(rate, fills, 1.0 - min(fills / BARS, 1.0), 5.5, STEPS, 0.0)
 
     def learn(self, terms: Terms) -> None:
         hold, trade = logistic(self.hold), logistic(self.trade)
@@ -73,7 +73,7 @@ def flipped(terms: Terms) -> Terms:
 
 def closed_loop(
     plant: Plant, rollouts: int, sign: Sign = as_it_is, seed: int | None = None
-) -> list[Measured]:
+) -> list[Rates]:
     rules = controller_rules(mode=TargetMode.FIXED)
     rng = None if seed is None else np.random.default_rng(seed)
     state, seen = start(rules), []
@@ -94,7 +94,7 @@ def trades_too_much() -> Plant:
     return Plant(logit(0.1), logit(0.3))
 
 
-def means(seen: list[Measured], last: int = 6) -> tuple[float, float]:
+def means(seen: list[Rates], last: int = 6) -> tuple[float, float]:
     tail = seen[-last:]
     hold = sum(m.hold_rate for m in tail) / last
     return hold, sum(m.fills_per_session for m in tail) / last

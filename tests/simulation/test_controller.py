@@ -15,7 +15,7 @@ from stairway.simulation.controller import (
     Constant,
     ControllerRules,
     Law,
-    Measured,
+    Rates,
     Regulated,
     RegulatedRules,
     State,
@@ -29,9 +29,9 @@ from stairway.simulation.terms import Terms, as_array
 from stairway.testing.steering import controller_rules, regulated_rules
 
 RULES = controller_rules(mode=TargetMode.FIXED)
-SEEN = Measured(0.55, 20.0, 0.95, RULES.scale_bps, 2_000, 0.0)
+SEEN = Rates(0.55, 20.0, 0.95, RULES.scale_bps, 2_000, 0.0)
 ROLLOUTS = st.builds(
-    Measured,
+    Rates,
     hold_rate=st.floats(0.0, 1.0),
     fills_per_session=st.floats(0.0, 780.0),
     no_fill_share=st.floats(0.0, 1.0),
@@ -42,7 +42,7 @@ ROLLOUTS = st.builds(
 
 
 def took(
-    state: State, measured: Measured, rules: ControllerRules = RULES
+    state: State, measured: Rates, rules: ControllerRules = RULES
 ) -> tuple[Regulated, Terms]:
     answer = regulate(state, measured, rules)
     assert isinstance(answer, tuple)
@@ -50,7 +50,7 @@ def took(
     return answer[0], answer[1]
 
 
-def after(*rollouts: Measured, rules: ControllerRules = RULES) -> tuple[Regulated, Terms]:
+def after(*rollouts: Rates, rules: ControllerRules = RULES) -> tuple[Regulated, Terms]:
     state, terms = start(rules), None
     for measured in rollouts:
         state, terms = took(state, measured, rules)
@@ -173,7 +173,7 @@ def test_ten_thousand_roll_outs_of_an_error_that_swings_never_leave_the_bounds()
 
 @given(st.lists(ROLLOUTS, min_size=1, max_size=40), st.sampled_from(list(TargetMode)))
 def test_no_roll_outs_take_it_beyond_its_bounds(
-    rollouts: list[Measured], mode: TargetMode
+    rollouts: list[Rates], mode: TargetMode
 ) -> None:
     state: State = start(controller_rules(mode=mode))
     for measured in rollouts:

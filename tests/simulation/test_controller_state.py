@@ -12,7 +12,7 @@ from stairway.base.errors import ConfigError, DataError
 from stairway.simulation.controller import (
     ControllerRules,
     Law,
-    Measured,
+    Rates,
     Regulated,
     State,
     regulate,
@@ -47,7 +47,7 @@ def went_on(state: State, rules: ControllerRules, rollouts: int, seed: int) -> S
             for _ in range(90):
                 state.step(terms, float(rng.integers(0, ENVS + 1)), float(rng.uniform(-3, 3)))
         fills, hold = float(rng.uniform(0, 80)), float(rng.uniform())
-        measured = Measured(hold, fills, 0.9, float(rng.uniform(1, 20)), 2_000, 0.3)
+        measured = Rates(hold, fills, 0.9, float(rng.uniform(1, 20)), 2_000, 0.3)
         answer = regulate(state, measured, rules)
         assert isinstance(answer, tuple)
         state = answer[0]
@@ -168,7 +168,7 @@ def test_gains_are_adjusted_and_the_memory_goes_on() -> None:
     rules = controller_rules()
     softer = replace(rules, regulated=replace(rules.regulated, hold_gain=2.0))
     state = used(rules)
-    measured = Measured(0.65, 20.0, 0.9, 5.5, 2_000, 0.0)
+    measured = Rates(0.65, 20.0, 0.9, 5.5, 2_000, 0.0)
     strong, weak = (regulate(retuned(state, r), measured, r) for r in (rules, softer))
     assert isinstance(strong, tuple)
     assert isinstance(weak, tuple)

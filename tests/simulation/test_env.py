@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env as gymnasium_check
@@ -13,7 +16,7 @@ from stairway.base.errors import ConfigError, DataError, InvariantError
 from stairway.simulation import kernels
 from stairway.simulation.batch import PairBatch
 from stairway.simulation.env import PairTradingEnv
-from stairway.simulation.practice_rules import EnvRules
+from stairway.simulation.env_rules import EnvRules
 from stairway.simulation.terms import Terms
 from stairway.testing.practice import actions_for, env_rules, made_course, rough_course
 
@@ -83,9 +86,19 @@ def test_the_constructor_seeds_until_a_reset_does() -> None:
     assert np.array_equal(by_constructor.reset()[0], by_reset.reset(seed=11)[0])
 
 
-def test_a_seed_out_of_range_is_refused() -> None:
-    with pytest.raises(ConfigError, match="seed -1"):
-        env_of().reset(seed=-1)
+@pytest.mark.parametrize("seed", [-1, 2**63, 2**80, 1.5, "x", True, [1], math.nan], ids=repr)
+def test_a_seed_that_is_none_is_refused_wherever_it_is_given(seed: Any) -> None:
+    env = env_of()
+    before = env.reset(seed=5)[0]
+    for give in (lambda: env.reset(seed=seed), lambda: env_of(seed=seed)):
+        with pytest.raises(ConfigError, match=r"seed .*; give a whole number from 0 to 2"):
+            give()
+    assert np.array_equal(env.reset(seed=5)[0], before)
+
+
+@pytest.mark.parametrize("seed", [np.int64(3), np.uint8(3), np.array(3)])
+def test_a_seed_of_any_kind_of_integer_is_that_seed(seed: Any) -> None:
+    assert np.array_equal(env_of().reset(seed=seed)[0], env_of().reset(seed=3)[0])
 
 
 def test_a_reset_in_mid_episode_begins_another_with_all_its_money() -> None:
@@ -175,12 +188,17 @@ def test_an_action_that_is_none_of_the_nine_is_refused(action: int) -> None:
     assert env.batch.books[0, kernels.STEP] == 0.0
 
 
-@pytest.mark.parametrize("action", [3.0, np.float64(3), None, "3"])
+ODD = (3.0, np.float64(3), None, "3", "a", math.nan, True, np.True_, 2**80, -(2**80), [4])
+
+
+@pytest.mark.parametrize("action", [*ODD, np.array([1, 2]), np.array(4.0)], ids=repr)
 def test_an_action_that_is_no_whole_number_is_refused(action: object) -> None:
     env = env_of()
     env.reset(seed=1)
-    with pytest.raises(TypeError):
+    with pytest.raises(DataError, match=r"action .*; allowed are 0 to 8, whole numbers"):
         env.step(action)  # pyright: ignore[reportArgumentType]
+    assert env.batch.books[0, kernels.STEP] == 0.0
+    assert env.step(8)[4]["fills"] == 2
 
 
 @pytest.mark.parametrize("action", [np.int64(8), np.int32(8), np.array(8), 8])

@@ -19,7 +19,7 @@ from stairway.execution.costs import CostRules
 from stairway.simulation import kernels
 from stairway.simulation.batch import PairBatch
 from stairway.simulation.course import Course
-from stairway.simulation.practice_rules import EnvRules
+from stairway.simulation.env_rules import EnvRules
 from stairway.simulation.terms import Terms
 from stairway.testing.practice import actions_for, env_rules, rough_course
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from stairway.base.errors import ConfigError
 from stairway.base.verdict import Inconclusive, Refuse
-from stairway.simulation.controller import Measured
+from stairway.simulation.controller import Rates
 from stairway.simulation.health import Health, HealthRules, Reading, health
 from stairway.simulation.targets import Targets
 from stairway.simulation.terms import Terms
@@ -21,7 +21,7 @@ from stairway.testing.steering import health_rules
 RULES = health_rules()
 PARTS = Health.__struct_fields__[:-1]
 GOOD = Reading(
-    measured=Measured(0.55, 18.0, 0.95, 5.5, 2_000, 0.0),
+    measured=Rates(0.55, 18.0, 0.95, 5.5, 2_000, 0.0),
     targets=Targets(0.55, 20.0, 15.0, 1.0),
     terms=Terms(5.5, 0.0, 0.1, 0.0),
     profit_bps=0.05,
@@ -30,7 +30,7 @@ GOOD = Reading(
 READINGS = st.builds(
     Reading,
     measured=st.builds(
-        Measured,
+        Rates,
         hold_rate=st.floats(0.0, 1.0),
         fills_per_session=st.floats(0.0, 780.0),
         no_fill_share=st.floats(0.0, 1.0),

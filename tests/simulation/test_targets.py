@@ -5,13 +5,20 @@ from __future__ import annotations
 import math
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from stairway.base.errors import ConfigError
-from stairway.simulation.targets import Band, TargetMode, TargetRules, targets_at
+from stairway.simulation.targets import (
+    Band,
+    TargetMode,
+    TargetRules,
+    risk_factors,
+    targets_at,
+)
 from stairway.testing.steering import target_rules
 
 LINEAR, FIXED, BANDED = TargetMode.LINEAR, TargetMode.FIXED, TargetMode.BANDED
@@ -129,3 +136,10 @@ def test_no_target_has_a_default(field: str) -> None:
     del settings[field]
     with pytest.raises(msgspec.ValidationError, match=field):
         msgspec.convert(settings, TargetRules)
+
+
+@given(st.lists(SCORES, max_size=9), st.sampled_from(TargetMode))
+def test_the_risk_at_many_bars_is_that_of_each(scores: list[float], mode: TargetMode) -> None:
+    rules = target_rules(mode)
+    expected = [targets_at(score, rules).risk_factor for score in scores]
+    assert risk_factors(np.array(scores), rules).tolist() == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -74,10 +75,31 @@ def test_one_seed_for_each_account() -> None:
     assert np.array_equal(first[1], envs_of(3).reset(seed=6)[0][1])
 
 
-@pytest.mark.parametrize("seed", [[1, 2], [1, 2, 3, -4], -1])
+ODD_SEEDS = (-1, 1.5, "x", "1234", b"1234", 2**80, True, math.nan, object())
+
+
+@pytest.mark.parametrize(
+    "seed", [[1, 2], [], *ODD_SEEDS, *([1, 2, 3, odd] for odd in ODD_SEEDS)]
+)
 def test_seeds_that_do_not_fit_are_refused(seed: Any) -> None:
-    with pytest.raises(ConfigError, match="for 4 accounts"):
-        envs_of().reset(seed=seed)
+    for give in (lambda: envs_of().reset(seed=seed), lambda: envs_of(seed=seed)):
+        with pytest.raises(
+            ConfigError, match=r"for 4 accounts; give one|; give a whole number"
+        ):
+            give()
+
+
+@pytest.mark.parametrize("seed", [np.int64(6), np.array(6), np.array([6, 6, 6, 6]), (6,) * 4])
+def test_seeds_of_any_kind_of_integer_are_those_seeds(seed: Any) -> None:
+    many = np.ndim(seed) == 1
+    same = envs_of().reset(seed=[6] * 4 if many else 6)[0]
+    assert np.array_equal(envs_of().reset(seed=seed)[0], same)
+
+
+@pytest.mark.parametrize("num_envs", [0, -1, 1.5, "x", None, True, 10**12, [2]], ids=repr)
+def test_a_number_of_accounts_that_is_none_is_refused(num_envs: Any) -> None:
+    with pytest.raises(ConfigError, match=r"num_envs is .*; give a whole number from 1 to"):
+        envs_of(num_envs)
 
 
 def test_a_reset_without_a_seed_begins_the_next_episodes() -> None:
@@ -141,16 +163,29 @@ def test_what_was_handed_out_is_not_moved_by_the_next_step() -> None:
     ("actions", "sentence"),
     [
         (np.array([0, 1, 2, 9]), "action 9 of account 3"),
-        (np.array([0, 1, 2]), r"actions are \(3,\)"),
-        (np.array([0.0, 1.0, 2.0, 3.0]), "actions are float64"),
+        (np.array([0, 1, 2]), r"actions are of shape \(3,\) for 4 accounts; give 4 whole"),
+        (np.array([[0], [1], [2], [3]]), r"actions are of shape \(4, 1\)"),
+        (np.array(4), r"actions are of shape \(\)"),
+        (4, r"actions are of shape \(\)"),
+        (np.array([0.0, 1.0, 2.0, 3.0]), "actions are float64; give 4 whole numbers"),
+        (np.full(4, np.nan), "actions are float64"),
+        (np.array([True] * 4), "actions are bool"),
+        (np.array(["a", "b", "c", "d"]), "actions are <U1"),
+        (np.array([None] * 4), "actions are object"),
+        (None, "actions are object"),
+        ([[1], [1, 2], 3, 4], "actions .* are no array"),
+        ([2**80] * 4, "actions are object"),
+        (np.array([0, 1, 2, 2**64 - 1], np.uint64), "action 18446744073709551615 of account 3"),
         (np.array([0, 1, -1, 3]), "action -1 of account 2"),
     ],
 )
-def test_actions_that_do_not_fit_are_refused(actions: np.ndarray, sentence: str) -> None:
+def test_actions_that_do_not_fit_are_refused(actions: Any, sentence: str) -> None:
     envs = envs_of()
     envs.reset(seed=1)
+    before = envs.batch.books.copy()
     with pytest.raises(DataError, match=sentence):
         envs.step(actions)
+    assert np.array_equal(envs.batch.books, before)
 
 
 def test_plain_lists_and_small_integers_are_taken() -> None:

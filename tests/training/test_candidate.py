@@ -27,7 +27,8 @@ from stairway.training.candidate import (
     diagrams,
     make_candidate,
 )
-from stairway.training.oof import Material, forecasts
+from stairway.training.material import Material
+from stairway.training.oof import forecasts
 from stairway.training.origin import Origin
 
 N = 1_500

@@ -104,7 +104,7 @@ def test_after_the_last_cycle_nothing_is_asked_for() -> None:
         )
         command = asked[-1]
     assert command == Stop(Outcome.FINISHED)
-    assert state.phase is Phase.DONE
+    assert (state.phase, state.cycle) == (Phase.DONE, 4)
     assert [r.outcome for r in state.reports] == [*[Outcome.CONTINUE] * 3, Outcome.FINISHED]
     with pytest.raises(InvariantError):
         on(state, Trained(()), RULES)
@@ -161,6 +161,12 @@ def test_the_report_tells_the_gate_and_the_progress_apart() -> None:
     assert (found.median_seed, found.worst_seed) == (2, 2)
     assert (found.attainment, found.worst_attainment) == (0.2, 0.2)
     assert (found.progress, found.worst_progress) == (0.8, 0.8)
+
+
+def test_the_report_says_how_near_the_gate_the_median_and_the_worst_came() -> None:
+    found = report_of([standing(1, 0.7), standing(2, 0.4), standing(3, 0.9)])
+    assert (found.median_seed, found.attainment) == (1, 0.7)
+    assert (found.worst_seed, found.worst_attainment) == (2, 0.4)
 
 
 def test_what_is_not_a_number_is_reverted() -> None:
@@ -243,6 +249,17 @@ def test_figures_that_hardly_move_have_converged() -> None:
     assert found.stability == pytest.approx(1.0 - 0.19 / 4)
     assert found.outcome is Outcome.CONVERGED
     assert second(0.8, hold_rate=0.6 + 0.35 * 0.21).outcome is Outcome.CONTINUE
+
+
+@pytest.mark.parametrize(
+    "name", ["hold_rate", "trades_per_day", "return_frac", "drawdown_frac"]
+)
+def test_each_figure_is_measured_by_its_own_width(name: str) -> None:
+    widths = cycle_rules().stability
+    half = getattr(GOLD.figures, name) + getattr(widths, name) / 2
+    same = msgspec.structs.asdict(GOLD.figures)
+    found = report_of([standing(1, 0.9, **{**same, name: half})])
+    assert found.stability == pytest.approx(1.0 - 0.5 / 4)
 
 
 def test_convergence_is_named_before_the_early_stop() -> None:

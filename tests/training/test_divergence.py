@@ -203,6 +203,16 @@ def test_beyond_the_limit_the_policy_is_refused(by: float, verdict: type) -> Non
     assert (found.level is DivergenceLevel.DIVERGED) == (verdict is Refuse)
 
 
+def test_exactly_at_the_limit_the_policy_still_passes() -> None:
+    now = copied(moved(0.2))
+    at, _ = drift(now, REFERENCE)
+    for bound, verdict in ((at, Pass), (math.nextafter(at, 0.0), Refuse)):
+        rules = divergence_rules(moved_frac=bound / 4, far_frac=bound / 2, diverged_frac=bound)
+        found = check(lambda: now, REFERENCE, REFERENCE, lambda: STILL, rules)
+        assert isinstance(found.verdict, verdict)
+        assert (found.level is DivergenceLevel.DIVERGED) == (verdict is Refuse)
+
+
 def test_both_references_are_measured() -> None:
     found = report(lambda: moved(0.1), accepted=copied(moved(0.08)))
     assert found.norm_frac == pytest.approx(0.1, rel=1e-6)

@@ -10,13 +10,14 @@ from stairway.app.rl.train import RlLines
 from stairway.app.rl.live import Live
 from stairway.app.rl.meters import Metered
 from stairway.testing.journal import practice_result, rollout
-from stairway.training.ear import Deaf, Ear, one_by_one
+from stairway.testing.ears import Deaf, one_by_one
+from stairway.training.ear import Ear
 
 ASKED = [name for name, _ in inspect.getmembers(Ear, inspect.isfunction) if name[0] != "_"]
 
 
-def test_an_ear_hears_five_things() -> None:
-    assert ASKED == ["advance", "begin", "cycle", "rollout", "seed_cycle"]
+def test_an_ear_hears_six_things() -> None:
+    assert ASKED == ["advance", "begin", "cycle", "note", "rollout", "seed_cycle"]
 
 
 @pytest.mark.parametrize("ear", [Deaf, Live, Metered, RlLines])

@@ -12,22 +12,19 @@ import xgboost as xgb
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 
-from stairway.base.errors import ConfigError, DataError
+from stairway.base.errors import ConfigError
 from stairway.base.verdict import Pass
 from stairway.models.forest import Forest, from_bytes, to_bytes, validate
-from stairway.models.parity import MIN_ROWS, replay
-from stairway.testing.models import Tree
+from stairway.models.parity import replay
 from stairway.training.export import (
-    Split,
     _base_margin,
     _last_below,
     from_lightgbm,
     from_xgboost,
-    grow,
     lightgbm_margins,
-    parity_of,
     xgboost_margins,
 )
+from stairway.training.parity_rows import parity_of
 
 WIDTH = 12
 TOLERANCE = 1e-5
@@ -191,10 +188,6 @@ def test_a_model_that_learnt_nothing_is_a_single_leaf() -> None:
 # --- the exported form
 
 
-def split(feature: int, threshold: float, left: Tree, right: Tree) -> Tree:
-    return Split(feature, threshold, missing_left=True, left=left, right=right)
-
-
 @pytest.mark.parametrize("forest", [from_lightgbm(LIGHT[0.1]), from_xgboost(EXTREME[0.1])])
 def test_an_exported_forest_is_sound_and_survives_sealing(forest: Forest) -> None:
     assert isinstance(validate(forest, WIDTH), Pass)
@@ -209,30 +202,6 @@ def test_the_same_training_gives_the_same_bytes() -> None:
     assert to_bytes(from_xgboost(extreme(rounds=5))) == to_bytes(
         from_xgboost(extreme(rounds=5))
     )
-
-
-def test_trees_are_laid_out_parent_first_left_before_right() -> None:
-    tree = split(0, 1.0, split(1, 2.0, -1.0, -2.0), 3.0)
-    forest = grow([tree, 0.5], lambda node: node, base=0.0)
-    assert forest.branch.tolist() == [
-        [0, 1, 4, 1],
-        [1, 2, 3, 1],
-        [-1, -1, -1, 0],
-        [-1, -1, -1, 0],
-        [-1, -1, -1, 0],
-        [-1, -1, -1, 0],
-    ]
-    assert forest.number.tolist() == [1.0, 2.0, -1.0, -2.0, 3.0, 0.5]
-    assert forest.roots.tolist() == [0, 5]
-
-
-def test_a_tree_may_be_deeper_than_the_stack_of_python() -> None:
-    tree: Tree = 0.0
-    for depth in range(5000):
-        tree = split(0, float(depth), tree, 1.0)
-    forest = grow([tree], lambda node: node, base=0.0)
-    assert forest.margin(np.array([-1.0])) == 0.0
-    assert isinstance(validate(forest, 1), Pass)
 
 
 # --- thresholds and bases
@@ -350,13 +319,6 @@ def test_the_error_says_what_to_use_instead() -> None:
 # --- parity vectors
 
 
-def test_half_of_the_parity_rows_have_holes_and_half_have_none() -> None:
-    parity = parity_of(table(1000, 1), partial(lightgbm_margins, LIGHT[0.0]), rng())
-    holed = np.isnan(parity.rows).any(axis=1)
-    assert parity.rows.shape == (MIN_ROWS, WIDTH)
-    assert int(holed.sum()) == MIN_ROWS // 2
-
-
 def rng() -> np.random.Generator:
     return np.random.default_rng(3)
 
@@ -374,21 +336,3 @@ def test_parity_vectors_tell_two_models_apart() -> None:
     parity = parity_of(table(900, 1), partial(lightgbm_margins, LIGHT[0.1]), rng())
     other = from_lightgbm(light(rounds=41))
     assert not isinstance(replay(other.margins, parity, TOLERANCE), Pass)
-
-
-def test_the_same_generator_draws_the_same_rows_and_leaves_the_table_alone() -> None:
-    rows = table(900, 1, 0.05)
-    before = rows.copy()
-    one, two = (parity_of(rows, partial(lightgbm_margins, LIGHT[0.0]), rng()) for _ in range(2))
-    np.testing.assert_array_equal(one.rows, two.rows)
-    np.testing.assert_array_equal(rows, before)
-
-
-def test_few_rows_are_drawn_more_than_once() -> None:
-    parity = parity_of(table(5, 1), partial(lightgbm_margins, LIGHT[0.0]), rng())
-    assert parity.rows.shape[0] == MIN_ROWS
-
-
-def test_rows_that_all_have_holes_prove_nothing() -> None:
-    with pytest.raises(DataError, match="without a hole"):
-        parity_of(np.full((9, WIDTH), np.nan), partial(lightgbm_margins, LIGHT[0.0]), rng())

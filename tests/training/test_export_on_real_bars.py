@@ -34,9 +34,9 @@ from stairway.training.export import (
     from_lightgbm,
     from_xgboost,
     lightgbm_margins,
-    parity_of,
     xgboost_margins,
 )
+from stairway.training.parity_rows import parity_of
 
 FEATURES = FeatureRules(
     momentum_short_bars=5,

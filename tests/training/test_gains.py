@@ -9,9 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stairway.base.errors import InvariantError
+from stairway.simulation.controller import Law
 from stairway.testing.cycles import gain_rules
-from stairway.training.gains import LaneErrors, adjusted, lowered
+from stairway.testing.journal import rollout
+from stairway.testing.steering import controller_rules
+from stairway.training.gains import LaneErrors, adjusted, lane_errors, lowered
 from stairway.training.journal import Gains
+from stairway.training.measured import Rollout
 
 RULES = gain_rules()
 ONE = Gains(1.0, 1.0)
@@ -39,6 +43,10 @@ def test_a_lane_that_hunts_is_lowered() -> None:
 
 def test_small_swings_within_the_tolerance_are_not_hunting() -> None:
     assert hold(tuple(e / 5 for e in HUNTS)) == 1.0
+
+
+def test_a_swing_that_is_large_on_one_side_only_is_not_hunting() -> None:
+    assert hold((0.2, -0.01, 0.2, -0.01, 0.01, -0.01)) == 1.0
 
 
 def test_only_the_later_half_of_a_cycle_says_that_a_lane_is_weak() -> None:
@@ -107,3 +115,44 @@ def test_gains_never_leave_their_bounds(seeds, start: float) -> None:
     for _ in range(12):
         gains = lowered(gains, RULES)
     assert gains == Gains(0.5, 0.5)
+
+
+# -- lanes ---------------------------------------------------------------------------------
+
+
+def seen(hold: float | None, fills: float | None, **changes: float) -> Rollout:
+    return rollout(1, 1, target_hold=hold, target_fills=fills, **changes)
+
+
+def test_lane_errors_are_distances_from_the_targets() -> None:
+    rules = controller_rules()
+    found = lane_errors(
+        7,
+        [
+            seen(0.5, 20.0, hold_rate=0.75, fills_per_session=20.0 * math.exp(0.5)),
+            seen(0.5, 20.0, hold_rate=0.25, fills_per_session=20.0 * math.exp(-0.25)),
+        ],
+        rules,
+    )
+    assert (found.seed, found.hold) == (7, (0.25, -0.25))
+    assert found.trades == pytest.approx((0.5, -0.25))
+
+
+def test_errors_of_trades_are_clipped_on_both_sides_and_no_fill_at_all_is_the_least() -> None:
+    limit = controller_rules().regulated.log_limit
+    rollouts = [seen(0.5, 1.0, fills_per_session=fills) for fills in (1e6, 1e-6, 0.0)]
+    assert lane_errors(1, rollouts, controller_rules()).trades == (limit, -limit, -limit)
+
+
+@pytest.mark.parametrize(("hold", "fills"), [(None, 20.0), (0.5, None), (None, None)])
+def test_a_roll_out_without_targets_has_no_errors(
+    hold: float | None, fills: float | None
+) -> None:
+    rollouts = [seen(hold, fills), seen(0.5, 20.0)]
+    found = lane_errors(1, rollouts, controller_rules())
+    assert (len(found.hold), len(found.trades)) == (1, 1)
+
+
+@pytest.mark.parametrize("law", [Law.LITERAL, Law.FIXED])
+def test_only_the_regulated_law_has_lanes(law: Law) -> None:
+    assert lane_errors(1, [seen(0.5, 20.0)], controller_rules(law)) == LaneErrors(1, (), ())

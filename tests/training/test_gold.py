@@ -12,7 +12,7 @@ from stairway.simulation.controller import Law
 from stairway.testing.cycles import gold_rules, practice_rules
 from stairway.testing.practice import env_rules, made_course
 from stairway.training.gold import holds_enough, identity, lessons_for, make
-from stairway.training.lessons import Lessons
+from stairway.training.pupil_rules import PupilRules
 
 COURSE = made_course(2 * 390, seed=5, bar_seconds=60)
 LESSONS = practice_rules().lessons
@@ -81,14 +81,16 @@ def test_more_bonus_holds_more() -> None:
 def test_the_identity_changes_with_everything_that_decides_what_it_is() -> None:
     base = identity("data", LESSONS, RULES)
     lessons = [
-        Lessons(env_rules(stake_frac=0.4), LESSONS.controller, LESSONS.health, LESSONS.learner),
-        Lessons(
+        PupilRules(
+            env_rules(stake_frac=0.4), LESSONS.controller, LESSONS.health, LESSONS.learner
+        ),
+        PupilRules(
             LESSONS.env,
             replace(LESSONS.controller, scale_bps=9.0),
             LESSONS.health,
             LESSONS.learner,
         ),
-        Lessons(
+        PupilRules(
             LESSONS.env,
             LESSONS.controller,
             LESSONS.health,
@@ -109,7 +111,7 @@ def test_the_identity_changes_with_everything_that_decides_what_it_is() -> None:
 def test_the_identity_does_not_change_with_what_is_not_in_force_there() -> None:
     tuned = replace(LESSONS.controller, law=Law.LITERAL)
     faster = replace(LESSONS.learner, n_steps=50, learning_rate=1e-3)
-    other = Lessons(LESSONS.env, tuned, LESSONS.health, faster)
+    other = PupilRules(LESSONS.env, tuned, LESSONS.health, faster)
     assert identity("data", other, RULES) == identity("data", LESSONS, RULES)
 
 

@@ -11,10 +11,20 @@ from stairway.base.hashing import content_hash
 from stairway.base.verdict import Inconclusive, Pass, Refuse
 from stairway.testing.cycles import near, scenario_reports, gate_rules, walked
 from stairway.testing.journal import practice_result, rollout
-from stairway.training.journal import LAYOUT, PracticeResult
-from stairway.training.measured import ACTIONS, Rollout, Walked
+from stairway.training.journal import (
+    LAYOUT,
+    Decision,
+    Outcome,
+    PracticeResult,
+    is_accepted,
+    last_kept,
+    seal_of,
+    sealed,
+)
+from stairway.models.observation import ACTIONS
+from stairway.training.measured import Rollout, Walked
 
-FORMS = {1: "058b77a2"}
+FORMS = {1: "058b77a2", 2: "d816994f"}
 """First digits of the hash of the form, by layout: a new form needs a new layout."""
 
 
@@ -89,6 +99,37 @@ def test_no_duration_and_no_clock_is_in_it() -> None:
 def test_reports_of_scenarios_and_divergence_come_back() -> None:
     for one in (*scenario_reports(gate_rules()), near()):
         assert msgspec.json.decode(msgspec.json.encode(one), type=type(one)) == one
+
+
+@pytest.mark.parametrize("name", sorted(set(PracticeResult.__struct_fields__) - {"seal"}))
+def test_a_seal_is_over_every_field(name: str) -> None:
+    whole = sealed(practice_result())
+    other = practice_result(accepted=False, seeds=(3,), cycles_planned=9, steps_per_cycle=7)
+    wrong = {
+        "layout": 7, "version": "x", "finished": False, "symbols": ("A", "B"), "source": "x",
+        "policy_name": "x", "spans": (), "gold": None, "gold_rollouts": (), "rollouts": (),
+        "held_out": (), "outcome": Outcome.EARLY_STOP,
+        "frozen": msgspec.structs.replace(whole.frozen, gate="x"),
+    }  # fmt: skip
+    changed = msgspec.structs.replace(whole, **{name: wrong.get(name, getattr(other, name))})
+    assert seal_of(whole) == whole.seal
+    assert seal_of(changed) != changed.seal
+
+
+def test_what_is_accepted_is_the_last_cycle_that_was_kept() -> None:
+    first, second = practice_result(accepted=True).cycles
+    revert = msgspec.structs.replace(second, decision=Decision.REVERT)
+    refused = msgspec.structs.replace(
+        second, gate=practice_result(accepted=False).cycles[0].gate
+    )
+    kept = msgspec.structs.replace(refused, decision=Decision.KEEP)
+    assert last_kept([]) is None
+    assert last_kept([revert]) is None
+    assert not is_accepted([revert])
+    passing = msgspec.structs.replace(first, decision=Decision.KEEP)
+    assert last_kept([passing, revert]) == passing
+    assert is_accepted([passing, revert])
+    assert not is_accepted([passing, kept])
 
 
 def test_a_new_form_needs_a_new_layout() -> None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from msgspec.structs import replace
 
 from stairway.base.verdict import Refuse
 from stairway.testing.cycles import SCENARIOS, divergence_rules, made_ground, practice_rules
+from stairway.simulation.targets import targets_at
+from stairway.testing.journal import rollout
+from stairway.training.progress import CARE, progress
+from stairway.training.walk import walk
+from stairway.training.divergence import mean_kl
+from stairway.training.ppo.export import policy_from
 from stairway.training.judging import judge, reference_of, unseen
 from stairway.training.measured import DivergenceLevel
 from stairway.training.ppo.frozen import FrozenPolicy
 from stairway.training.ppo.layout import Layout
-from stairway.training.pupil import parameters_of
+from stairway.training.pupil_state import parameters_of
 
 LAYOUT = Layout(26, (8,), (8,), 9)
 RULES = practice_rules()
@@ -72,6 +80,16 @@ def test_a_policy_that_went_far_stands_as_diverged() -> None:
     assert standing.figures.trades_per_day == found.validation.fills_per_session
 
 
+def test_answers_are_compared_from_the_reference_to_the_policy() -> None:
+    there, now = (
+        policy_from(LAYOUT, f).logits(made_ground().probes).astype(np.float64)
+        for f in (flat(), flat(2))
+    )
+    found = opinion(flat(2)).divergence.kl
+    assert found == mean_kl(there, now)
+    assert found != pytest.approx(mean_kl(now, there))
+
+
 def test_a_limit_that_it_keeps_to_leaves_it_standing() -> None:
     near = (flat() * np.float32(1.01)).astype(np.float32)
     found = opinion(near)
@@ -95,7 +113,70 @@ def test_noise_is_for_practice_and_not_for_judging() -> None:
     assert opinion(flat(), rules=noisy).validation == opinion(flat()).validation
 
 
+def test_the_same_market_seen_twice_is_two_samples_and_not_one() -> None:
+    market = made_ground().markets[0]
+    twice = dataclasses.replace(made_ground(), markets=(market, market))
+    gold = reference_of(LAYOUT, flat(), twice)
+    policy = FrozenPolicy(LAYOUT, flat())
+    one, other = judge(policy, gold.parameters, gold, twice, RULES).scenarios
+    assert one.episodes.provenance == other.episodes.provenance
+    assert one.episodes != other.episodes
+
+
+def test_progress_is_towards_the_targets_of_the_days_it_was_walked_on() -> None:
+    found, ground = opinion(flat()), made_ground()
+    goal = targets_at(float(ground.validation.score.mean()), RULES.controller.targets)
+    care = found.judged.degrees(CARE)
+    assert len(care) == 3
+    assert found.progress == progress(found.validation, goal, care, RULES.cycles.progress)
+    assert found.progress != progress(
+        found.validation,
+        targets_at(0.0, RULES.controller.targets),
+        care,
+        RULES.cycles.progress,
+    )
+
+
+def test_what_a_seed_showed_is_the_mean_of_its_roll_outs_and_what_was_found_of_it() -> None:
+    found = opinion(flat())
+    practised = [
+        rollout(4, n, hold_rate=h, fills_per_session=f, no_fill_share=s)
+        for n, (h, f, s) in enumerate([(0.5, 10.0, 0.75), (0.25, 30.0, 1.0)])
+    ]
+    shown = found.seed_cycle(4, 2, 1_000, practised, rolled_back=True)
+    assert (shown.seed, shown.cycle, shown.steps) == (4, 2, 1_000)
+    assert (shown.hold_rate, shown.fills_per_session, shown.no_fill_share) == (
+        0.375,
+        20.0,
+        0.875,
+    )
+    assert shown.rolled_back
+    assert (shown.validation, shown.scenarios) == (found.validation, found.scenarios)
+    assert (shown.gate, shown.criteria) == (found.judged.verdict, found.criteria)
+    assert (shown.attainment, shown.progress) == (found.judged.attainment, found.progress)
+    assert shown.divergence == found.divergence
+
+
+def test_what_was_not_practised_has_no_rates() -> None:
+    shown = opinion(flat()).seed_cycle(99, 0, 600)
+    assert shown.hold_rate is shown.fills_per_session is shown.no_fill_share is None
+    assert not shown.rolled_back
+
+
 def test_held_out_days_are_walked_by_chance_and_by_preference() -> None:
+    ground, policy = made_ground(), FrozenPolicy(LAYOUT, flat())
+    found = unseen(policy, ground, RULES, 4)
+    assert found.greedy == walk(policy, ground.held_out, RULES.environment, None)
+    assert found.sampled.time_ns[-1] == found.greedy.time_ns[-1] == ground.held_out.time_ns[-1]
+
+
+def test_held_out_days_are_not_walked_by_the_luck_of_the_days_that_decide() -> None:
+    same = dataclasses.replace(made_ground(), held_out=made_ground().validation)
+    found = unseen(FrozenPolicy(LAYOUT, flat()), same, RULES, 4)
+    assert found.sampled != opinion(flat()).validation
+
+
+def test_held_out_days_are_walked_alike_each_time() -> None:
     found = unseen(FrozenPolicy(LAYOUT, flat()), made_ground(), RULES, 4)
     assert found.seed == 4
     assert found.sampled.bars == found.greedy.bars == len(made_ground().held_out) - 1

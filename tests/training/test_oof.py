@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,14 +15,14 @@ from stairway.features.labels import UNLABELLED, Labels
 from stairway.models.calibration_fit import CalibrationRules
 from stairway.models.forest import Forest, stump
 from stairway.training.boosting import Sample
+from stairway.training.material import Material
 from stairway.training.oof import (
-    Material,
     OutOfFold,
     answers,
     calibration_of,
     forecasts,
-    out_of_fold,
     probabilities,
+    walk_forward,
 )
 
 SPLITS = SplitRules(n_blocks=4, first_train_frac=0.4, gap_bars=5, embargo_frac=0.01)
@@ -59,8 +60,13 @@ def fit_sign(sample: Sample) -> Forest:
     return stump(0, 0.0, below, over)
 
 
-def walk(given_: Material) -> OutOfFold:
-    return out_of_fold(given_, SPLITS, fit_sign, CALIBRATE, lambda *_: None)
+def walk(
+    given_: Material, rules=SPLITS, fit=fit_sign, calibrate=CALIBRATE, heard=lambda *_: None
+) -> OutOfFold:
+    def learn(bars: np.ndarray):
+        return partial(answers, fit(given_.sample(bars)))
+
+    return walk_forward(given_, rules, learn, calibrate, heard)
 
 
 def test_there_are_answers_from_the_first_block_on_and_evidence_from_the_second() -> None:
@@ -93,7 +99,7 @@ def test_no_row_is_trained_on_whose_label_reaches_into_the_test() -> None:
         shown.append(np.unique(sample.rows[:, 1].astype(int)))
         return fit_sign(sample)
 
-    out_of_fold(data, SPLITS, watching, CALIBRATE, lambda *_: None)
+    walk(data, fit=watching)
 
     # Then none of their labels, of either instrument, ends after the test began
     for bars, test in zip(shown, data.split(SPLITS).blocks(), strict=True):
@@ -169,17 +175,9 @@ def test_each_probability_comes_from_the_map_of_its_own_regime() -> None:
     assert known.maps["range"].n + known.maps["trend"].n > 300
 
 
-def test_weights_are_made_within_the_rows_that_are_used() -> None:
-    data = material()
-    every, few = data.sample(np.arange(N)), data.sample(np.arange(20, N, 20))
-
-    assert every.weight.max() < 0.6
-    assert few.weight.tolist() == [1.0] * few.weight.size
-
-
 def test_progress_is_told_before_the_first_block_and_after_each() -> None:
     heard = []
-    out_of_fold(material(), SPLITS, fit_sign, CALIBRATE, lambda *said: heard.append(said))
+    walk(material(), heard=lambda *said: heard.append(said))
 
     assert heard == [("walk-forward", done, 4) for done in (0, 1, 2, 3, 4)]
 
@@ -188,7 +186,7 @@ def test_one_block_cannot_both_calibrate_and_judge() -> None:
     one = SplitRules(n_blocks=1, first_train_frac=0.4, gap_bars=5, embargo_frac=0.0)
 
     with pytest.raises(DataError, match="at least 2 blocks"):
-        out_of_fold(material(), one, fit_sign, CALIBRATE, lambda *_: None)
+        walk(material(), one)
 
 
 def test_too_little_to_calibrate_on_is_an_error_and_not_a_guess() -> None:
@@ -201,14 +199,7 @@ def test_too_little_to_calibrate_on_is_an_error_and_not_a_guess() -> None:
     )
 
     with pytest.raises(DataError, match="independent samples"):
-        out_of_fold(material(), SPLITS, fit_sign, few, lambda *_: None)
-
-
-def test_columns_must_speak_of_the_same_bars() -> None:
-    data = material()
-
-    with pytest.raises(DataError, match="same bars"):
-        Material(data.features[:-1], data.labels, data.regime)
+        walk(material(), calibrate=few)
 
 
 def test_forecasts_carry_the_labels_they_are_judged_by() -> None:

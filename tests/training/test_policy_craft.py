@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -25,9 +26,10 @@ from stairway.models.policy import Policy, observations
 from stairway.models.sealed import SealedModel, pack, unpack
 from stairway.testing.models import toy_calibration
 from stairway.training.candidate import BINDING_GATES, Candidate, JudgeRules, Practice, judged
-from stairway.training.oof import Material, calibration_of
+from stairway.training.material import Material
+from stairway.training.oof import calibration_of
 from stairway.training.origin import Origin
-from stairway.training.policy_craft import Policies, Taught, unbroken
+from stairway.training.policy_craft import Policies, Taught, already, judged_from, unbroken
 
 N, WARM_UP, SIGNAL, GAP = 1_500, 30, 2, 10
 RULES = JudgeRules(
@@ -205,6 +207,38 @@ def test_the_sealed_calibration_leans_as_the_margins_did(skilled: Candidate) -> 
         low, high = (apply(body.calibration, margin, regime) for margin in (-0.5, 0.5))
         assert low < 0.45
         assert high > 0.55
+
+
+def test_a_policy_that_practised_before_is_judged_as_it_is() -> None:
+    """It is not taught again before each block, nor once for good."""
+    data = material(0.15)
+    slopes = np.zeros(len(FEATURE_NAMES), np.float32)
+    slopes[SIGNAL] = 0.3
+    finished = taught(slopes)
+    later = msgspec.structs.replace(RULES, splits=judged_from(700, N, RULES.splits))
+    craft = Policies(already(finished))
+    made = judged(craft, data, later, ORIGIN, practice(data), lambda *_: None)
+    assert isinstance(made.verdict, Pass)
+    assert np.isnan(made.oof.margin[:700]).all()
+    expected = margins(finished.actor, data.features[700:])
+    np.testing.assert_array_equal(made.oof.margin[700:], expected)
+    body = made.bundle.body
+    assert isinstance(body, PolicyBody)
+    assert (body.actor, body.parity) == (finished.actor, finished.parity)
+
+
+@pytest.mark.parametrize(
+    ("first", "begins"), [(0, 450), (450, 450), (451, 451), (1_499, 1_499)]
+)
+def test_blocks_begin_no_earlier_than_they_did(first: int, begins: int) -> None:
+    splits = judged_from(first, N, RULES.splits)
+    assert math.ceil(splits.first_train_frac * N - 1e-9) == begins
+    assert splits.n_blocks == RULES.splits.n_blocks
+
+
+def test_blocks_cannot_begin_where_no_bar_is_left() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        judged_from(N, N, RULES.splits)
 
 
 def test_a_policy_that_lies_in_its_vectors_cannot_be_sealed() -> None:

@@ -20,7 +20,7 @@ from stairway.base.verdict import Refuse
 from stairway.market.align import align
 from stairway.training.divergence import Part, drift
 from stairway.training.gold import Gold, make
-from stairway.training.ground import Ground, prepare
+from stairway.training.practice_ground import PracticeGround, prepare
 from stairway.training.judging import judge, reference_of
 from stairway.training.measured import Rollout
 from stairway.training.practice_rules import PracticeRules
@@ -41,7 +41,7 @@ def rules() -> PracticeRules:
 
 
 @pytest.fixture(scope="module")
-def ground(rules: PracticeRules, tmp_path_factory: pytest.TempPathFactory) -> Ground:
+def ground(rules: PracticeRules, tmp_path_factory: pytest.TempPathFactory) -> PracticeGround:
     settings = policies.load("intraday")
     source = tmp_path_factory.mktemp("minutes") / "minutes.toml"
     text = EXAMPLE.read_text("utf-8").replace(f"../shared/data/{FOLDER.name}", str(FOLDER))
@@ -52,13 +52,13 @@ def ground(rules: PracticeRules, tmp_path_factory: pytest.TempPathFactory) -> Gr
 
 
 @pytest.fixture(scope="module")
-def gold(ground: Ground, rules: PracticeRules) -> Gold:
+def gold(ground: PracticeGround, rules: PracticeRules) -> Gold:
     return make(ground.training, rules.lessons, rules.gold, lambda *_: None)
 
 
 @pytest.fixture(scope="module")
 def taught(
-    ground: Ground, rules: PracticeRules, gold: Gold
+    ground: PracticeGround, rules: PracticeRules, gold: Gold
 ) -> dict[int, tuple[Pupil, list[Rollout]]]:
     """Four cycles of each seed, none of them judged."""
     made = {}
@@ -76,7 +76,9 @@ def last_cycle(seen: list[Rollout], figure: str) -> float:
     return float(np.mean([getattr(r, figure) for r in seen if r.cycle == 4]))
 
 
-def test_the_sessions_are_divided_and_every_scenario_can_be_drawn(ground: Ground) -> None:
+def test_the_sessions_are_divided_and_every_scenario_can_be_drawn(
+    ground: PracticeGround,
+) -> None:
     assert [(s.name, s.sessions) for s in ground.spans] == [
         ("training", 20), ("validation", 5), ("held_out", 4),
     ]  # fmt: skip

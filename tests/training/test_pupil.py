@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from msgspec.structs import replace
@@ -10,29 +12,30 @@ from stairway.base.errors import ConfigError, DataError, InvariantError
 from stairway.base.hashing import array_hash
 from stairway.simulation import kernels
 from stairway.simulation.controller import FixedRules, Law
-from stairway.simulation.targets import targets_at
+from stairway.simulation.targets import TargetMode, targets_at
 from stairway.testing.cycles import learner_rules, practice_rules
 from stairway.testing.practice import made_course
 from stairway.training.divergence import drift
-from stairway.training.gains import LaneErrors
 from stairway.training.journal import Gains
-from stairway.training.lessons import Lessons
+from stairway.training.pupil_rules import PupilRules
 from stairway.training.measured import Rollout
-from stairway.training.pupil import WEIGHTS, Pupil, PutDown, lane_errors
+from stairway.training.pupil_state import WEIGHTS, PutDown
+from stairway.training.pupil import Pupil
 
 COURSE = made_course(3 * 390, seed=5, bar_seconds=60)
 LESSONS = practice_rules().lessons
 STEPS = LESSONS.learner.rollout_steps
+ENDLESS = replace(LESSONS.env, episode_steps=390, max_session_drawdown_frac=1.0)
 
 
-def under(law: Law, **fixed: float) -> Lessons:
+def under(law: Law, **fixed: float) -> PupilRules:
     controller = replace(LESSONS.controller, law=law)
     if fixed:
         controller = replace(controller, fixed=FixedRules(**fixed))
-    return Lessons(LESSONS.env, controller, LESSONS.health, LESSONS.learner)
+    return PupilRules(LESSONS.env, controller, LESSONS.health, LESSONS.learner)
 
 
-def pupil(seed: int = 1, lessons: Lessons = LESSONS) -> Pupil:
+def pupil(seed: int = 1, lessons: PupilRules = LESSONS) -> Pupil:
     return Pupil(COURSE, lessons, seed)
 
 
@@ -75,11 +78,79 @@ def test_the_terms_told_are_those_that_were_paid_and_not_the_next() -> None:
     assert (first.target_hold, first.target_fills) == (wanted.hold, wanted.fills_per_session)
 
 
+def test_health_judges_by_the_terms_that_were_paid() -> None:
+    one = pupil()
+    told = practised(one, 3)
+    paid = [reading["terms"] for reading in one.put_down().notes["readings"]]
+    assert [t["bonus"] for t in paid] == [r.bonus for r in told]
+    assert [t["ticket"] for t in paid] == [r.ticket for r in told]
+
+
 def test_reward_is_profit_and_terms() -> None:
     (seen,) = practised(pupil(1, under(Law.FIXED, bonus=0.25, ticket=0.5)), 1)
     fills_per_step = seen.fills_per_session / COURSE.bars_per_session
     made = seen.profit_bps / seen.scale_bps + 0.25 * seen.hold_rate - 0.5 * fills_per_step
     assert seen.reward == pytest.approx(made, abs=1e-9)
+
+
+def test_variance_is_that_of_each_step_about_the_mean() -> None:
+    one, paid = pupil(1, under(Law.FIXED, bonus=2.0, ticket=0.0)), []
+    batch, move = one._env.batch, one._env.batch.step
+
+    def step(actions: np.ndarray) -> np.ndarray:
+        seen = move(actions)
+        paid.append(batch.told[:, kernels.REWARD].copy())
+        return seen
+
+    batch.step = step  # type: ignore[method-assign]
+    (seen,) = practised(one, 1)
+    assert seen.reward == pytest.approx(np.mean(paid))
+    assert seen.reward_variance == pytest.approx(np.var(paid))
+
+
+def test_profit_is_told_in_basis_points_whatever_is_paid_for_it() -> None:
+    one, earned = pupil(), []
+    batch, move = one._env.batch, one._env.batch.step
+
+    def step(actions: np.ndarray) -> np.ndarray:
+        seen = move(actions)
+        earned.append(batch.told[:, kernels.PROFIT_BPS].copy())
+        return seen
+
+    batch.step = step  # type: ignore[method-assign]
+    (seen,) = practised(one, 1)
+    assert seen.profit_bps == pytest.approx(np.mean(earned))
+    assert seen.rms_profit_bps == pytest.approx(np.sqrt(np.mean(np.square(earned))))
+
+
+def test_positions_told_are_the_means_of_each_instrument_at_the_end() -> None:
+    one, told = pupil(), []
+    for _ in range(4):
+        (seen,) = practised(one, 1)
+        held = one._env.batch.books[:, [kernels.FIRST_POSITION, kernels.SECOND_POSITION]]
+        assert seen.positions == tuple(held.mean(axis=0).tolist())
+        told.append(seen.positions)
+    assert any(first != second for first, second in told)
+
+
+def test_where_no_episode_ended_there_is_no_length_of_one() -> None:
+    one = pupil(1, PupilRules(ENDLESS, LESSONS.controller, LESSONS.health, LESSONS.learner))
+    (seen,) = practised(one, 1)
+    assert (seen.episodes, seen.episode_bars) == (0, None)
+    ended = [r for r in practised(pupil(), 8) if r.episodes]
+    assert all(0.0 < r.episode_bars <= LESSONS.env.episode_steps for r in ended)
+    assert ended
+
+
+def test_health_looks_at_no_more_than_its_window() -> None:
+    short = replace(LESSONS.health, window_rollouts=LESSONS.health.min_rollouts)
+    lessons = PupilRules(LESSONS.env, LESSONS.controller, short, LESSONS.learner)
+    one = pupil(1, lessons)
+    told = practised(one, 4)
+    assert len(one.put_down().notes["readings"]) == short.window_rollouts
+    wide = practised(pupil(), 4)
+    assert told[-1].health != wide[-1].health
+    assert replace(told[-1], health=None) == replace(wide[-1], health=None)
 
 
 def test_fixed_terms_have_no_target_and_no_health() -> None:
@@ -139,7 +210,7 @@ def test_what_was_risked_inside_a_roll_out_is_what_health_judges() -> None:
 def test_a_lost_episode_takes_all_of_the_health_that_risk_can_give() -> None:
     tight = replace(LESSONS.env, max_session_drawdown_frac=0.002)
     strict = replace(LESSONS.health, drawdown_limit_frac=0.001)
-    lessons = Lessons(tight, LESSONS.controller, strict, LESSONS.learner)
+    lessons = PupilRules(tight, LESSONS.controller, strict, LESSONS.learner)
     told = practised(pupil(1, lessons), 3)
     assert all(seen.terminated and seen.drawdown_frac > 0.002 for seen in told)
     assert told[-1].health is not None
@@ -243,7 +314,7 @@ def test_what_is_not_a_pupil_is_not_taken_up(broken, words: str) -> None:
 
 
 def test_a_pupil_of_another_environment_is_not_taken_up() -> None:
-    other = Lessons(
+    other = PupilRules(
         replace(LESSONS.env, stake_frac=0.4),
         LESSONS.controller,
         LESSONS.health,
@@ -254,7 +325,9 @@ def test_a_pupil_of_another_environment_is_not_taken_up() -> None:
 
 
 def test_a_pupil_of_other_layers_is_not_taken_up() -> None:
-    other = Lessons(LESSONS.env, LESSONS.controller, LESSONS.health, learner_rules(hidden=(4,)))
+    other = PupilRules(
+        LESSONS.env, LESSONS.controller, LESSONS.health, learner_rules(hidden=(4,))
+    )
     with pytest.raises(DataError, match=r"policy=\(8,\)"):
         Pupil(COURSE, other, 1).take_up(pupil().put_down())
 
@@ -353,16 +426,6 @@ def test_a_stronger_gain_answers_the_same_error_with_more() -> None:
     assert other.bonus == pytest.approx(2.0 * one.bonus)
 
 
-def test_lane_errors_are_distances_from_the_targets() -> None:
-    seen = practised(pupil(), 3)
-    found = lane_errors(1, seen, LESSONS.controller)
-    assert found.hold == tuple(r.hold_rate - r.target_hold for r in seen)
-    assert found.trades == (LESSONS.controller.regulated.log_limit,) * 3
-    still = [replace(seen[0], fills_per_session=0.0)]
-    assert lane_errors(1, still, LESSONS.controller).trades == (-1.0,)
-    assert lane_errors(1, seen, under(Law.LITERAL).controller) == LaneErrors(1, (), ())
-
-
 # -- settings ------------------------------------------------------------------------------
 
 
@@ -381,3 +444,14 @@ def test_steps_that_roll_outs_do_not_make_up_are_refused(steps: int) -> None:
 def test_put_down_names_its_weights() -> None:
     put_down: PutDown = pupil().put_down()
     assert put_down.weights is put_down.tensors[WEIGHTS]
+
+
+def test_banded_it_stakes_more_where_opportunity_is_high_and_less_where_it_is_low() -> None:
+    targets = replace(LESSONS.controller.targets, mode=TargetMode.BANDED)
+    controller = replace(LESSONS.controller, targets=targets)
+    one = pupil(lessons=dataclasses.replace(LESSONS, controller=controller))
+    risk, score = one._env.batch.market[:, kernels.RISK], one.course.score
+    assert set(risk[score > 1.5]) | {1.1} == {1.1}
+    assert set(risk[score < -1.5]) | {0.9} == {0.9}
+    assert set(risk[np.abs(score) <= 1.5]) == {1.0}
+    assert set(pupil()._env.batch.market[:, kernels.RISK]) == {1.0}

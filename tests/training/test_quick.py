@@ -22,7 +22,7 @@ from stairway.testing.models import toy_calibration
 from stairway.testing.practice import env_rules, watch_rules
 from stairway.testing.steering import controller_rules, health_rules
 from stairway.training.learner_rules import LearnerRules
-from stairway.training.lessons import Lessons
+from stairway.training.pupil_rules import PupilRules
 from stairway.training.policy_craft import Policies, Taught
 from stairway.training.quick import Quick
 from stairway.training.quick_rules import QuickRules
@@ -30,7 +30,7 @@ from stairway.training.quick_rules import QuickRules
 MINUTE, COUNT = 60, 400
 WATCH = watch_rules(MINUTE)
 BARS = random_walk(600, seed=5, bar_seconds=MINUTE)
-LESSONS = Lessons(
+LESSONS = PupilRules(
     env=env_rules(),
     controller=controller_rules(),
     health=health_rules(),

@@ -76,3 +76,24 @@ def test_a_cycle_is_summed_up_by_the_medians_of_its_healthy_seeds() -> None:
     assert (found.cycle, found.progress, found.worst_progress) == (3, 0.6, 0.5)
     assert (found.figures.hold_rate, found.figures.trades_per_day) == (0.6, 20.0)
     assert found.figures.return_frac == 0.1
+
+
+@pytest.mark.parametrize(("come", "middle"), [((0.2, 0.6), 0.2), ((0.1, 0.3, 0.5, 0.9), 0.3)])
+def test_between_two_middle_seeds_progress_is_that_of_the_lower(
+    come: tuple[float, ...], middle: float
+) -> None:
+    found = kept(1, ranked([standing(s, 0.5, progress=p) for s, p in enumerate(come)]))
+    assert (found.progress, found.worst_progress) == (middle, min(come))
+
+
+def test_progress_that_is_no_number_is_the_least_there_is() -> None:
+    come = (0.4, math.nan, 0.6)
+    found = kept(1, ranked([standing(s, 0.5, progress=p) for s, p in enumerate(come)]))
+    assert found.worst_progress == -math.inf
+    assert found.progress == 0.4
+
+
+def test_drawdown_is_summed_up_by_its_median_too() -> None:
+    falls = (0.01, 0.02, 0.5)
+    seeds = [standing(s, 0.5, drawdown_frac=fall) for s, fall in enumerate(falls)]
+    assert kept(1, ranked(seeds)).figures.drawdown_frac == 0.02

@@ -25,11 +25,15 @@ from stairway.testing.cycles import (
     SCENARIOS,
 )
 from stairway.training.cycle import Phase
-from stairway.training.ear import Deaf, one_by_one
+from stairway.testing.ears import Deaf, one_by_one
+from stairway.training.divergence import drift
 from stairway.training.gold import Gold, make
 from stairway.training.journal import Decision, Outcome
+from stairway.training.judging import unseen
 from stairway.training.measured import DivergenceLevel
-from stairway.training.school import Midway, Saved, School
+from stairway.training.keeping import Midway, Saved
+from stairway.training.pupil_state import parameters_of
+from stairway.training.school import School
 
 SEEDS = (5, 3, 8)
 RULES = practice_rules(
@@ -70,8 +74,17 @@ class Loud(Deaf):
     def advance(self, done: int) -> None:
         self.said.append(("done", done))
 
+    def rollout(self, rollout) -> None:
+        self.said.append(("rollout", rollout))
+
+    def seed_cycle(self, seed_cycle) -> None:
+        self.said.append(("seed_cycle", seed_cycle))
+
     def cycle(self, report) -> None:
         self.said.append(("cycle", report))
+
+    def heard(self, what: str) -> list[object]:
+        return [told for kind, told in self.said if kind == what]
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +209,25 @@ def test_another_seed_walks_another_way(undisturbed) -> None:
     assert len(set(first.values())) == 3
 
 
+def test_a_seed_is_kept_at_its_last_roll_out_however_seldom_it_is_kept_before(gold) -> None:
+    rules = replace(RULES, cycles=replace(RULES.cycles, checkpoint_rollouts=2, cycles=1))
+    one, shelf = school(gold, rules, seeds=(3,)), Shelf()
+    one.begin()
+    one.run(shelf, Deaf(), one_by_one)
+    assert [len(m.rollouts) for m in shelf.midways] == [2, 3]
+    assert list(shelf.midways[-1].rollouts) == one.rollouts
+
+
+def test_what_was_shown_before_is_not_forgotten_when_a_run_is_taken_up(
+    gold, undisturbed
+) -> None:
+    one, shelf = undisturbed
+    again = school(gold)
+    again.resume(shelf.saved[2], {})
+    assert again.seed_cycles == one.seed_cycles[:7]
+    assert again.reports == one.reports[:2]
+
+
 # -- from the reference --------------------------------------------------------------------
 
 
@@ -245,6 +277,43 @@ def test_a_cycle_that_is_kept_is_what_seeds_go_back_to(undisturbed) -> None:
         saved = shelf.saved[1]
         assert np.array_equal(saved.goods[seed].weights, saved.pupils[seed].weights)
         assert one.digest(seed) != one.frozen.gold
+
+
+def test_the_last_cycle_that_was_kept_is_what_a_run_is_known_by(undisturbed) -> None:
+    one, _ = undisturbed
+    assert one.last_kept == one.reports[-1]
+    assert one.last_kept.cycle == 3
+
+
+def test_drift_is_measured_from_the_reference_and_from_what_was_last_accepted(
+    undisturbed,
+) -> None:
+    one, shelf = undisturbed
+    over, shown = RULES.divergence.over, {(s.cycle, s.seed): s for s in one.seed_cycles}
+    for seed in one.seeds:
+        first, second = shown[1, seed].divergence, shown[2, seed].divergence
+        assert first.since_accepted_frac == first.norm_frac
+        was, now = (
+            parameters_of(one._layout, shelf.saved[k].goods[seed].weights).part(over)
+            for k in (1, 2)
+        )
+        assert second.since_accepted_frac == drift(now, was)[0]
+        assert second.since_accepted_frac != second.norm_frac
+
+
+def test_the_gate_is_asked_about_the_median_seed_and_the_worst_each_by_its_own(
+    undisturbed,
+) -> None:
+    one, _ = undisturbed
+    shown = {(s.cycle, s.seed): s.gate.findings for s in one.seed_cycles}
+    for report in one.reports:
+        assert report.median_seed != report.worst_seed
+        told = [finding.detail for finding in report.gate.findings]
+        for who, seed in (("median", report.median_seed), ("worst", report.worst_seed)):
+            own = [f.detail for f in shown[report.cycle, seed]]
+            assert [d for d in told if d.startswith(who)] == [
+                f"{who} seed {seed}: {detail}" for detail in own
+            ]
 
 
 def test_seeds_that_diverged_are_back_at_the_reference(gold) -> None:
@@ -298,7 +367,7 @@ def test_a_gate_that_passes_makes_the_run_accepted(gold) -> None:
     )
     easy = gate_rules(
         min_return_frac=1e-12, max_drawdown_frac=1.0, min_trades_per_day=0.0,
-        max_trades_per_day=1e6, min_sharpe=1e-12, min_win_rate=1e-12, min_hold_rate=0.0,
+        max_trades_per_day=1e4, min_sharpe=1e-12, min_win_rate=1e-12, min_hold_rate=0.0,
         max_hold_rate=1.0, over_episode_bars=0.5, under_early_frac=1.0,
         scenarios=tuple(replace(anything, name=name) for name in SCENARIOS),
     )  # fmt: skip
@@ -361,9 +430,23 @@ def test_the_ear_hears_how_far_it_is(gold) -> None:
     one, ear = school(gold, seeds=(3, 5)), Loud()
     one.begin()
     one.run(Shelf(), ear, one_by_one)
-    assert ear.said[:3] == [("cycle 1 of 3", 6), ("done", 0), ("done", 1)]
-    assert ("validation of cycle 2", 2) in ear.said
-    assert [r for kind, r in ear.said if kind == "cycle"] == list(one.reports)
+    begun = [("cycle 1 of 3", 6), ("done", 0), ("rollout", one.rollouts[0]), ("done", 1)]
+    assert ear.said[:4] == begun
+    assert ear.heard("rollout") == one.rollouts
+    assert ear.heard("seed_cycle") == one.seed_cycles[1:]
+    assert ear.heard("cycle") == list(one.reports)
+    judged = ear.said.index(("validation of cycle 2", 2))
+    assert ear.said[judged + 1 : judged + 3] == [("done", 1), ("done", 2)]
+
+
+def test_taken_up_the_ear_hears_how_far_it_had_come(gold, undisturbed) -> None:
+    _, shelf = undisturbed
+    there = {m.seed: m for m in shelf.midways if m.cycle == 2 and len(m.rollouts) == 2}
+    again, ear = school(gold), Loud()
+    again.resume(shelf.saved[1], there)
+    again.run(Shelf(), ear, one_by_one)
+    assert ear.said[:2] == [("cycle 2 of 3", 9), ("done", 6)]
+    assert ear.heard("done")[1] == 7
 
 
 def test_held_out_days_are_walked_by_the_policies_that_were_accepted(undisturbed) -> None:
@@ -372,6 +455,10 @@ def test_held_out_days_are_walked_by_the_policies_that_were_accepted(undisturbed
     assert [h.seed for h in seen] == [99, 3, 5, 8]
     assert all(h.sampled.bars == h.greedy.bars > 300 for h in seen)
     assert seen == one.unseen(one_by_one)
+    for held_out in seen[1:]:
+        own = one.good_policy(held_out.seed)
+        assert held_out == unseen(own, one.ground, RULES, held_out.seed)
+        assert held_out.greedy != seen[0].greedy
 
 
 def test_a_school_that_neither_began_nor_was_resumed_does_nothing(gold) -> None:

@@ -287,3 +287,16 @@ def test_the_fingerprint_changes_with_every_bound() -> None:
 def test_rules_that_cannot_be_met_are_refused(change: dict, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         gate_rules(**change)
+
+
+def test_a_return_is_missed_by_the_width_of_its_scenario_whatever_its_bound() -> None:
+    rules = gate_rules(
+        scenarios=tuple(
+            scenario_criteria(name, min_return_frac=-0.01, return_width_frac=0.04)
+            for name in SCENARIOS
+        )
+    )
+    found = answer(reports=scenario_reports(rules, return_frac=-0.05), rules=rules)
+    missed = [c for c in found.criteria if c.what.startswith("mean return in")]
+    assert len(missed) == len(SCENARIOS)
+    assert [c.attainment for c in missed] == pytest.approx([0.5] * len(missed))

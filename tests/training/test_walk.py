@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from stairway.base.errors import DataError
+from stairway.models.observation import HOLD_BOTH
 from stairway.simulation import kernels as market
 from stairway.simulation.batch import PairBatch
 from stairway.testing.practice import env_rules, made_course
@@ -31,7 +32,7 @@ def actor(seed: int, hold: float = 0.0) -> FrozenPolicy:
     """A policy at random, that likes to hold by so much."""
     flat = np.random.default_rng(seed).normal(0.0, 0.4, LAYOUT.parameters).astype(np.float32)
     bias = next(t for t in LAYOUT.tensors() if t.name == "action_net.bias")
-    flat[bias.start + market.HOLD_BOTH] += hold
+    flat[bias.start + HOLD_BOTH] += hold
     return FrozenPolicy(LAYOUT, flat)
 
 
@@ -238,6 +239,19 @@ def test_return_drawdown_and_sharpe_are_those_of_the_bars() -> None:
     assert sum(found.action_share) == pytest.approx(1.0)
 
 
+def test_what_an_account_began_with_is_a_peak_to_fall_from() -> None:
+    # Given a policy that pays for trades from its first step on and earns nothing by them
+    restless = always(0)
+    costly = replace(RULES, costs=replace(RULES.costs, fee_bps=50.0))
+    (run,) = runs(restless, PairBatch(COURSE, whole(costly, COURSE), 1, 0), None)
+    assert 0.99 < run.equity[0] < 1.0
+    assert run.equity.max() < 1.0
+
+    # Then it fell from 1, and not from where it stood after that step
+    found = walk(restless, COURSE, costly, None)
+    assert found.drawdown_frac == pytest.approx(1.0 - run.equity.min())
+
+
 def test_the_way_of_equity_is_thinned_and_ends_where_the_walk_ends() -> None:
     found = walk(actor(4), COURSE, RULES, rng())
     assert len(found.equity) == len(found.time_ns) == 400
@@ -290,6 +304,17 @@ def test_episodes_are_summed_up() -> None:
     assert found.drawdown_frac < found.worst_drawdown_frac
     holds = sum(int((run.actions == 4).sum()) for run in walked)
     assert found.hold_rate == holds / sum(lengths)
+
+
+def test_fills_of_episodes_are_told_by_the_session() -> None:
+    market_ = Market("mixed", "made", (PairBatch(COURSE, RULES, 5, 2),))
+    found = episodes(actor(1, 1.0), market_, rng())
+    walked = runs(actor(1, 1.0), PairBatch(COURSE, RULES, 5, 2), rng())
+    fills, steps = (
+        sum(run.sums[place] for run in walked) for place in (kernels.FILLS, kernels.LENGTH)
+    )
+    assert found.fills_per_session == pytest.approx(fills / steps * COURSE.bars_per_session)
+    assert found.fills_per_session > 1.0
 
 
 def test_episodes_of_several_draws_count_together() -> None:

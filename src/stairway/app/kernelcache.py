@@ -14,8 +14,15 @@ from pathlib import Path
 
 import stairway
 
-COMPILED = ("kernels.py", "costs.py", "reward.py")
-"""Names of files that hold what is compiled."""
+COMPILED = (
+    "kernels.py",
+    "costs.py",
+    "reward.py",
+    "observation.py",
+    "normaliser.py",
+    "terms.py",
+)
+"""Names of files that hold what is compiled, or a number that is compiled in."""
 
 _PACKAGE = Path(stairway.__file__).parent
 

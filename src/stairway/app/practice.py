@@ -26,7 +26,7 @@ from stairway.models.normaliser import fit
 from stairway.simulation.batch import PLAIN
 from stairway.simulation.course import Course, course, first_known, raw_rows
 from stairway.simulation.env import ENV_ID, PairTradingEnv
-from stairway.simulation.practice_rules import EnvRules
+from stairway.simulation.env_rules import EnvRules
 from stairway.simulation.terms import Terms
 from stairway.simulation.vector import PairTradingVecEnv
 

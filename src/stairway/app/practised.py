@@ -1,4 +1,8 @@
-"""With which settings the policies of a run are taught: part of what was asked for."""
+"""Where the policies of a run come from: part of what was asked for.
+
+Either they are taught by the run itself, with the settings of a practice file, or one is
+taken that practised before, from the folder of its training run.
+"""
 
 from __future__ import annotations
 
@@ -23,3 +27,18 @@ class Practised(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     tables: dict[str, Any]
     kept: str | None = None
+
+
+class PractisedRun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A finished training run, as it was when its policy was asked for.
+
+    Attributes
+    ----------
+    root
+        Its folder.
+    sha256
+        Hash of what it was asked for, of what came of it, and of the policy it left.
+    """
+
+    root: str
+    sha256: str

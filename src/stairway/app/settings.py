@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from importlib.resources import files
-from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from stairway.adapters.logs.sqlite import Config as LogConfig
 from stairway.app.steward import StewardRules
+from stairway.app.tables import numbers, read
 from stairway.app.vitals import VitalRules
 from stairway.base.config import Config
 from stairway.base.errors import ConfigError
@@ -215,7 +215,7 @@ def load(policy: str, environment: Mapping[str, str] | None = None) -> Settings:
         If there is no such policy, a key is unknown, missing or out of range, or the
         environment would widen a limit.
     """
-    tables = _read(policy)
+    tables = read("policy", policy, shipped())
     wishes = {n: t for n, t in (environment or {}).items() if n.startswith(PREFIX)}
     if not wishes:
         return decode(tables, policy)
@@ -241,7 +241,7 @@ def decode(tables: Mapping[str, Any], origin: str) -> Settings:
     ConfigError
         If a key is unknown, missing, out of range, or no finite number.
     """
-    for key, number in _numbers(tables):
+    for key, number in numbers(tables):
         if not math.isfinite(number):
             msg = f"policy {origin!r}: {key} is {number}; every limit is a finite number"
             raise ConfigError(msg)
@@ -269,25 +269,6 @@ def fingerprint(settings: Settings) -> str:
     return content_hash(plain(settings))
 
 
-def _read(policy: str) -> dict[str, Any]:
-    path = Path(policy)
-    if policy in shipped():
-        content = files("stairway").joinpath("policies", f"{policy}.toml").read_bytes()
-    elif policy.endswith(".toml") and path.is_file():
-        content = path.read_bytes()
-    else:
-        msg = (
-            f"no policy named {policy!r}; shipped are {', '.join(shipped())}, "
-            "or give the path of a .toml file (copy a shipped one and edit it)"
-        )
-        raise ConfigError(msg)
-    try:
-        return tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        msg = f"policy {policy!r} is not TOML: {error}"
-        raise ConfigError(msg) from error
-
-
 def _override(tables: dict[str, Any], name: str, text: str) -> None:
     *sections, key = name.removeprefix(PREFIX).lower().split("__")
     table = tables
@@ -304,18 +285,6 @@ def _override(tables: dict[str, Any], name: str, text: str) -> None:
     except tomllib.TOMLDecodeError:
         parsed = {}
     table[key] = parsed["value"] if parsed.keys() == {"value"} else text
-
-
-def _numbers(value: Any, key: str = "") -> Iterator[tuple[str, float]]:
-    """Yield every number of a policy with its place."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        yield key, value
-    elif isinstance(value, Mapping):
-        for name, inner in cast("Mapping[str, Any]", value).items():
-            yield from _numbers(inner, f"{key}.{name}" if key else name)
-    elif isinstance(value, list | tuple):
-        for i, inner in enumerate(cast("Sequence[Any]", value)):
-            yield from _numbers(inner, f"{key}[{i}]")
 
 
 def _explain(error: str, tables: Mapping[str, Any]) -> str:

@@ -121,8 +121,9 @@ def given(models: Path, trust: Path, settings: Settings, bars: PairBars) -> Shel
     Raises
     ------
     ConfigError
-        If there is no model or no rule in the folder, if no bar is left that none was
-        trained on, if a model was taught on other terms, or the rule is not the policy's.
+        If there is no model or no rule in the folder, two of one name, if no bar is left
+        that none was trained on, if a model was taught on other terms, or the rule is not
+        the policy's.
     DataError
         If an artifact is not whole, or another key signed it.
     """
@@ -150,6 +151,7 @@ def _shelf(
     origin: Origin,
 ) -> Shelf:
     rule = _rule(sealed, settings.baseline, origin.folder)
+    _require_one_each(sealed, origin.folder)
     runtimes: dict[str, Runtime] = {}
     for model in sealed:
         runtime = _load(model)
@@ -167,6 +169,28 @@ def _shelf(
         folder=origin.folder,
         key=origin.key,
     )
+
+
+def _require_one_each(sealed: Sequence[SealedModel], folder: Path) -> None:
+    """Refuse two models under one label: nobody could tell their evidence apart.
+
+    A slot may have several versions: that is how a successor climbs beside its champion.
+    """
+    there: dict[tuple[str, str], SealedModel] = {}
+    for model in sealed:
+        name, version = model.manifest.passport.model, model.manifest.version
+        other = there.setdefault((name, version), model)
+        if other is not model:
+            msg = (
+                f"{folder} holds two sealed models named {name!r} of one version, "
+                f"{_label(other)} and {_label(model)}, which nobody could tell apart: move one "
+                "away"
+            )
+            raise ConfigError(msg)
+
+
+def _label(model: SealedModel) -> str:
+    return f"{model.manifest.version} ({model.digest[:12]})"
 
 
 def _rule(sealed: Sequence[SealedModel], policy: BaselineRules, folder: Path) -> SealedModel:

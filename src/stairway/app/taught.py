@@ -29,6 +29,7 @@ class Told(msgspec.Struct, frozen=True):
     policy: dict[str, Any]
     seed: int
     drill: bool
+    practised: dict[str, Any] | None = None
 
 
 def require_taught(
@@ -47,7 +48,8 @@ def require_taught(
         If they differ, or what the trainer was told is gone; names what differs.
     """
     drill = ask.plan is not None
-    asked = Told(n_bars, ask.instruments, ask.policy, ask.seed, drill=drill)
+    practised = None if ask.practised is None else msgspec.to_builtins(ask.practised)
+    asked = Told(n_bars, ask.instruments, ask.policy, ask.seed, drill, practised)
     found = (
         ("bars of training", (report.n_bars, ask.first_index), (n_bars, n_bars)),
         ("bars", report.data_fingerprint, bars.part(0, n_bars).fingerprint),
@@ -79,7 +81,7 @@ def _differences(asked: Told, told: Told) -> list[str]:
     """Name what differs; of the policy, the sections."""
     # As the file has it: tuples are lists there.
     now = msgspec.json.decode(msgspec.json.encode(asked), type=Told)
-    names = ("n_bars", "instruments", "seed", "drill")
+    names = ("n_bars", "instruments", "seed", "drill", "practised")
     wrong = [name for name in names if getattr(now, name) != getattr(told, name)]
     sections = sorted({*now.policy, *told.policy})
     return [

@@ -30,13 +30,13 @@ from stairway.models.bodies.policy import parity_from_bytes, parity_to_bytes, re
 from stairway.models.families import KINDS
 from stairway.models.manifest import Family
 from stairway.models.policy_form import Written
-from stairway.training.lessons import Lessons
 from stairway.training.policy_craft import Taught, Teach
+from stairway.training.pupil_rules import PupilRules
 from stairway.training.quick_rules import QuickRules
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class TeachingInputs:
     """What a lesson is given on: bars, how they are read, and from which seed.
 
     ``origin`` names the code and the libraries that teach.
@@ -59,7 +59,7 @@ class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: str
 
 
-def teacher(asked: Practised, ground: Ground) -> Teach:
+def teacher(asked: Practised, ground: TeachingInputs) -> Teach:
     """Give the teacher of a run's policies. Imports the training library.
 
     Raises
@@ -103,7 +103,9 @@ def quick_rules(tables: Mapping[str, Any], origin: str) -> QuickRules:
         raise ConfigError(msg) from error
 
 
-def identity(ground: Ground, lessons: Lessons, rules: QuickRules) -> Callable[[int], str]:
+def identity(
+    ground: TeachingInputs, lessons: PupilRules, rules: QuickRules
+) -> Callable[[int], str]:
     """Name a lesson on the first so many bars by all that decides it."""
 
     def of(count: int) -> str:

@@ -14,7 +14,7 @@ FAMILIES = ("lightgbm", "xgboost")
 """Trees that every run grows."""
 
 CANDIDATES = (*FAMILIES, "policy")
-"""The same, and a policy where practice settings were given."""
+"""The same, and a policy where one is to be taught, or to be taken as it was trained."""
 
 
 def train(folder: RunFolder, ask: Ask, n_bars: int, progress: Progress) -> TrainingReport:
@@ -40,10 +40,11 @@ def train(folder: RunFolder, ask: Ask, n_bars: int, progress: Progress) -> Train
                 "n_bars": n_bars,
                 "instruments": ask.instruments,
                 "policy": ask.policy,
-                "families": FAMILIES if ask.practice is None else CANDIDATES,
+                "families": CANDIDATES if ask.practice or ask.practised else FAMILIES,
                 "drill": ask.plan is not None,
                 "seed": ask.seed,
                 "practice": ask.practice,
+                "practised": ask.practised,
             },
         )
         with Child("trainer", job) as trainer:

@@ -31,11 +31,12 @@ import numpy as np
 
 import stairway
 from stairway.adapters.artifacts.directory import new_key, public_bytes, seal
+from stairway.app import accepted
 from stairway.app.backtesting import practice
 from stairway.app.folder import RunFolder, load_bars, write_json, write_whole
-from stairway.app.practised import Practised
+from stairway.app.practised import Practised, PractisedRun
 from stairway.app.provenance import code_fingerprint, libraries
-from stairway.app.teaching import Ground, teacher
+from stairway.app.teaching import TeachingInputs, teacher
 from stairway.app.terms import terms_hash
 from stairway.base.errors import ConfigError, DataError, InvariantError, StairwayError
 from stairway.base.hashing import content_hash
@@ -56,12 +57,12 @@ from stairway.training.candidate import (
     make_candidate,
 )
 from stairway.training.leak import leaking_columns
-from stairway.training.lesson import Lesson, TrainerRules, learn, material_of, rules_of
-from stairway.training.oof import Material
+from stairway.training.material import Material, Observed, material_of, observe
 from stairway.training.origin import Origin
-from stairway.training.policy_craft import Policies, Teach
+from stairway.training.policy_craft import Policies, Teach, already
 from stairway.training.report import CandidateReport, TrainingReport
 from stairway.training.rule import rule_bundle
+from stairway.training.trainer_rules import TrainerRules, rules_of
 
 LEAKING = "leaking"
 """Name of the candidate that a drill offers."""
@@ -90,7 +91,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     seed
         Of trees, policies, parity rows, prover, and back-test.
     practice
-        How policies are taught; needed where one is among the families.
+        How policies are taught; needed where one is among the families ...
+    practised
+        ... unless one is taken from the training run named here.
     """
 
     root: str
@@ -101,9 +104,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     drill: bool
     seed: int
     practice: Practised | None = None
+    practised: PractisedRun | None = None
 
 
-PracticeOf: TypeAlias = Callable[[Job, Lesson], Practice]
+PracticeOf: TypeAlias = Callable[[Job, Observed], Practice]
 """Makes the back-test of a job."""
 
 
@@ -204,9 +208,9 @@ def _made(
     """
     folder, key = RunFolder(Path(job.root)), new_key()
     baseline = seal(folder.models, rule_bundle(rules.baseline, origin), key)
-    lesson = learn(bars, rules)
-    material, practice = material_of(lesson, rules), practice_of(job, lesson)
-    school = _School(job, rules, lesson, material, origin, practice)
+    observed = observe(bars, rules)
+    material, practice = material_of(observed, rules), practice_of(job, observed)
+    school = _School(job, rules, observed, material, origin, practice)
     made: list[CandidateReport] = []
     for family in job.families:
         candidate = school.candidate(family, _named(say, family))
@@ -222,7 +226,7 @@ class _School:
 
     job: Job
     rules: TrainerRules
-    lesson: Lesson
+    observed: Observed
     material: Material
     origin: Origin
     practice: Practice
@@ -239,8 +243,28 @@ class _School:
             return make_candidate(
                 family, self.material, how, self.origin, self.practice, progress
             )
+        if self.job.practised is not None:
+            return self._practised(self.job.practised, how, progress)
         craft = Policies(self._teacher())
         return judged(craft, self.material, how, self.origin, self.practice, progress)
+
+    def _practised(self, run: PractisedRun, how: CandidateRules, progress: Say) -> Candidate:
+        """Take a policy that was trained before; judge it on bars that it did not see."""
+        from stairway.app import admission  # noqa: PLC0415 - PyTorch, for those who train
+
+        progress("verifying", 0, 1)
+        policy = accepted.found(run)
+        taught = admission.verified(policy, self.observed, self.rules, self.job.seed)
+        progress("verifying", 1, 1)
+        made = judged(
+            Policies(already(taught)),
+            self.material,
+            admission.later(how, policy, self.observed.bars),
+            admission.tried(self.origin, policy),
+            self.practice,
+            progress,
+        )
+        return admission.endorsed(made, policy)
 
     def _teacher(self) -> Teach:
         if self.job.practice is None:
@@ -248,7 +272,7 @@ class _School:
             raise ConfigError(msg)
         session = msgspec.convert(self.job.policy["session"], SessionRules)
         origin = content_hash((self.origin.code_fingerprint, self.origin.libraries))
-        ground = Ground(self.lesson.bars, self.rules, session, self.job.seed, origin)
+        ground = TeachingInputs(self.observed.bars, self.rules, session, self.job.seed, origin)
         return teacher(self.job.practice, ground)
 
 
@@ -349,8 +373,8 @@ def read_job(arguments: Sequence[str]) -> Job:
         raise ConfigError(msg) from error
 
 
-def _practice_of(job: Job, lesson: Lesson) -> Practice:
-    return practice(job.policy, lesson.bars, lesson.features, lesson.regimes, job.seed)
+def _practice_of(job: Job, observed: Observed) -> Practice:
+    return practice(job.policy, observed.bars, observed.features, observed.regimes, job.seed)
 
 
 def _say(label: str, done: int, total: int) -> None:

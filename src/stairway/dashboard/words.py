@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Container
 
 import numpy as np
@@ -14,7 +15,7 @@ MINUS = "\N{MINUS SIGN}"
 
 _SHORT = 8
 _HEX_DIGEST = 64
-_THOUSAND = 1000.0
+_THOUSAND, _HUNDRED = 1000.0, 100.0
 _TINY = 1e-4
 _LONGEST_LIST = 3
 _DAY_NS = 86_400_000_000_000
@@ -32,6 +33,9 @@ _CAUSES = {
     "superseded": "a better one took its place",
 }
 _BOOKS = frozenset({"shadow", "canary", "twin"})
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e-?\d+)?(?![\w]|\.\d)")
+_LONGEST_DECIMALS = 4
+_SAME = 1e-4
 
 
 def short(digest: str) -> str:
@@ -133,6 +137,59 @@ def percent(fraction: float, digits: int = 1, *, signed: bool = True) -> str:
     return f"{text.replace('-', MINUS)} %"
 
 
+def share(fraction: float) -> str:
+    """Write a share as whole per cent.
+
+    Examples
+    --------
+    >>> share(0.5512)
+    '55 %'
+    """
+    return percent(fraction, 0, signed=False)
+
+
+def trades(a_day: float) -> str:
+    """Write trades a day, which are many on minutes and next to none on days.
+
+    Examples
+    --------
+    >>> trades(17.24), trades(0.046), trades(0.00796), trades(0.0)
+    ('17.2', '0.046', '0.0080', '0')
+    """
+    if not abs(a_day) >= _TINY:
+        return figure(a_day)
+    return f"{a_day:.{decimals(a_day)}f}" if math.isfinite(a_day) else figure(a_day)
+
+
+def decimals(value: float) -> int:
+    """Count the digits after the point that a figure needs: most often one.
+
+    None from a hundred on; below one as many as leave two that are not nought.
+
+    Examples
+    --------
+    >>> decimals(817.4), decimals(17.24), decimals(0.13), decimals(0.046), decimals(0.0)
+    (0, 1, 2, 3, 1)
+    """
+    size = abs(value)
+    if 0.0 < size < 1.0:
+        return 1 - math.floor(math.log10(size))
+    return 0 if size >= _HUNDRED else 1
+
+
+def ratio(value: float | None) -> str:
+    """Write a ratio, such as Sharpe's, to two digits; where there is none, say so.
+
+    Examples
+    --------
+    >>> ratio(0.136), ratio(-2.877) == f"{MINUS}2.88", ratio(None)
+    ('0.14', True, 'undefined')
+    """
+    if value is None:
+        return "undefined"
+    return f"{value:.2f}".replace("-", MINUS) if math.isfinite(value) else figure(value)
+
+
 def r_multiple(value: float | None) -> str:
     """Write profit in units of what was risked; nothing for ``None``.
 
@@ -194,22 +251,54 @@ def capital(text: str, named: Container[str] = ()) -> str:
     return text if first in named or "_" in first else text[:1].upper() + text[1:]
 
 
+def plain(text: str) -> str:
+    """Shorten the numbers of a sentence to those digits that anybody reads.
+
+    Examples
+    --------
+    >>> plain("drawdown is 0.130721, allowed is at most 0.1")
+    'drawdown is 0.131, allowed is at most 0.1'
+    """
+
+    def shortened(found: re.Match[str]) -> str:
+        number = found.group()
+        decimals = len(number.partition(".")[2])
+        return figure(float(number)) if decimals >= _LONGEST_DECIMALS else number
+
+    return _NUMBER.sub(shortened, text)
+
+
+def says(text: str, value: float) -> bool:
+    """Tell whether a sentence states this number itself.
+
+    Examples
+    --------
+    >>> says("drawdown is 0.130721", 0.1307212), says("drawdown is too deep", 0.13)
+    (True, False)
+    """
+    stated = (float(found.group()) for found in _NUMBER.finditer(text))
+    return any(math.isclose(number, value, rel_tol=_SAME) for number in stated)
+
+
 def sentence(finding: Finding) -> str:
-    """Put a finding in words, with its figures.
+    """Put a finding in words, with those of its figures that it does not state itself.
 
     Examples
     --------
     >>> sentence(Finding("gate.std", "confidence hardly moves", 0.01, 0.05, 300))
     'confidence hardly moves (0.01 against 0.05, n 300)'
+    >>> sentence(Finding("practice.drawdown", "drawdown is 0.130721", 0.1307212, 0.1, 753))
+    'drawdown is 0.131 (at a bound of 0.1, n 753)'
     """
     figures: list[str] = []
-    if finding.value is not None:
-        figures.append(figure(finding.value))
-        if finding.bound is not None:
-            figures[-1] += f" against {figure(finding.bound)}"
+    detail, value, bound = finding.detail, finding.value, finding.bound
+    if value is not None and not says(detail, value):
+        figures.append(figure(value) + ("" if bound is None else f" against {figure(bound)}"))
+    elif value is not None and bound is not None and not says(detail, bound):
+        figures.append(f"at a bound of {figure(bound)}")
     if finding.n is not None:
         figures.append(f"n {count(finding.n)}")
-    return f"{finding.detail} ({', '.join(figures)})" if figures else finding.detail
+    return f"{plain(detail)} ({', '.join(figures)})" if figures else plain(detail)
 
 
 def word(verdict: Verdict) -> str:

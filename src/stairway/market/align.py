@@ -48,7 +48,8 @@ def align(raw: RawPair, bars: BarRules, session: SessionRules) -> tuple[PairBars
     Raises
     ------
     DataError
-        If a table is refused, or fewer than ``bars.min_bars`` instants are common.
+        If a table is refused, fewer than ``bars.min_bars`` instants are common, or both
+        tables are one and the same.
     ConfigError
         If the spacing of the bars, the close of the sessions, the names of the
         instruments or their ticks contradict the settings or the prices.
@@ -73,6 +74,7 @@ def align(raw: RawPair, bars: BarRules, session: SessionRules) -> tuple[PairBars
     )
     _require_common(first, second, i.size, bars.min_bars)
     pair, cut_short = _join(first, second, (first.rows[i], second.rows[k]), session)
+    _require_two(pair)
     return pair, _report(pair, (first, second), cut_short, session)
 
 
@@ -121,6 +123,18 @@ def _require_common(first: _Usable, second: _Usable, common: int, min_bars: int)
         f"{min_bars}; given are {spans}: choose files that overlap, with the right tz and stamp"
     )
     raise DataError(msg)
+
+
+def _require_two(pair: PairBars) -> None:
+    """Refuse one instrument under two names: what holds of such a pair holds of no other."""
+    columns = (pair.open, pair.high, pair.low, pair.close)
+    if all(np.array_equal(column[:, 0], column[:, 1]) for column in columns):
+        msg = (
+            f"{pair.symbols[0]} and {pair.symbols[1]} have the same prices in each of "
+            f"{len(pair)} common bars, as if one file was given twice; a pair needs two "
+            "different instruments: name another file for one of them"
+        )
+        raise DataError(msg)
 
 
 def _join(

@@ -4,10 +4,7 @@
 
     observation (26,)  ->  tanh layers  ->  9 logits  ->  probabilities of 9 actions
 
-An observation is the first instrument's twelve features, its position, the second's
-twelve and its position, in float32. It is put together here and nowhere else, so practice
-and trading show a policy the same thing to the last bit. An action is a pair: first = a
-// 3, second = a % 3, each 0 sell, 1 hold, 2 buy; 4 holds both.
+What an observation and an action are is said in :mod:`stairway.models.observation`.
 
 What a policy believes is read off the probabilities of its actions (:func:`beliefs`). How
 it is asked as a member is in :mod:`stairway.models.actor`, and how it is written down in
@@ -28,18 +25,18 @@ from numpy.typing import NDArray
 from stairway.base.arrays import FloatArray, IntArray
 from stairway.base.errors import DataError
 from stairway.base.verdict import Pass, Verdict, refuse
-from stairway.features.spec import FEATURE_NAMES
 from stairway.models.neural import kernels
 from stairway.models.neural.kernels import Float32Array
 from stairway.models.normaliser import WIDTH, Normaliser
-
-FEATURES = len(FEATURE_NAMES)
-OBSERVATION = 26
-ACTIONS = 9
-HOLD_BOTH = 4
-
-FIRST_POSITION, SECOND_POSITION = 12, 25
-"""Places of the two positions in an observation."""
+from stairway.models.observation import (
+    ACTIONS,
+    BUY,
+    FEATURES,
+    OBSERVATION,
+    SELL,
+    SIDES,
+    laid_out,
+)
 
 MAX_LAYERS, MAX_WIDTH = 8, 1_024
 """Deeper or wider is not a policy of ours; the largest file is below 64 MB."""
@@ -47,10 +44,6 @@ MAX_LAYERS, MAX_WIDTH = 8, 1_024
 MAX_WEIGHT = 100.0
 """A healthy weight is below 5. Beyond this bound a network only shouts."""
 
-SELL, HOLD, BUY = 0, 1, 2
-"""What an action says of one instrument."""
-
-_SIDES = 3
 _ROUNDING = 1e-6
 
 
@@ -167,13 +160,7 @@ def observations(
     if not (whole and positions.shape == (n, 2) and (np.abs(positions) <= 1).all()):
         msg = f"positions are {positions.tolist()}; allowed are pairs of -1, 0 and 1"
         raise DataError(msg)
-    known = normaliser.apply(rows.reshape(n, WIDTH))
-    shown = np.empty((n, OBSERVATION), np.float32)
-    shown[:, :FIRST_POSITION] = known[:, :FEATURES]
-    shown[:, FIRST_POSITION] = positions[:, 0]
-    shown[:, FIRST_POSITION + 1 : SECOND_POSITION] = known[:, FEATURES:]
-    shown[:, SECOND_POSITION] = positions[:, 1]
-    return shown
+    return laid_out(normaliser.apply(rows.reshape(n, WIDTH)), positions)
 
 
 def probabilities(policy: Policy, observation: Float32Array) -> FloatArray:
@@ -208,7 +195,7 @@ def beliefs(probabilities: FloatArray) -> tuple[Belief, Belief]:
         return NO_BELIEF, NO_BELIEF
     if not abs(float(probabilities.sum()) - 1.0) < _ROUNDING:
         return NO_BELIEF, NO_BELIEF
-    table = probabilities.reshape(_SIDES, _SIDES)
+    table = probabilities.reshape(len(SIDES), len(SIDES))
     first, second = table.sum(axis=1).tolist(), table.sum(axis=0).tolist()
     return _belief(first[SELL], first[BUY]), _belief(second[SELL], second[BUY])
 

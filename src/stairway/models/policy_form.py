@@ -21,15 +21,7 @@ from stairway.models import normaliser as normalisers
 from stairway.models import tensors
 from stairway.models.actor import Actor
 from stairway.models.normaliser import NormaliserForm
-from stairway.models.policy import (
-    ACTIONS,
-    MAX_LAYERS,
-    MAX_WIDTH,
-    OBSERVATION,
-    Policy,
-    layer_names,
-    validate,
-)
+from stairway.models.policy import MAX_LAYERS, MAX_WIDTH, Policy, layer_names, validate
 
 MAX_BYTES = 64 * 1024 * 1024
 """No file of a policy is larger; nothing larger is read."""
@@ -88,10 +80,10 @@ def to_bytes(actor: Actor) -> Written:
         named[f"{name}.bias"] = np.ascontiguousarray(bias)
     architecture = Architecture(
         form="mlp",
-        observation=OBSERVATION,
+        observation=26,
         hidden=policy.hidden,
         activation="tanh",
-        actions=ACTIONS,
+        actions=9,
         normaliser=normalisers.to_form(actor.normaliser),
     )
     return Written(save(named), _canonical(architecture))

@@ -13,13 +13,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from stairway.base.arrays import IntArray
+from stairway.base.arrays import FloatArray, IntArray
 from stairway.base.errors import ConfigError, DataError, InvariantError
 from stairway.base.hashing import content_hash
 from stairway.simulation import kernels
 from stairway.simulation.counts import Counts, counts_of
 from stairway.simulation.course import Course, SingleArray
-from stairway.simulation.practice_rules import EnvRules
+from stairway.simulation.env_rules import EnvRules
 from stairway.simulation.tables import knobs_of, market_of, rows_of
 from stairway.simulation.terms import Terms, as_array
 
@@ -121,6 +121,24 @@ class PairBatch:
     def set_terms(self, terms: Terms) -> None:
         """Pay by ``terms`` from the next step on."""
         self.knobs[kernels.SCALE_BPS :] = as_array(terms)
+
+    def set_risk(self, factors: FloatArray) -> None:
+        """Scale what is staked at each bar; a position is never worth more than the equity.
+
+        Parameters
+        ----------
+        factors : (n_bars,) float64
+            Of ``stake_frac``, at the close that is decided at; above 0. 1 leaves it as it is.
+
+        Raises
+        ------
+        DataError
+            If there is not one for each bar, or one is not above 0.
+        """
+        if factors.shape != (len(self.course),) or not bool((factors > 0.0).all()):
+            msg = f"{len(self.course)} bars need as many risk factors above 0"
+            raise DataError(msg)
+        self.market[:, kernels.RISK] = np.minimum(factors, 1.0 / self.rules.stake_frac)
 
     def reset(self) -> SingleArray:
         """Begin the next episode of every account; return what they see, (N, 26)."""

@@ -114,8 +114,8 @@ class ControllerRules(Config, frozen=True, kw_only=True):
     fixed: FixedRules
 
 
-class Measured(msgspec.Struct, frozen=True):
-    """What one roll-out did.
+class Rates(msgspec.Struct, frozen=True):
+    """What one roll-out did, as shares and rates.
 
     Attributes
     ----------
@@ -211,7 +211,7 @@ def terms_of(state: State, rules: ControllerRules) -> Terms:
 
 
 def regulate(
-    state: State, measured: Measured, rules: ControllerRules
+    state: State, measured: Rates, rules: ControllerRules
 ) -> tuple[State, Terms] | Refuse:
     """Take in one roll-out, and give the terms of the next.
 
@@ -227,7 +227,7 @@ def regulate(
     --------
     >>> from stairway.testing.steering import controller_rules
     >>> rules = controller_rules()
-    >>> holds = Measured(1.0, 0.0, 1.0, rules.scale_bps, steps=2_000, score=0.0)
+    >>> holds = Rates(1.0, 0.0, 1.0, rules.scale_bps, steps=2_000, score=0.0)
     >>> _, terms = regulate(start(rules), holds, rules)
     >>> terms.bonus, terms.ticket
     (-2.0, -1.5)
@@ -240,7 +240,7 @@ def regulate(
     return state, terms_of(state, rules)
 
 
-def _regulated(state: Regulated, measured: Measured, rules: ControllerRules) -> Regulated:
+def _regulated(state: Regulated, measured: Rates, rules: ControllerRules) -> Regulated:
     law, goal = rules.regulated, targets_at(measured.score, rules.targets)
     keep = math.exp(-measured.steps / law.memory_steps)
     second = keep * state.second_moment_bps2 + (1.0 - keep) * measured.rms_profit_bps**2
@@ -268,7 +268,7 @@ def _log(ratio: float) -> float:
     return math.log(ratio) if ratio > 0.0 else -math.inf
 
 
-def _impossible(measured: Measured) -> Iterator[Finding]:
+def _impossible(measured: Rates) -> Iterator[Finding]:
     """Name each figure that is out of its range. Written so that NaN is."""
     ranges = {
         "hold_rate": (0.0, 1.0),

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from stairway.base.arrays import FloatArray
 from stairway.base.errors import InvariantError
+from stairway.models.observation import HOLD_BOTH
 from stairway.simulation import kernels
-from stairway.simulation.controller import Measured
+from stairway.simulation.controller import Rates
 
 
 class Counts(NamedTuple):
@@ -57,9 +58,9 @@ class Counts(NamedTuple):
     @property
     def holds(self) -> int:
         """Steps whose action was to hold both."""
-        return self.chosen[kernels.HOLD_BOTH]
+        return self.chosen[HOLD_BOTH]
 
-    def rates(self, bars_per_session: int) -> Measured:
+    def rates(self, bars_per_session: int) -> Rates:
         """Return the same as the controller reads it.
 
         Raises
@@ -70,7 +71,7 @@ class Counts(NamedTuple):
         if not self.steps:
             msg = "no step was counted since the last time; step first, then measure"
             raise InvariantError(msg)
-        return Measured(
+        return Rates(
             hold_rate=self.holds / self.steps,
             fills_per_session=self.fills * bars_per_session / self.steps,
             no_fill_share=self.no_fills / self.steps,

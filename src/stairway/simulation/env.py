@@ -8,19 +8,19 @@ is *truncated*, and its last observation still has a future worth estimating.
 
 from __future__ import annotations
 
-from operator import index
 from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from stairway.base.errors import DataError, InvariantError
+from stairway.base.errors import InvariantError
 from stairway.models.normaliser import MAX_CLIP
 from stairway.simulation import kernels
 from stairway.simulation.batch import PLAIN, PairBatch
 from stairway.simulation.course import Course, SingleArray
-from stairway.simulation.practice_rules import EnvRules
+from stairway.simulation.env_rules import EnvRules
+from stairway.simulation.given import action_of, seed_of
 from stairway.simulation.terms import Terms
 
 ENV_ID = "stairway/PairTrading-v0"
@@ -77,7 +77,7 @@ class PairTradingEnv(gymnasium.Env[SingleArray, np.int64]):
         self.observation_space = observation_space()
         self.action_space = action_space()
         self.render_mode = None
-        self.batch = PairBatch(course, rules, 1, seed, again=False)
+        self.batch = PairBatch(course, rules, 1, seed_of(seed), again=False)
         self.batch.set_terms(terms)
         self._arrays = self.batch.arrays
         self._told = self.batch.told[0]
@@ -92,9 +92,10 @@ class PairTradingEnv(gymnasium.Env[SingleArray, np.int64]):
         Raises
         ------
         ConfigError
-            If the seed is out of range.
+            If the seed is no whole number from 0 to 2^63 - 1.
         """
         if seed is not None:
+            seed = seed_of(seed)
             self.batch.seed(seed)
         super().reset(seed=seed, options=options)
         self._walks = True
@@ -115,11 +116,9 @@ class PairTradingEnv(gymnasium.Env[SingleArray, np.int64]):
         if not self._walks:
             msg = "the episode is over or was never begun; call reset() first"
             raise InvariantError(msg)
-        self._actions[0] = index(action)
+        self._actions[0] = action_of(action)
         seen = np.empty(_SHAPE, np.float32)
-        if kernels.step_pairs(*self._arrays, self._actions, seen) >= 0:
-            msg = f"action {action}; allowed are 0 to 8"
-            raise DataError(msg)
+        kernels.step_pairs(*self._arrays, self._actions, seen)
         reward, profit, bonus, ticket, downside, gained_bps, fills, end, *_ = (
             self._told.tolist()
         )

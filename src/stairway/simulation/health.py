@@ -38,7 +38,7 @@ from stairway.base.arrays import FloatArray
 from stairway.base.config import Config
 from stairway.base.errors import ConfigError
 from stairway.base.verdict import Inconclusive, Refuse, inconclusive, refuse
-from stairway.simulation.controller import Measured
+from stairway.simulation.controller import Rates
 from stairway.simulation.targets import Targets
 from stairway.simulation.terms import Terms
 
@@ -69,7 +69,7 @@ class HealthRules(Config, frozen=True, kw_only=True):
     """
 
     window_rollouts: Annotated[int, Meta(ge=2, le=10_000)]
-    min_rollouts: Annotated[int, Meta(ge=2)]
+    min_rollouts: Annotated[int, Meta(ge=2, le=10_000)]
     max_term_change: Positive
     max_profit_spread_bps: Positive
     max_hold_error: Positive
@@ -107,7 +107,7 @@ class Reading(msgspec.Struct, frozen=True):
     Attributes
     ----------
     measured, targets, terms
-        What was done, what was aimed at, and the terms that answered it.
+        What was done, what was aimed at, and the terms under which it was done.
     profit_bps
         Mean profit of a step, in bp of equity.
     drawdown_frac
@@ -115,7 +115,7 @@ class Reading(msgspec.Struct, frozen=True):
         the peak of its session.
     """
 
-    measured: Measured
+    measured: Rates
     targets: Targets
     terms: Terms
     profit_bps: float

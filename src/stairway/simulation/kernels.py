@@ -30,12 +30,18 @@ from numpy.typing import NDArray
 from stairway.base.arrays import FloatArray, IntArray
 from stairway.execution.costs import slip_bps
 from stairway.models.normaliser import MAX_CLIP
+from stairway.models.observation import (
+    ACTIONS,
+    FEATURES,
+    FIRST_HELD,
+    OBSERVATION,
+    SECOND,
+    SECOND_HELD,
+)
 from stairway.simulation import reward
 
 SingleArray: TypeAlias = NDArray[np.float32]
 KeyArray: TypeAlias = NDArray[np.uint64]
-
-OBSERVATION, FEATURES, ACTIONS, HOLD_BOTH = 26, 12, 9, reward.HOLD_BOTH
 
 # Columns of `books`: what an account remembers.
 (
@@ -63,8 +69,8 @@ CHOSEN = REGIMES + LABELS
 TALLY = CHOSEN + ACTIONS
 
 # Columns of `market`: prices in micros of one lot, traded value in micros.
-OPEN, CLOSE, VALUE, SESSION, LAST, SCORE, REGIME = 0, 2, 4, 6, 7, 8, 9
-MARKET = 10
+OPEN, CLOSE, VALUE, SESSION, LAST, SCORE, REGIME, RISK = 0, 2, 4, 6, 7, 8, 9, 10
+MARKET = 11
 
 # Places of `knobs`: the rules and the terms as numbers.
 (
@@ -121,8 +127,8 @@ def show(seen: SingleArray, i: int, rows: SingleArray, books: FloatArray) -> Non
     bar = int(books[i, BAR])
     for c in range(OBSERVATION):
         seen[i, c] = rows[bar, c]
-    seen[i, FEATURES] = books[i, FIRST_POSITION]
-    seen[i, OBSERVATION - 1] = books[i, SECOND_POSITION]
+    seen[i, FIRST_HELD] = books[i, FIRST_POSITION]
+    seen[i, SECOND_HELD] = books[i, SECOND_POSITION]
 
 
 @njit(cache=True, error_model="numpy")
@@ -147,7 +153,7 @@ def blur(
         second = mixed(stream + (counter + np.uint64(2 * c + 1)) * _GOLDEN)
         far = size * np.sqrt(-2.0 * np.log(uniform(first)))
         turn = 2.0 * np.pi * uniform(second)
-        for place, noise in ((c, far * np.cos(turn)), (c + FEATURES + 1, far * np.sin(turn))):
+        for place, noise in ((c, far * np.cos(turn)), (c + SECOND, far * np.sin(turn))):
             shifted = seen[i, place] + np.float32(noise)
             seen[i, place] = min(max(shifted, -_LIMIT), _LIMIT)
 
@@ -200,7 +206,7 @@ def follow(
     if market[now, LAST] == 1.0 and knobs[REFUSE_LAST] == 1.0:
         return 0
     fills = 0
-    stake = knobs[STAKE] * books[i, EQUITY]
+    stake = knobs[STAKE] * market[now, RISK] * books[i, EQUITY]
     for k in range(2):
         choice = action // 3 if k == 0 else action % 3
         position = books[i, FIRST_POSITION + k]

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import math
 
-HOLD_BOTH = 4
-"""The action that leaves both instruments alone."""
+from stairway.models.observation import HOLD_BOTH
 
 _BPS = 10_000.0
 

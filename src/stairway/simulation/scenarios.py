@@ -32,7 +32,8 @@ from stairway.base.units import UtcNs
 from stairway.simulation.bootstrap import Kind, Spell
 from stairway.simulation.switching import SwitchingRules
 
-_Count = Annotated[int, Meta(ge=1)]
+_Count = Annotated[int, Meta(ge=1, le=10_000)]
+_AtLeastTwo = Annotated[int, Meta(ge=2, le=10_000)]
 _Share = Annotated[float, Meta(gt=0.0, lt=1.0)]
 
 
@@ -65,7 +66,7 @@ class GarchRules(Config, frozen=True, kw_only=True):
         Largest ``alpha + beta``; at 1 volatility has no level to return to.
     """
 
-    min_bars: Annotated[int, Meta(ge=100)]
+    min_bars: Annotated[int, Meta(ge=100, le=10_000_000)]
     max_persistence: _Share
 
 
@@ -113,22 +114,22 @@ class ScenarioRules(Config, frozen=True, kw_only=True):
     """
 
     sessions: _Count
-    draws: _Count
-    methods: Annotated[tuple[Method, ...], Meta(min_length=1)]
+    draws: Annotated[int, Meta(ge=1, le=1_000)]
+    methods: Annotated[tuple[Method, ...], Meta(min_length=1, max_length=100)]
     block_bars: _Count
     spell_sessions: _Count
     model_sessions: _Count
     smooth_bars: _Count
     extreme_frac: _Share
     trend_frac: _Share
-    min_blocks: Annotated[int, Meta(ge=2)]
-    min_windows: Annotated[int, Meta(ge=2)]
+    min_blocks: _AtLeastTwo
+    min_windows: _AtLeastTwo
     bound_quantile: Annotated[float, Meta(gt=0.5, lt=1.0)]
     max_correlation_frac: _Share
     min_correlation: _Share
     min_mixed_frac: _Share
     max_jump_frac: Annotated[float, Meta(gt=0.0, le=10.0)]
-    tries: _Count
+    tries: Annotated[int, Meta(ge=1, le=1_000)]
     garch: GarchRules
     switching: SwitchingRules
 

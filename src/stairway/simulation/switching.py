@@ -50,9 +50,9 @@ class SwitchingRules(Config, frozen=True, kw_only=True):
         Share of the bars that each mood must have; below, there is only one mood.
     """
 
-    min_bars: Annotated[int, Meta(ge=100)]
+    min_bars: Annotated[int, Meta(ge=100, le=10_000_000)]
     rounds: Annotated[int, Meta(ge=1, le=10_000)]
-    tolerance: Annotated[float, Meta(gt=0.0)]
+    tolerance: Annotated[float, Meta(gt=0.0, le=1.0)]
     min_weight_frac: Annotated[float, Meta(gt=0.0, lt=0.5)]
 
 

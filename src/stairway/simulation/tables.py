@@ -7,9 +7,10 @@ import numpy as np
 from stairway.base.arrays import FloatArray
 from stairway.base.errors import DataError
 from stairway.base.units import MICROS_PER_UNIT
+from stairway.models.observation import laid_out
 from stairway.simulation import kernels
 from stairway.simulation.course import Course, SingleArray
-from stairway.simulation.practice_rules import EnvRules
+from stairway.simulation.env_rules import EnvRules
 
 _LEAST_LOTS = 10.0
 
@@ -35,6 +36,7 @@ def market_of(course: Course, rules: EnvRules) -> FloatArray:
     market[:, kernels.LAST] = course.last_of_session
     market[:, kernels.SCORE] = course.score
     market[:, kernels.REGIME] = course.regime
+    market[:, kernels.RISK] = 1.0
     prices = market[:, : kernels.VALUE]
     dearest, stake = float(prices.max()), rules.stake_frac * rules.equity_usd * MICROS_PER_UNIT
     if not (prices.min() >= 1.0 and stake >= _LEAST_LOTS * dearest):
@@ -49,10 +51,7 @@ def market_of(course: Course, rules: EnvRules) -> FloatArray:
 
 def rows_of(course: Course) -> SingleArray:
     """Observations with both positions at 0, (n, 26) float32."""
-    rows = np.zeros((len(course), kernels.OBSERVATION), np.float32)
-    rows[:, : kernels.FEATURES] = course.features[:, : kernels.FEATURES]
-    rows[:, kernels.FEATURES + 1 : -1] = course.features[:, kernels.FEATURES :]
-    return rows
+    return laid_out(course.features, np.zeros((len(course), 2)))
 
 
 def knobs_of(course: Course, rules: EnvRules, *, again: bool) -> FloatArray:

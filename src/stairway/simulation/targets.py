@@ -18,8 +18,9 @@ Fills are position changes of both instruments together, per session. The band t
 good enough runs from ``band_low_frac`` of the aim to the aim: a loop that pushes against
 a preference for not trading comes to rest a little below what it aims at.
 
-The risk factor is reported and no more: practice has a fixed stake, and the trader's sizing
-does not read it yet. It is meant for the volatility *target*, and will never widen a limit.
+The risk factor is meant for the volatility *target*. Practice has none, but a stake: there
+it multiplies what is staked at a bar (:func:`risk_factors`), and no position grows beyond
+the equity by it. A policy that is judged or trades is sized by others.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ class Band(Config, frozen=True, kw_only=True):
     fills_per_session
         Position changes aimed at.
     risk_factor
-        Of the volatility *target*. No limit is ever multiplied by it.
+        Of the volatility *target*, and so of the stake in practice. No limit is ever
+        multiplied by it.
     """
 
     hold: Rate
@@ -159,6 +161,18 @@ def targets_at(score: float, rules: TargetRules) -> Targets:
     """
     hold, fills, risk = kernels.goal_of(score, aims_of(rules))
     return Targets(hold, fills, rules.band_low_frac * fills, risk)
+
+
+def risk_factors(scores: FloatArray, rules: TargetRules) -> FloatArray:
+    """Return the risk factor at each of many scores, (n,) float64; NaN where one is NaN.
+
+    Examples
+    --------
+    >>> from stairway.testing.steering import target_rules
+    >>> risk_factors(np.array([-2.0, 0.0, 2.0]), target_rules(TargetMode.BANDED))
+    array([0.9, 1. , 1.1])
+    """
+    return kernels.risks_of(scores, aims_of(rules))
 
 
 def aims_of(rules: TargetRules) -> FloatArray:

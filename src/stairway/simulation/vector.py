@@ -15,12 +15,12 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from stairway.base.arrays import BoolArray, FloatArray, IntArray
-from stairway.base.errors import DataError
 from stairway.simulation import kernels
 from stairway.simulation.batch import PLAIN, PairBatch
 from stairway.simulation.course import Course, SingleArray
 from stairway.simulation.env import action_space, observation_space
-from stairway.simulation.practice_rules import EnvRules
+from stairway.simulation.env_rules import EnvRules
+from stairway.simulation.given import accounts_of, actions_of, seed_of, seeds_of
 from stairway.simulation.terms import Terms
 
 Infos: TypeAlias = dict[str, Any]
@@ -74,13 +74,14 @@ class PairTradingVecEnv(VectorEnv[SingleArray, IntArray, Any]):
         terms: Terms = PLAIN,
         seed: int = 0,
     ) -> None:
+        num_envs = accounts_of(num_envs)
         self.num_envs = num_envs
         self.render_mode = None
         self.single_observation_space = observation_space()
         self.single_action_space = action_space()
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self.batch = PairBatch(course, rules, num_envs, seed)
+        self.batch = PairBatch(course, rules, num_envs, seed_of(seed))
         self.batch.set_terms(terms)
 
     def reset(
@@ -101,9 +102,10 @@ class PairTradingVecEnv(VectorEnv[SingleArray, IntArray, Any]):
         ConfigError
             If a seed is out of range, or there is not one for each.
         """
-        if seed is not None:
-            self.batch.seed(seed)
-        super().reset(seed=seed if isinstance(seed, int) else None, options=options)
+        seeds = None if seed is None else seeds_of(seed, self.num_envs)
+        if seeds is not None:
+            self.batch.seed(seeds)
+        super().reset(seed=seeds if isinstance(seeds, int) else None, options=options)
         return self.batch.reset(), {}
 
     def step(
@@ -118,12 +120,8 @@ class PairTradingVecEnv(VectorEnv[SingleArray, IntArray, Any]):
         InvariantError
             If the accounts were never reset.
         """
-        given = np.asarray(actions)
-        if given.dtype.kind not in "iu":
-            msg = f"actions are {given.dtype}; they are whole numbers from 0 to 8"
-            raise DataError(msg)
         batch = self.batch
-        seen = batch.step(np.ascontiguousarray(given, np.int64))
+        seen = batch.step(actions_of(actions, self.num_envs))
         told = batch.told.copy()
         infos: Infos = {name: told[:, column] for name, column in _TOLD.items()}
         infos["fills"] = infos["fills"].astype(np.int64)

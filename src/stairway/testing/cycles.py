@@ -25,7 +25,6 @@ from stairway.training.cycle_rules import (
 )
 from stairway.training.divergence import DivergenceRules, Part
 from stairway.training.gold_rules import GoldRules
-from stairway.training.ground import Ground, prepare
 from stairway.training.learner_rules import LearnerRules
 from stairway.training.measured import (
     DivergenceLevel,
@@ -34,14 +33,12 @@ from stairway.training.measured import (
     ScenarioReport,
     Walked,
 )
+from stairway.training.practice_ground import PracticeGround, prepare
 from stairway.training.practice_rules import PracticeRules
 from stairway.training.progress import ProgressRules
 from stairway.training.ranking import Figures, Standing
-from stairway.training.training_gate import (
-    ScenarioCriteria,
-    TrainingGateRules,
-    judge_scenario,
-)
+from stairway.training.training_gate import judge_scenario
+from stairway.training.training_gate_rules import ScenarioCriteria, TrainingGateRules
 
 SCENARIOS = (
     "high_volatility", "low_volatility", "trending", "correlation_breakdown", "mixed",
@@ -270,7 +267,7 @@ def minutes(sessions: int = 14) -> PairBars:
 
 
 @cache
-def made_ground() -> Ground:
+def made_ground() -> PracticeGround:
     """Make a ground to practise on, once, by :func:`practice_rules`."""
     rng = np.random.Generator(np.random.PCG64(7))
     return prepare(minutes(), watch_rules(60), practice_rules(), rng)

@@ -1,8 +1,32 @@
-"""The promises of :class:`stairway.events.ports.EventLog`, as tests."""
+"""The promises of :class:`stairway.events.ports.EventLog`, as tests for any engine.
+
+Those of its groups are in :mod:`stairway.testing.groups`. In a test file of yours::
+
+    from stairway.testing.groups import GroupContract
+    from stairway.testing.log import EventLogContract
+
+    @pytest.fixture
+    def open_log():
+        def opened(folder, *, read_only=False, clock_ns=time.time_ns):
+            return my_engine.open_log(f"my://host/{folder.name}", ...)
+        return opened
+
+    class TestMyLog(EventLogContract):
+        many_writers = True
+
+    class TestMyGroups(GroupContract):
+        pass
+
+A folder stands for one log: the same folder opened again is the same log, and another
+folder is another. An engine that keeps its events elsewhere makes a name of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +35,7 @@ import pytest
 from stairway.base.errors import ConfigError, ConflictError, DataError, RecordError
 from stairway.events.envelope import GENESIS, Envelope, Head, chain
 from stairway.events.ports import EventLog
+from stairway.events.streams import MAX_PAYLOAD_BYTES
 
 DURABLE, TELEMETRY = "fill", "market.bar"
 
@@ -48,6 +73,9 @@ def _all(log: EventLog, stream: str, after: int = 0) -> list[Envelope]:
 
 class EventLogContract:
     """Subclass, provide an ``open_log`` fixture (an ``OpenLog``), and pytest does the rest."""
+
+    many_writers = False
+    """Whether several processes may append to one log at the same time."""
 
     @pytest.mark.parametrize("stream", [DURABLE, TELEMETRY])
     def test_positions_count_from_one_without_gaps(
@@ -179,16 +207,40 @@ class EventLogContract:
         assert [(e.stream, e.position) for e in found] == wanted
         log.close()
 
-    def test_one_writer_at_a_time(self, open_log: OpenLog, tmp_path: Path) -> None:
-        """A second writer is refused, and the first is not disturbed."""
+    def test_two_writers_never_have_the_same_place(
+        self, open_log: OpenLog, tmp_path: Path
+    ) -> None:
+        """Either the second is refused, or exactly one of two equal claims wins."""
         log = open_log(tmp_path)
-        with pytest.raises(ConfigError, match="read_only"):
-            open_log(tmp_path)
-        log.append(DURABLE, _payloads(1))
+        if not self.many_writers:
+            with pytest.raises(ConfigError, match=r"one writer.*read_only"):
+                open_log(tmp_path)
+            log.append(DURABLE, _payloads(1))
+            log.close()
+            log = open_log(tmp_path)
+            assert log.head(DURABLE).position == 1
+            log.close()
+            return
+        other = open_log(tmp_path)
+        log.append(DURABLE, [b"mine"], expected=0)
+        log.flush()
+        with pytest.raises(ConflictError):
+            other.append(DURABLE, [b"theirs"], expected=0)
+        other.append(DURABLE, [b"theirs"], expected=1)
+        other.flush()
+        assert [e.payload for e in log.read(DURABLE)] == [b"mine", b"theirs"]
+        other.close()
         log.close()
-        again = open_log(tmp_path)
-        assert again.head(DURABLE).position == 1
-        again.close()
+
+    def test_a_read_sees_what_was_appended_before_it_was_called(
+        self, open_log: OpenLog, tmp_path: Path
+    ) -> None:
+        """Whether that has been committed yet or not."""
+        log = open_log(tmp_path)
+        for n in range(1, 6):
+            log.append(DURABLE, _payloads(1, n))
+            assert len(_all(log, DURABLE)) == n
+        log.close()
 
     def test_a_reader_cannot_append(self, open_log: OpenLog, tmp_path: Path) -> None:
         """A log that was opened to be read says so."""
@@ -236,3 +288,36 @@ class EventLogContract:
         reader = open_log(tmp_path, read_only=True)
         assert [e.payload for e in reader.read(DURABLE)] == payloads
         reader.close()
+
+    def test_ten_megabytes_are_an_event_and_more_than_the_most_are_none(
+        self, open_log: OpenLog, tmp_path: Path
+    ) -> None:
+        """What is too large is refused whole, with its size and what to do."""
+        log = open_log(tmp_path)
+        large = bytes(10_000_000)
+        log.append(DURABLE, [large])
+        with pytest.raises(DataError, match=f"{MAX_PAYLOAD_BYTES + 1} bytes.*artifact"):
+            log.append(DURABLE, [b"small", bytes(MAX_PAYLOAD_BYTES + 1)])
+        log.append(DURABLE, [b"next"])
+        assert [e.payload for e in log.read(DURABLE)] == [large, b"next"]
+        log.close()
+
+
+def write_again(
+    old: EventLog,
+    new: EventLog,
+    change: Callable[[str, list[bytes]], Sequence[bytes]] = lambda _, payloads: payloads,
+) -> None:
+    """Append what ``old`` holds to ``new`` in the order of recording, each stream changed.
+
+    What ``change`` adds to a stream comes last of all.
+    """
+    waiting: list[tuple[int, str, bytes]] = []
+    for stream in old.streams():
+        events = list(old.read(stream))
+        payloads = change(stream, [event.payload for event in events])
+        times = [*(event.recorded_ns for event in events), *[sys.maxsize] * len(payloads)]
+        waiting += [(at, stream, one) for at, one in zip(times, payloads, strict=False)]
+    waiting.sort(key=itemgetter(0))
+    for stream, group in groupby(waiting, key=itemgetter(1)):
+        new.append(stream, [payload for _, _, payload in group])

@@ -3,46 +3,54 @@
 from __future__ import annotations
 
 import math
+from typing import Any
+
+import msgspec
 
 from stairway.base.verdict import passed, refuse
 from stairway.simulation.health import Health
-from stairway.simulation.terms import Terms
+from stairway.training.measured import Learner, Rollout
 from stairway.training.meter import Batch, Meter
 
 
-def some_batch(
-    steps: int = 2_000,
-    reward: float = 0.5,
-    terms: Terms = Terms(5.5, -0.2, 0.3, 0.0),  # noqa: B008 - frozen
-    score: float = 0.25,
-) -> Batch:
-    """Return what one roll-out of a middling policy looks like.
+def some_batch(steps: int = 2_000, **changes: Any) -> Batch:
+    """Return a roll-out of a middling policy, but for ``changes``.
 
     Examples
     --------
-    >>> some_batch(64).steps
-    64
+    >>> some_batch(64, score=-1.0).rollout.score
+    -1.0
     """
-    return Batch(
-        steps=steps,
-        reward=reward,
+    rollout = Rollout(
+        seed=1,
+        cycle=1,
+        steps=400_000,
         hold_rate=0.55,
-        no_fill_share=0.95,
         fills_per_session=18.0,
-        fills=round(18.0 * steps / 390),
+        no_fill_share=0.95,
         action_share=(0.1, 0.0, 0.1, 0.05, 0.55, 0.1, 0.0, 0.05, 0.05),
-        terms=terms,
-        score=score,
+        reward=0.5,
         reward_variance=1.2,
-        regime_share=(0.5, 0.3, 0.2),
+        profit_bps=0.1,
+        rms_profit_bps=6.0,
+        scale_bps=5.5,
+        bonus=-0.2,
+        ticket=0.3,
+        downside=0.0,
         target_hold=0.575,
         target_fills=20.0,
+        score=0.25,
         episodes=3,
-        terminated=1,
         episode_bars=600.0,
+        terminated=1,
         drawdown_frac=0.012,
         positions=(0.25, -0.5),
+        health=None,
+        learner=Learner(),
+        regime_share=(0.5, 0.3, 0.2),
     )
+    fills = round(18.0 * steps / 390)
+    return Batch(msgspec.structs.replace(rollout, **changes), steps, fills)
 
 
 def some_health() -> Health:

@@ -26,10 +26,12 @@ from stairway.models.families import Body
 from stairway.models.forest import Forest
 from stairway.models.manifest import Family, GateEvidence, Passport
 from stairway.models.normaliser import Normaliser
+from stairway.models.observation import ACTIONS, OBSERVATION
 from stairway.models.parity import MIN_ROWS
-from stairway.models.policy import ACTIONS, OBSERVATION, Policy, observations
+from stairway.models.policy import Policy, observations
 from stairway.models.sealed import Bundle, SealedModel, pack, unpack
-from stairway.training.export import Split, grow, parity_of
+from stairway.training.grow import Split, grow
+from stairway.training.parity_rows import parity_of
 from stairway.training.rule import rule_body
 
 Tree: TypeAlias = "Split[Tree] | float"

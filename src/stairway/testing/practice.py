@@ -13,7 +13,7 @@ from stairway.features.spec import FeatureRules
 from stairway.market.bars import PairBars
 from stairway.models.normaliser import WIDTH, fit
 from stairway.simulation.course import Course, course, first_known, raw_rows
-from stairway.simulation.practice_rules import EnvRules
+from stairway.simulation.env_rules import EnvRules
 from stairway.testing.bars import DAY_SECONDS, random_walk
 from stairway.testing.source import DAILY, intraday_session
 from stairway.trader.observe import WatchRules

@@ -91,3 +91,7 @@ def quickly(**more: str) -> Generator[None]:
     """
     with patch.dict("os.environ", {**QUICK, **more}):
         yield
+
+
+MOVES = ("model.moved", "model.promoted", "model.rolled_back")
+"""Streams that together say who was in charge when."""

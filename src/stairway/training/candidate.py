@@ -43,7 +43,6 @@ from stairway.models.families import Body
 from stairway.models.manifest import Family, GateEvidence, Passport
 from stairway.models.sealed import Bundle
 from stairway.training.boosting import BoostingRules
-from stairway.training.export import parity_of
 from stairway.training.oof import (
     Answers,
     Material,
@@ -55,6 +54,7 @@ from stairway.training.oof import (
     walk_forward,
 )
 from stairway.training.origin import Origin
+from stairway.training.parity_rows import parity_of
 from stairway.training.trees import fit
 
 BINDING_GATES = EVIDENCE_GATES

@@ -94,7 +94,21 @@ class Encoded(NamedTuple):
     record: bytes
 
 
-class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The JSON of a checkpoint.
+
+    Attributes
+    ----------
+    layout
+        Of this file.
+    mark, identity, notes
+        As of :class:`Checkpoint`.
+    tensors_sha256, tensors_bytes
+        Hash and length of the arrays beside it.
+    seal
+        Hash of all of this but the seal.
+    """
+
     layout: int
     mark: Mark
     identity: Frozen
@@ -119,7 +133,7 @@ def encode(checkpoint: Checkpoint) -> Encoded:
     array([1., 1.])
     """
     tensors = save({n: np.ascontiguousarray(t) for n, t in sorted(checkpoint.tensors.items())})
-    record = _Record(
+    record = Record(
         layout=LAYOUT,
         mark=checkpoint.mark,
         identity=checkpoint.identity,
@@ -140,7 +154,7 @@ def decode(encoded: Encoded, expected: Frozen) -> Checkpoint | Refuse:
     expected
         Identity of the run that would go on from it.
     """
-    record = _read(encoded.record)
+    record = read_record(encoded.record)
     if isinstance(record, Refuse):
         return record
     for name, difference in _DIFFERENCES.items():
@@ -157,13 +171,14 @@ def decode(encoded: Encoded, expected: Frozen) -> Checkpoint | Refuse:
     return Checkpoint(record.mark, record.identity, tensors, record.notes)
 
 
-def _read(content: bytes) -> _Record | Refuse:
+def read_record(content: bytes) -> Record | Refuse:
+    """Read the JSON of a checkpoint and check its seal; arrays are not looked at."""
     try:
         layout = msgspec.json.decode(content, type=_Layout).layout
         if layout != LAYOUT:
             detail = f"the checkpoint has layout {layout}, this version reads {LAYOUT}"
             return refuse("checkpoint.layout", detail, layout, LAYOUT)
-        record = msgspec.json.decode(content, type=_Record)
+        record = msgspec.json.decode(content, type=Record)
     except (msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
         return refuse("checkpoint.tampered", f"the checkpoint is not one of ours: {error}")
     except msgspec.DecodeError as error:
@@ -175,7 +190,7 @@ def _read(content: bytes) -> _Record | Refuse:
     return record
 
 
-def _load(content: bytes, record: _Record) -> dict[str, NDArray[Any]] | Refuse:
+def _load(content: bytes, record: Record) -> dict[str, NDArray[Any]] | Refuse:
     if len(content) < record.tensors_bytes:
         detail = f"the checkpoint's arrays are cut off at {len(content)} bytes"
         return refuse("checkpoint.truncated", detail, len(content), record.tensors_bytes)

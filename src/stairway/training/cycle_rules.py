@@ -11,9 +11,10 @@ from stairway.base.config import Config
 from stairway.base.errors import ConfigError
 from stairway.training.progress import ProgressRules
 
-_Count = Annotated[int, Meta(ge=1)]
+_Cycles = Annotated[int, Meta(ge=1, le=1_000)]
 _Share = Annotated[float, Meta(gt=0.0, lt=1.0)]
-_NotNegative = Annotated[float, Meta(ge=0.0)]
+_NotNegative = Annotated[float, Meta(ge=0.0, le=100.0)]
+_Width = Annotated[float, Meta(gt=0.0, le=1e6)]
 
 
 class KeepWhen(StrEnum):
@@ -64,10 +65,10 @@ class StabilityWidths(Config, frozen=True, kw_only=True):
         In the unit of the figure.
     """
 
-    hold_rate: Annotated[float, Meta(gt=0.0)]
-    trades_per_day: Annotated[float, Meta(gt=0.0)]
-    return_frac: Annotated[float, Meta(gt=0.0)]
-    drawdown_frac: Annotated[float, Meta(gt=0.0)]
+    hold_rate: _Width
+    trades_per_day: _Width
+    return_frac: _Width
+    drawdown_frac: _Width
 
 
 class CycleRules(Config, frozen=True, kw_only=True):
@@ -103,16 +104,16 @@ class CycleRules(Config, frozen=True, kw_only=True):
         How the controller is adjusted.
     """
 
-    cycles: _Count
-    steps_per_cycle: _Count
+    cycles: _Cycles
+    steps_per_cycle: Annotated[int, Meta(ge=1, le=100_000_000)]
     keep_when: KeepWhen
     keep_tolerance: Annotated[float, Meta(ge=0.0, lt=1.0)]
     early_stop_frac: _NotNegative
     converged_stability: _Share
-    stop_from_cycle: _Count
-    episodes_per_scenario: _Count
-    judging_seed: Annotated[int, Meta(ge=0)]
-    checkpoint_rollouts: _Count
+    stop_from_cycle: _Cycles
+    episodes_per_scenario: Annotated[int, Meta(ge=1, le=10_000)]
+    judging_seed: Annotated[int, Meta(ge=0, lt=2**31)]
+    checkpoint_rollouts: Annotated[int, Meta(ge=1, le=1_000_000)]
     progress: ProgressRules
     stability: StabilityWidths
     gains: GainRules

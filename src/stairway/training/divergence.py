@@ -51,6 +51,9 @@ class Part(StrEnum):
     """The value net's as well."""
 
 
+_Level = Annotated[float, Meta(gt=0.0, le=10.0)]
+
+
 class DivergenceRules(Config, frozen=True, kw_only=True):
     """Levels of the drift, as shares of the reference's norm.
 
@@ -67,10 +70,10 @@ class DivergenceRules(Config, frozen=True, kw_only=True):
     """
 
     over: Part
-    moved_frac: Annotated[float, Meta(gt=0.0)]
-    far_frac: Annotated[float, Meta(gt=0.0)]
-    diverged_frac: Annotated[float, Meta(gt=0.0)]
-    probes: Annotated[int, Meta(ge=1)]
+    moved_frac: _Level
+    far_frac: _Level
+    diverged_frac: _Level
+    probes: Annotated[int, Meta(ge=1, le=100_000)]
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -34,24 +34,9 @@ class Ear(Protocol):
         """Hear what was decided on a cycle."""
         ...
 
-
-class Deaf:
-    """Hears nothing."""
-
-    def begin(self, label: str, total: int) -> None:
-        """Ignore it."""
-
-    def advance(self, done: int) -> None:
-        """Ignore it."""
-
-    def rollout(self, rollout: Rollout) -> None:
-        """Ignore it."""
-
-    def seed_cycle(self, seed_cycle: SeedCycle) -> None:
-        """Ignore it."""
-
-    def cycle(self, report: CycleReport) -> None:
-        """Ignore it."""
+    def note(self, line: str) -> None:
+        """Hear one line that a person should read, and that stops nothing."""
+        ...
 
 
 class Every(Protocol):
@@ -60,14 +45,3 @@ class Every(Protocol):
     def __call__(self, work: Callable[[int], Result], seeds: Sequence[int]) -> list[Result]:
         """Return the results in the order of the seeds; the first error ends it."""
         ...
-
-
-def one_by_one(work: Callable[[int], Result], seeds: Sequence[int]) -> list[Result]:
-    """Do it in the order of the seeds.
-
-    Examples
-    --------
-    >>> one_by_one(lambda seed: seed + 1, [3, 1])
-    [4, 2]
-    """
-    return [work(seed) for seed in seeds]

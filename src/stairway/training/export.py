@@ -1,9 +1,8 @@
 """From a trained booster to a forest that needs no library to answer.
 
-Reads the library's own dump and renumbers the nodes of each tree from its root, so that
-children follow their parents and pruned nodes fall away. What a forest cannot say
-exactly (categories, linear leaves, dropped trees, several outputs) is refused here, by
-name, rather than approximated.
+Reads the library's own dump; :mod:`stairway.training.grow` lays its trees out. What a
+forest cannot say exactly (categories, linear leaves, dropped trees, several outputs) is
+refused here, by name, rather than approximated.
 
 The two libraries differ in four ways, and all four are settled here:
 
@@ -18,26 +17,18 @@ The two libraries differ in four ways, and all four are settled here:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import Any, Generic, Literal, NamedTuple, NoReturn, Protocol, TypeVar
+from typing import Any, Literal, NoReturn, Protocol
 
 import msgspec
 import numpy as np
 
 from stairway.base.arrays import FloatArray
-from stairway.base.errors import ConfigError, DataError
+from stairway.base.errors import ConfigError
 from stairway.models.forest import Forest
-from stairway.models.parity import MIN_ROWS, Parity
-
-HOLE_SHARE = 0.25
-"""Share of the values that are taken away in the holed half of the parity rows."""
+from stairway.training.grow import Split, grow
 
 LIGHTGBM_ZERO = float(np.float32(1e-35))
 """LightGBM reads whatever is no larger than this, of either sign, as 0.0."""
-
-LEAF: tuple[int, ...] = (-1, -1, -1, 0)
-LEFT, RIGHT = 1, 2
-NodeT = TypeVar("NodeT")
 
 
 class LightGBM(Protocol):
@@ -62,16 +53,6 @@ class XGBoost(Protocol):
     def inplace_predict(self, data: FloatArray, *, predict_type: str) -> Any:
         """Return margins if ``predict_type`` is ``"margin"``."""
         ...
-
-
-class Split(NamedTuple, Generic[NodeT]):
-    """A branch: values at most ``threshold`` go left."""
-
-    feature: int
-    threshold: float
-    missing_left: bool
-    left: NodeT
-    right: NodeT
 
 
 class _LightNode(msgspec.Struct, frozen=True):
@@ -175,56 +156,6 @@ def from_xgboost(booster: XGBoost) -> Forest:
     return grow(roots, _read_xgboost, base=_base_margin(param.base_score))
 
 
-def grow(
-    roots: Iterable[NodeT], read: Callable[[NodeT], Split[NodeT] | float], base: float
-) -> Forest:
-    """Lay trees out as arrays, each from its root, every parent before its children.
-
-    Parameters
-    ----------
-    read
-        Says what a node is: a split with two further nodes, or the value of a leaf.
-
-    Examples
-    --------
-    >>> tree = Split(0, 0.5, True, left=-1.0, right=2.0)
-    >>> forest = grow([tree], lambda node: node, base=0.25)
-    >>> forest.margin(np.array([0.6]))
-    2.25
-    """
-    branch: list[list[int]] = []
-    number: list[float] = []
-    starts: list[int] = []
-    for root in roots:
-        starts.append(len(number))
-        _plant(root, read, branch, number)
-    table = np.array(branch, np.int32).reshape(-1, len(LEAF))
-    return Forest(table, np.array(number, np.float64), np.array(starts, np.int32), base)
-
-
-def _plant(
-    root: NodeT,
-    read: Callable[[NodeT], Split[NodeT] | float],
-    branch: list[list[int]],
-    number: list[float],
-) -> None:
-    """Append one tree, left before right; each child writes its place into its parent."""
-    waiting: list[tuple[NodeT, list[int], int]] = [(root, list(LEAF), LEFT)]
-    while waiting:
-        node, parent, side = waiting.pop()
-        parent[side] = len(number)
-        match read(node):
-            case Split() as split:
-                row = [split.feature, -1, -1, int(split.missing_left)]
-                waiting.append((split.right, row, RIGHT))
-                waiting.append((split.left, row, LEFT))
-                number.append(split.threshold)
-            case leaf:
-                row = list(LEAF)
-                number.append(leaf)
-        branch.append(row)
-
-
 def lightgbm_margins(booster: LightGBM, rows: FloatArray) -> FloatArray:
     """LightGBM's own margins of an (n, n_features) table, as (n,) float64."""
     return np.asarray(booster.predict(rows, raw_score=True), np.float64)
@@ -233,42 +164,6 @@ def lightgbm_margins(booster: LightGBM, rows: FloatArray) -> FloatArray:
 def xgboost_margins(booster: XGBoost, rows: FloatArray) -> FloatArray:
     """XGBoost's own margins of an (n, n_features) table, as (n,) float64."""
     return np.asarray(booster.inplace_predict(rows, predict_type="margin"), np.float64)
-
-
-def parity_of(
-    rows: FloatArray, margins_of: Callable[[FloatArray], FloatArray], rng: np.random.Generator
-) -> Parity:
-    """Draw 256 rows, punch holes into half of them, and ask the library for their margins.
-
-    Parameters
-    ----------
-    rows : (n, n_features) float64
-        Rows the model was trained on; those with a hole of their own are passed over.
-    margins_of
-        The library's own answer, such as ``partial(lightgbm_margins, booster)``.
-
-    Raises
-    ------
-    DataError
-        If no row is whole.
-
-    Examples
-    --------
-    >>> rng = np.random.Generator(np.random.PCG64(7))
-    >>> parity = parity_of(np.ones((3, 2)), lambda rows: np.zeros(len(rows)), rng)
-    >>> parity.rows.shape, int(np.isnan(parity.rows).any(axis=1).sum())
-    ((256, 2), 128)
-    """
-    whole = rows[np.isfinite(rows).all(axis=1)]
-    if whole.shape[0] == 0:
-        msg = "no row without a hole was given; parity rows are drawn from whole ones"
-        raise DataError(msg)
-    drawn = whole[rng.choice(whole.shape[0], MIN_ROWS, replace=whole.shape[0] < MIN_ROWS)]
-    half, width = MIN_ROWS // 2, whole.shape[1]
-    holes = rng.random((half, width)) < HOLE_SHARE
-    holes[np.arange(half), rng.integers(0, width, half)] = True
-    drawn[:half][holes] = np.nan
-    return Parity(drawn, margins_of(drawn))
 
 
 def _read_lightgbm(node: _LightNode) -> Split[_LightNode] | float:

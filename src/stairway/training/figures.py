@@ -20,9 +20,11 @@ import msgspec
 
 from stairway.base.verdict import Inconclusive, Pass, Refuse, Verdict
 from stairway.features.regime import LABELS
+from stairway.models.observation import ACTIONS
 from stairway.simulation.health import Health
 from stairway.simulation.terms import Terms
-from stairway.training.meter import ACTIONS, Batch
+from stairway.training.measured import Rollout
+from stairway.training.meter import Batch
 
 PREFIX = "stairway_training_"
 
@@ -94,7 +96,7 @@ class Tally(msgspec.Struct, frozen=True):
     gates
         Whether each gate's last answer was a pass.
     last, health
-        The last batch, and the last health.
+        The last roll-out, and the last health.
     """
 
     steps: int = 0
@@ -109,7 +111,7 @@ class Tally(msgspec.Struct, frozen=True):
     episode_bars: float = 0.0
     answers: Mapping[tuple[str, str], int] = {}
     gates: Mapping[str, bool] = {}
-    last: Batch | None = None
+    last: Rollout | None = None
     health: Health | None = None
 
 
@@ -123,8 +125,9 @@ def added(tally: Tally, batch: Batch) -> Tally:
     >>> tally.steps, tally.rewards, tally.reward_sum
     (164, 164, 82.0)
     """
-    steps, ended = batch.steps, batch.episodes
-    paid, bars = batch.reward * steps, (batch.episode_bars or 0.0) * ended
+    steps, seen = batch.steps, batch.rollout
+    ended, paid = seen.episodes, seen.reward * steps
+    bars = (seen.episode_bars or 0.0) * ended
     is_paid, is_long = math.isfinite(paid), math.isfinite(bars)
     return Tally(
         tally.steps + steps,
@@ -132,14 +135,14 @@ def added(tally: Tally, batch: Batch) -> Tally:
         tally.spoilt + (not (is_paid and is_long)),
         tally.rewards + (steps if is_paid else 0),
         tally.reward_sum + (paid if is_paid else 0.0),
-        _counted(tally.actions, batch.action_share, steps),
-        _counted(tally.regimes, batch.regime_share, steps),
-        tally.terminated + batch.terminated,
-        tally.truncated + ended - batch.terminated,
+        _counted(tally.actions, seen.action_share, steps),
+        _counted(tally.regimes, seen.regime_share, steps),
+        tally.terminated + seen.terminated,
+        tally.truncated + ended - seen.terminated,
         tally.episode_bars + (bars if is_long else 0.0),
         tally.answers,
         tally.gates,
-        batch,
+        seen,
         tally.health,
     )
 
@@ -185,7 +188,7 @@ def _counts(tally: Tally) -> Iterator[Sample]:
     yield Sample("spoilt_batches_total", (), tally.spoilt)
 
 
-def _gauges(last: Batch) -> Iterator[Sample]:
+def _gauges(last: Rollout) -> Iterator[Sample]:
     values = {
         "reward_variance": last.reward_variance,
         "hold_ratio": last.hold_rate,
@@ -201,15 +204,15 @@ def _gauges(last: Batch) -> Iterator[Sample]:
             yield Sample(name, (), value)
 
 
-def _labelled(tally: Tally, last: Batch) -> Iterator[Sample]:
+def _labelled(tally: Tally, last: Rollout) -> Iterator[Sample]:
     for action, n in enumerate(tally.actions):
         yield Sample("actions_total", (_DOES[action // 3], _DOES[action % 3]), round(n))
     if any(tally.regimes):
         for label, n in zip(LABELS, tally.regimes, strict=True):
             yield Sample("regime_steps_total", (label.value,), round(n))
     for term in Terms.__struct_fields__:
-        yield Sample("reward_term", (term,), getattr(last.terms, term))
-    for instrument, value in zip(("first", "second"), last.positions or (), strict=False):
+        yield Sample("reward_term", (term,), getattr(last, term))
+    for instrument, value in zip(("first", "second"), last.positions, strict=True):
         yield Sample("position_ratio", (instrument,), value)
 
 

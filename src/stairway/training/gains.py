@@ -18,10 +18,13 @@ from itertools import pairwise
 from statistics import median
 
 import msgspec
+import numpy as np
 
 from stairway.base.errors import InvariantError
+from stairway.simulation.controller import ControllerRules, Law
 from stairway.training.cycle_rules import GainRules
 from stairway.training.journal import Gains
+from stairway.training.measured import Rollout
 
 
 class LaneErrors(msgspec.Struct, frozen=True):
@@ -40,6 +43,27 @@ class LaneErrors(msgspec.Struct, frozen=True):
     seed: int
     hold: tuple[float, ...]
     trades: tuple[float, ...]
+
+
+def lane_errors(seed: int, rollouts: Sequence[Rollout], rules: ControllerRules) -> LaneErrors:
+    """How far each lane was from its target, roll-out by roll-out.
+
+    Empty where nothing is steered between roll-outs: only the regulated law has gains
+    that are adjusted.
+    """
+    if rules.law is not Law.REGULATED:
+        return LaneErrors(seed, (), ())
+    limit = rules.regulated.log_limit
+    hold: list[float] = []
+    trades: list[float] = []
+    for one in rollouts:
+        if one.target_hold is None or one.target_fills is None:
+            continue
+        hold.append(one.hold_rate - one.target_hold)
+        ratio = one.fills_per_session / one.target_fills
+        log = float(np.log(ratio)) if ratio > 0.0 else -limit
+        trades.append(max(-limit, min(log, limit)))
+    return LaneErrors(seed, tuple(hold), tuple(trades))
 
 
 def adjusted(gains: Gains, lanes: Sequence[LaneErrors], rules: GainRules) -> Gains:

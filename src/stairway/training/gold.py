@@ -20,9 +20,10 @@ from stairway.base.verdict import Pass, Verdict, passed, refuse
 from stairway.simulation.controller import FixedRules, Law
 from stairway.simulation.course import Course
 from stairway.training.gold_rules import GoldRules
-from stairway.training.lessons import Lessons
 from stairway.training.measured import Rollout
-from stairway.training.pupil import Pupil, PutDown
+from stairway.training.pupil import Pupil
+from stairway.training.pupil_rules import PupilRules
+from stairway.training.pupil_state import PutDown
 
 CYCLE = 0
 """Number under which the making of the reference is recorded."""
@@ -49,7 +50,7 @@ class Gold(NamedTuple):
     hold_rate: float
 
 
-def lessons_for(lessons: Lessons, rules: GoldRules) -> Lessons:
+def lessons_for(lessons: PupilRules, rules: GoldRules) -> PupilRules:
     """Return what the reference is taught under: the same accounts, terms that never move."""
     learner = msgspec.structs.replace(
         lessons.learner,
@@ -65,10 +66,10 @@ def lessons_for(lessons: Lessons, rules: GoldRules) -> Lessons:
         law=Law.FIXED,
         fixed=FixedRules(bonus=rules.bonus, ticket=rules.ticket),
     )
-    return Lessons(lessons.env, controller, lessons.health, learner)
+    return PupilRules(lessons.env, controller, lessons.health, learner)
 
 
-def identity(data: str, lessons: Lessons, rules: GoldRules) -> str:
+def identity(data: str, lessons: PupilRules, rules: GoldRules) -> str:
     """Hash of all that decides what the reference is.
 
     Parameters
@@ -84,7 +85,7 @@ def identity(data: str, lessons: Lessons, rules: GoldRules) -> str:
 
 def make(
     course: Course,
-    lessons: Lessons,
+    lessons: PupilRules,
     rules: GoldRules,
     tell: Callable[[int, int], None],
 ) -> Gold:

@@ -7,6 +7,9 @@ from typing import Annotated
 from msgspec import Meta
 
 from stairway.base.config import Config
+from stairway.training.learner_rules import Rows, Steps
+
+_Rollouts = Annotated[int, Meta(ge=1, le=100_000)]
 
 
 class GoldRules(Config, frozen=True, kw_only=True):
@@ -32,10 +35,10 @@ class GoldRules(Config, frozen=True, kw_only=True):
         One roll-out in so many is kept for the learning curve.
     """
 
-    seed: Annotated[int, Meta(ge=0)]
-    steps: Annotated[int, Meta(ge=1)]
-    n_steps: Annotated[int, Meta(ge=1)]
-    batch_size: Annotated[int, Meta(ge=2)]
+    seed: Annotated[int, Meta(ge=0, lt=2**31)]
+    steps: Annotated[int, Meta(ge=1, le=100_000_000)]
+    n_steps: Steps
+    batch_size: Rows
     learning_rate: Annotated[float, Meta(gt=0.0, le=1.0)]
     gamma: Annotated[float, Meta(gt=0.0, le=1.0)]
     gae_lambda: Annotated[float, Meta(gt=0.0, le=1.0)]
@@ -43,5 +46,5 @@ class GoldRules(Config, frozen=True, kw_only=True):
     bonus: Annotated[float, Meta(ge=-100.0, le=100.0)]
     ticket: Annotated[float, Meta(ge=-100.0, le=100.0)]
     min_hold_rate: Annotated[float, Meta(ge=0.0, lt=1.0)]
-    tail_rollouts: Annotated[int, Meta(ge=1)]
-    keep_every: Annotated[int, Meta(ge=1)]
+    tail_rollouts: _Rollouts
+    keep_every: _Rollouts

@@ -6,11 +6,13 @@ measured on the way is in :mod:`stairway.training.measured`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
 
-from stairway.base.verdict import Verdict
+from stairway.base.hashing import content_hash
+from stairway.base.verdict import Pass, Verdict
 from stairway.training.measured import (
     Criterion,
     DivergenceReport,
@@ -19,7 +21,7 @@ from stairway.training.measured import (
     Walked,
 )
 
-LAYOUT = 1
+LAYOUT = 2
 """Raised whenever a struct below changes, so that an old file is refused by name."""
 
 
@@ -262,6 +264,8 @@ class PracticeResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         True where the gate passed at the last kept cycle.
     held_out
         For each seed, and empty until the end.
+    seal
+        Hash of all of this but the seal; empty in ``live.json``.
     """
 
     layout: int
@@ -285,3 +289,43 @@ class PracticeResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     policy_digest: str | None
     accepted: bool
     held_out: tuple[HeldOut, ...]
+    seal: str
+
+
+def last_kept(reports: Sequence[CycleReport]) -> CycleReport | None:
+    """Return the last cycle that was kept, if one was."""
+    kept = [report for report in reports if report.decision is Decision.KEEP]
+    return kept[-1] if kept else None
+
+
+def is_accepted(reports: Sequence[CycleReport]) -> bool:
+    """Whether the gate passed at the last kept cycle.
+
+    Examples
+    --------
+    >>> is_accepted([])
+    False
+    """
+    kept = last_kept(reports)
+    return kept is not None and isinstance(kept.gate, Pass)
+
+
+def seal_of(result: PracticeResult) -> str:
+    """Hash of everything in a result but its seal."""
+    # As it will be read: what was 1 in a place for a fraction is 1.0 then.
+    written = msgspec.json.encode(msgspec.structs.replace(result, seal=""))
+    return content_hash(msgspec.json.decode(written, type=PracticeResult))
+
+
+def sealed(result: PracticeResult) -> PracticeResult:
+    """Seal a result, so that a later change shows.
+
+    Examples
+    --------
+    >>> from stairway.testing.journal import practice_result
+    >>> whole = sealed(practice_result())
+    >>> changed = msgspec.structs.replace(whole, accepted=False)
+    >>> seal_of(whole) == whole.seal, seal_of(changed) == changed.seal
+    (True, False)
+    """
+    return msgspec.structs.replace(result, seal=seal_of(result))

@@ -6,6 +6,7 @@ differ by what they do and not by their luck.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,21 +16,22 @@ from stairway.base.errors import DataError
 from stairway.simulation.targets import targets_at
 from stairway.training import divergence, training_gate
 from stairway.training.divergence import Parameters
-from stairway.training.ground import Ground
-from stairway.training.journal import HeldOut
+from stairway.training.journal import HeldOut, SeedCycle
 from stairway.training.measured import (
     Criterion,
     DivergenceLevel,
     DivergenceReport,
+    Rollout,
     ScenarioReport,
     Walked,
 )
 from stairway.training.ppo.export import policy_from
 from stairway.training.ppo.frozen import FrozenPolicy
 from stairway.training.ppo.layout import Float32Array, Layout
+from stairway.training.practice_ground import PracticeGround
 from stairway.training.practice_rules import PracticeRules
 from stairway.training.progress import CARE, progress
-from stairway.training.pupil import parameters_of
+from stairway.training.pupil_state import parameters_of
 from stairway.training.ranking import Figures, Standing
 from stairway.training.training_gate import Judged
 from stairway.training.walk import episodes, walk
@@ -83,8 +85,43 @@ class Opinion(NamedTuple):
             ),
         )
 
+    def seed_cycle(
+        self,
+        seed: int,
+        cycle: int,
+        steps: int,
+        rollouts: Sequence[Rollout] = (),
+        *,
+        rolled_back: bool = False,
+    ) -> SeedCycle:
+        """Return what a seed showed in a cycle: its roll-outs, and what is found of it.
 
-def reference_of(layout: Layout, flat: Float32Array, ground: Ground) -> Reference:
+        Parameters
+        ----------
+        steps
+            Environment steps of the policy so far.
+        rollouts
+            Of the cycle; what was not practised has no rates.
+        """
+        return SeedCycle(
+            seed=seed,
+            cycle=cycle,
+            steps=steps,
+            hold_rate=_mean([r.hold_rate for r in rollouts]),
+            fills_per_session=_mean([r.fills_per_session for r in rollouts]),
+            no_fill_share=_mean([r.no_fill_share for r in rollouts]),
+            validation=self.validation,
+            scenarios=self.scenarios,
+            divergence=self.divergence,
+            gate=self.judged.verdict,
+            criteria=self.criteria,
+            attainment=self.judged.attainment,
+            progress=self.progress,
+            rolled_back=rolled_back,
+        )
+
+
+def reference_of(layout: Layout, flat: Float32Array, ground: PracticeGround) -> Reference:
     """Copy a policy as the reference that others are measured against."""
     return Reference(parameters_of(layout, flat), _logits(layout, flat, ground))
 
@@ -93,7 +130,7 @@ def judge(
     policy: FrozenPolicy,
     accepted: Parameters,
     reference: Reference,
-    ground: Ground,
+    ground: PracticeGround,
     rules: PracticeRules,
     failed: DataError | None = None,
 ) -> Opinion:
@@ -137,7 +174,9 @@ def judge(
     return Opinion(walked, reports, apart, judged, come)
 
 
-def unseen(policy: FrozenPolicy, ground: Ground, rules: PracticeRules, seed: int) -> HeldOut:
+def unseen(
+    policy: FrozenPolicy, ground: PracticeGround, rules: PracticeRules, seed: int
+) -> HeldOut:
     """Walk the days that nothing was decided on, once by chance and once by preference."""
     env = rules.environment
     return HeldOut(
@@ -151,5 +190,9 @@ def _draws(*key: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
 
 
-def _logits(layout: Layout, flat: Float32Array, ground: Ground) -> FloatArray:
+def _logits(layout: Layout, flat: Float32Array, ground: PracticeGround) -> FloatArray:
     return policy_from(layout, flat).logits(ground.probes).astype(np.float64)
+
+
+def _mean(figures: Sequence[float]) -> float | None:
+    return sum(figures) / len(figures) if figures else None

@@ -9,10 +9,16 @@ from msgspec import Meta
 from stairway.base.config import Config
 from stairway.base.errors import ConfigError
 
-_Count = Annotated[int, Meta(ge=1)]
+MOST_ROWS = 1_000_000
+"""Steps of all accounts that fit into one roll-out: it is held in memory."""
+
+Steps = Annotated[int, Meta(ge=1, le=100_000)]
+Rows = Annotated[int, Meta(ge=2, le=MOST_ROWS)]
 _Weight = Annotated[float, Meta(ge=0.0, le=10.0)]
 _Discount = Annotated[float, Meta(gt=0.0, le=1.0)]
-Widths = Annotated[tuple[Annotated[int, Meta(ge=1, le=1_024)], ...], Meta(min_length=1)]
+Widths = Annotated[
+    tuple[Annotated[int, Meta(ge=1, le=1_024)], ...], Meta(min_length=1, max_length=8)
+]
 
 
 class LearnerRules(Config, frozen=True, kw_only=True):
@@ -34,21 +40,27 @@ class LearnerRules(Config, frozen=True, kw_only=True):
         Widths of the tanh layers, of the policy and of the value alike.
     """
 
-    n_envs: _Count
-    n_steps: _Count
-    batch_size: Annotated[int, Meta(ge=2)]
-    n_epochs: _Count
+    n_envs: Annotated[int, Meta(ge=1, le=4_096)]
+    n_steps: Steps
+    batch_size: Rows
+    n_epochs: Annotated[int, Meta(ge=1, le=1_000)]
     learning_rate: Annotated[float, Meta(gt=0.0, le=1.0)]
     gamma: _Discount
     gae_lambda: _Discount
     clip_range: Annotated[float, Meta(gt=0.0, lt=1.0)]
     ent_coef: _Weight
     vf_coef: _Weight
-    max_grad_norm: Annotated[float, Meta(gt=0.0)]
+    max_grad_norm: Annotated[float, Meta(gt=0.0, le=1e6)]
     hidden: Widths
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.rollout_steps <= MOST_ROWS:
+            msg = (
+                f"[learner] {self.n_envs} accounts of {self.n_steps} steps are "
+                f"{self.rollout_steps}, and a roll-out holds {MOST_ROWS} at most"
+            )
+            raise ConfigError(msg)
         if self.rollout_steps % self.batch_size:
             msg = (
                 f"[learner] {self.n_envs} accounts of {self.n_steps} steps are "

@@ -13,8 +13,6 @@ import msgspec
 from stairway.base.verdict import Verdict
 from stairway.simulation.health import Health
 
-ACTIONS = 9
-
 
 class Learner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What one update of the policy looked like; ``None`` where the trainer did not say.

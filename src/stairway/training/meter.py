@@ -12,48 +12,23 @@ import msgspec
 
 from stairway.base.errors import InvariantError
 from stairway.base.verdict import Verdict
+from stairway.models.observation import ACTIONS
 from stairway.simulation.health import Health
-from stairway.simulation.terms import Terms
-
-ACTIONS = 9
+from stairway.training.measured import Rollout
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """What happened since the batch before, over all environments of one seed.
-
-    Shares and means are over the batch's own steps. ``None`` is for what nobody measured;
-    it is left out, and never shown as 0.
+    """A roll-out as a meter hears of it.
 
     Attributes
     ----------
+    rollout
+        What was measured. ``None`` in it is for what nobody measured; it is left out, and
+        never shown as 0.
     steps
-        Steps of single environments.
-    reward, reward_variance
-        Mean and variance of a step's reward, all terms.
-    hold_rate, no_fill_share
-        Share of steps whose action was to hold both, and of steps without a fill.
-    fills_per_session
-        Position changes of both instruments.
+        Of this roll-out alone; its own ``steps`` are those since the policy's beginning.
     fills
-        The same as a count over the batch.
-    action_share
-        Share of each of the nine actions, in their order.
-    terms
-        Of the reward that was in force.
-    score
-        Mean regime score.
-    regime_share
-        Share of steps in each regime, in the order of ``features.regime.LABELS``.
-    target_hold, target_fills
-        What the controller is after: hold rate, and fills per session.
-    episodes, terminated, episode_bars
-        Episodes that ended, how many of them early by their drawdown, and their mean
-        length.
-    drawdown_frac
-        Deepest fall from a session's peak that any environment went through in the batch,
-        as a fraction of that peak.
-    positions
-        Mean position of each instrument, in [-1, 1].
+        Position changes of both instruments.
 
     Raises
     ------
@@ -61,28 +36,14 @@ class Batch(msgspec.Struct, frozen=True):
         If there are not nine shares of actions.
     """
 
+    rollout: Rollout
     steps: int
-    reward: float
-    hold_rate: float
-    no_fill_share: float
-    fills_per_session: float
     fills: int
-    action_share: tuple[float, ...]
-    terms: Terms
-    score: float
-    reward_variance: float | None = None
-    regime_share: tuple[float, float, float] | None = None
-    target_hold: float | None = None
-    target_fills: float | None = None
-    episodes: int = 0
-    terminated: int = 0
-    episode_bars: float | None = None
-    drawdown_frac: float | None = None
-    positions: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        if len(self.action_share) != ACTIONS:
-            msg = f"a batch has a share for each of {ACTIONS} actions, not {self.action_share}"
+        shares = self.rollout.action_share
+        if len(shares) != ACTIONS:
+            msg = f"a batch has a share for each of {ACTIONS} actions, not {shares}"
             raise InvariantError(msg)
 
 
@@ -118,3 +79,19 @@ class Meter(Protocol):
     def close(self) -> None:
         """Send what was not sent yet, for a short time, and end."""
         ...
+
+
+def tell(meter: Meter, rollout: Rollout, steps: int, bars_per_session: int) -> None:
+    """Tell a meter of one roll-out, and of the controller's health where it is known.
+
+    Parameters
+    ----------
+    steps
+        Of this roll-out alone.
+    bars_per_session
+        As the rate of fills was made with: a count of fills is made of it again.
+    """
+    fills = round(rollout.fills_per_session * steps / bars_per_session)
+    meter.record(Batch(rollout, steps, fills))
+    if rollout.health is not None:
+        meter.feel(rollout.health)

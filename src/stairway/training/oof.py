@@ -14,93 +14,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 
-from stairway.base.arrays import BoolArray, FloatArray, IntArray
+from stairway.base.arrays import FloatArray, IntArray
 from stairway.base.errors import DataError
-from stairway.evaluation.overlap import uniqueness
 from stairway.evaluation.skill import Forecasts
-from stairway.evaluation.splits import PurgedWalkForward, SplitRules, rows_before
-from stairway.features.labels import Labels
+from stairway.evaluation.splits import SplitRules, rows_before
 from stairway.models import calibration_fit
 from stairway.models.calibration import Calibration, apply_many
 from stairway.models.calibration_fit import CalibrationRules
 from stairway.models.forest import Forest
-from stairway.training.boosting import Sample
+from stairway.training.material import Material
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Told (what is being done, steps done, steps in all)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Material:
-    """What a candidate may learn from: features known at each close, and what came.
-
-    Attributes
-    ----------
-    features : (n, 2, n_features) float64
-        One row for each bar and instrument; NaN while warming up.
-    labels
-        What came of each bar, (n, 2).
-    regime : (n,) str
-        Label of the regime at each close.
-    """
-
-    features: FloatArray
-    labels: Labels
-    regime: np.ndarray
-
-    def __post_init__(self) -> None:
-        n = self.regime.size
-        if not (self.features.shape[:2] == (n, 2) and self.labels.outcome.shape == (n, 2)):
-            msg = (
-                f"features {self.features.shape}, labels {self.labels.outcome.shape} and "
-                f"{n} regimes do not speak of the same bars"
-            )
-            raise DataError(msg)
-
-    def __len__(self) -> int:
-        return int(self.regime.size)
-
-    @property
-    def usable(self) -> BoolArray:
-        """(n, 2) bool: finite features and a label."""
-        return np.isfinite(self.features).all(axis=2) & self.labels.labelled
-
-    @property
-    def ends(self) -> IntArray:
-        """(n,) int64: where the later of both instruments' label spans ends."""
-        return self.labels.end.max(axis=1)
-
-    def split(self, rules: SplitRules) -> PurgedWalkForward:
-        """Walk forward through these bars."""
-        return PurgedWalkForward(rules, self.ends)
-
-    def sample(self, bars: IntArray) -> Sample:
-        """Rows of both instruments at the given bars, weighed by uniqueness among them.
-
-        Raises
-        ------
-        DataError
-            If nothing can be learnt from them.
-        """
-        used = self.used(bars)
-        return Sample(self.features[used], self.labels.outcome[used], self.weights(used)[used])
-
-    def weights(self, used: BoolArray) -> FloatArray:
-        """(n, 2) float64: uniqueness of each used label within its instrument."""
-        start, end = self.labels.start, self.labels.end
-        columns = [uniqueness(start[:, k], end[:, k], used[:, k]) for k in range(2)]
-        return np.column_stack(columns)
-
-    def used(self, bars: IntArray) -> BoolArray:
-        """(n, 2) bool: usable rows at the given bars."""
-        chosen = np.zeros(len(self), np.bool_)
-        chosen[bars] = True
-        return self.usable & chosen[:, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,29 +51,11 @@ class OutOfFold:
     first_bar: int
 
 
-Grow: TypeAlias = Callable[[Sample], Forest]
-"""Fits trees on a sample."""
-
 Answers: TypeAlias = Callable[[FloatArray], FloatArray]
 """From (n, 2, n_features) rows to their (n, 2) margins; NaN where there is none."""
 
 Learn: TypeAlias = Callable[[IntArray], Answers]
 """Learns from the bars at the given places, and from no others."""
-
-
-def out_of_fold(
-    material: Material,
-    rules: SplitRules,
-    grow: Grow,
-    calibrate: CalibrationRules,
-    progress: Progress,
-) -> OutOfFold:
-    """Walk forward with trees: :func:`walk_forward`, fitting ``grow`` on labelled rows."""
-
-    def learn(bars: IntArray) -> Answers:
-        return partial(answers, grow(material.sample(bars)))
-
-    return walk_forward(material, rules, learn, calibrate, progress)
 
 
 def walk_forward(

@@ -15,7 +15,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from stairway.models import policy_form
 from stairway.models.actor import Actor
-from stairway.models.policy import ACTIONS, OBSERVATION, layer_names
+from stairway.models.observation import ACTIONS, OBSERVATION
+from stairway.models.policy import layer_names
 
 OPSET = 17
 """Of 2022: Gemm and Tanh have not changed since, and every runtime knows it."""

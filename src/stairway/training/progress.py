@@ -48,8 +48,8 @@ class ProgressRules(Config, frozen=True, kw_only=True):
         Distance of ln T from its band that halves its nearness.
     """
 
-    hold_width: Annotated[float, Meta(gt=0.0)]
-    trades_width: Annotated[float, Meta(gt=0.0)]
+    hold_width: Annotated[float, Meta(gt=0.0, le=100.0)]
+    trades_width: Annotated[float, Meta(gt=0.0, le=100.0)]
 
 
 def progress(

@@ -13,43 +13,46 @@ steps go on. The same bars would otherwise be walked by the same draws to the sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from stairway.base.arrays import FloatArray, IntArray
 from stairway.base.errors import DataError, InvariantError
 from stairway.base.verdict import Pass, Refuse
+from stairway.models.observation import HOLD_BOTH
 from stairway.simulation import controller as controllers
 from stairway.simulation import kernels as market_kernels
-from stairway.simulation.controller import ControllerRules, Law, State
+from stairway.simulation.controller import Law, State
 from stairway.simulation.controller_state import as_arrays, from_arrays, retuned
 from stairway.simulation.course import Course
 from stairway.simulation.health import Health, Reading, health
 from stairway.simulation.lanes import Lanes
-from stairway.simulation.targets import targets_at
+from stairway.simulation.targets import risk_factors, targets_at
 from stairway.simulation.terms import TERMS, Terms
 from stairway.training.divergence import Parameters, copied, rolled_back
-from stairway.training.gains import LaneErrors
 from stairway.training.journal import Gains
-from stairway.training.lessons import Lessons
 from stairway.training.measured import Learner, Rollout
 from stairway.training.ppo.fast import FastPPO, run_rollouts
 from stairway.training.ppo.frozen import FrozenPolicy
-from stairway.training.ppo.layout import Float32Array, Layout
+from stairway.training.ppo.layout import Layout
 from stairway.training.ppo.state import export_state, import_state
 from stairway.training.ppo.vecenv import PairVecEnv
 from stairway.training.ppo.watch import Watch
 from stairway.training.ppo.weights import layout_of, weights
-
-Arrays: TypeAlias = Mapping[str, NDArray[Any]]
-
-_MODEL, _ENV, _STEER = "model.", "env.", "steer."
-WEIGHTS = _MODEL + "parameters"
-"""Name of the array of all weights."""
+from stairway.training.pupil_rules import PupilRules
+from stairway.training.pupil_state import (
+    ENV,
+    MODEL,
+    STEER,
+    Good,
+    PutDown,
+    parameters_of,
+    prefixed,
+    without,
+)
 
 _MOVES_ON = ("last_obs", "last_starts", "episodes")
 """Arrays of a model that belong to its accounts and not to its policy."""
@@ -64,38 +67,6 @@ _LOGGED = {
 }
 
 
-class PutDown(NamedTuple):
-    """A pupil between two roll-outs: arrays by name, and the rest as JSON can say it."""
-
-    tensors: dict[str, NDArray[Any]]
-    notes: dict[str, Any]
-
-    @property
-    def weights(self) -> Float32Array:
-        """All weights in one vector."""
-        return self.tensors[WEIGHTS]
-
-
-class Good(NamedTuple):
-    """What a roll-back goes back to: parameters, optimiser and controller.
-
-    Attributes
-    ----------
-    tensors
-        By name, as in :class:`PutDown`.
-    adam_steps
-        Gradient steps that the optimiser had made.
-    """
-
-    tensors: dict[str, NDArray[Any]]
-    adam_steps: int
-
-    @property
-    def weights(self) -> Float32Array:
-        """All weights in one vector."""
-        return self.tensors[WEIGHTS]
-
-
 class Pupil:
     """One seed's policy at practice.
 
@@ -105,7 +76,7 @@ class Pupil:
         Of first weights, actions, order of minibatches, and where episodes start.
     """
 
-    def __init__(self, course: Course, lessons: Lessons, seed: int) -> None:
+    def __init__(self, course: Course, lessons: PupilRules, seed: int) -> None:
         self.seed, self.course, self.lessons = seed, course, lessons
         learner = lessons.learner
         self._env = PairVecEnv(course, lessons.env, learner.n_envs, seed)
@@ -127,6 +98,7 @@ class Pupil:
             device="cpu",
         )
         self._rules = lessons.controller
+        self._env.batch.set_risk(risk_factors(course.score, self._rules.targets))
         self._steer: State = controllers.start(self._rules, learner.n_envs)
         self._readings: list[Reading] = []
         self._pay(controllers.terms_of(self._steer, self._rules))
@@ -165,7 +137,7 @@ class Pupil:
         """Let the literal law see one step of all accounts; it moves at each of them."""
         if isinstance(self._steer, Lanes):
             batch, place = self._env.batch, market_kernels.SCALE_BPS
-            held = float(np.count_nonzero(actions == market_kernels.HOLD_BOTH))
+            held = float(np.count_nonzero(actions == HOLD_BOTH))
             score = float(batch.told[:, market_kernels.SEEN_SCORE].mean())
             self._steer.step(batch.knobs[place : place + TERMS], held, score)
 
@@ -263,8 +235,8 @@ class Pupil:
     def good(self) -> Good:
         """Copy what a later roll-back would go back to."""
         arrays, scalars = export_state(self._model)
-        kept = {_MODEL + n: a for n, a in arrays.items() if n not in _MOVES_ON}
-        return Good(kept | _prefixed(_STEER, as_arrays(self._steer)), scalars["adam_steps"])
+        kept = {MODEL + n: a for n, a in arrays.items() if n not in _MOVES_ON}
+        return Good(kept | prefixed(STEER, as_arrays(self._steer)), scalars["adam_steps"])
 
     def roll_back(self, good: Good) -> None:
         """Go back to a policy that was accepted, and make sure that it is the one.
@@ -275,9 +247,9 @@ class Pupil:
             If the parameters afterwards are not those of ``good``.
         """
         arrays, scalars = export_state(self._model)
-        old = _without(_MODEL, good.tensors)
+        old = without(MODEL, good.tensors)
         import_state(self._model, arrays | old, scalars | {"adam_steps": good.adam_steps})
-        self._take_controller(_without(_STEER, good.tensors))
+        self._take_controller(without(STEER, good.tensors))
         # A roll-out that nothing was learnt from was counted, and not measured.
         self._env.measured()
         wanted = copied({"flat": old["parameters"]})
@@ -287,7 +259,7 @@ class Pupil:
 
     def begin_from(self, reference: PutDown) -> None:
         """Start from a reference: its policy, optimiser and count of steps, own chance."""
-        arrays = _without(_MODEL, reference.tensors)
+        arrays = without(MODEL, reference.tensors)
         kept = {n: a for n, a in arrays.items() if n not in _MOVES_ON}
         kept["episodes"] = np.zeros((0, 2))
         own = export_state(self._model)[1]["generator"]
@@ -299,9 +271,9 @@ class Pupil:
         """Copy everything that moves; between two roll-outs only."""
         arrays, scalars = export_state(self._model)
         tensors = (
-            _prefixed(_MODEL, arrays)
-            | _prefixed(_ENV, self._env.snapshot())
-            | _prefixed(_STEER, as_arrays(self._steer))
+            prefixed(MODEL, arrays)
+            | prefixed(ENV, self._env.snapshot())
+            | prefixed(STEER, as_arrays(self._steer))
         )
         notes = {"model": scalars, "readings": msgspec.to_builtins(self._readings)}
         return PutDown(tensors, notes)
@@ -321,48 +293,14 @@ class Pupil:
         except (KeyError, TypeError, msgspec.ValidationError) as error:
             msg = f"the notes of the checkpoint are not a pupil's: {error!r}"
             raise DataError(msg) from error
-        self._env.restore(_without(_ENV, tensors))
-        import_state(self._model, _without(_MODEL, tensors), scalars)
-        self._take_controller(_without(_STEER, tensors))
+        self._env.restore(without(ENV, tensors))
+        import_state(self._model, without(MODEL, tensors), scalars)
+        self._take_controller(without(STEER, tensors))
         self._readings = readings
 
     def _take_controller(self, arrays: dict[str, FloatArray]) -> None:
         self._steer = from_arrays(arrays, self._rules, self.lessons.learner.n_envs)
         self._pay(controllers.terms_of(self._steer, self._rules))
-
-
-def parameters_of(layout: Layout, flat: Float32Array) -> Parameters:
-    """Name the tensors that lie in a vector of all weights, and copy them."""
-    return copied({t.name: flat[t.start : t.stop].reshape(t.shape) for t in layout.tensors()})
-
-
-def lane_errors(seed: int, rollouts: list[Rollout], rules: ControllerRules) -> LaneErrors:
-    """How far each lane was from its target, roll-out by roll-out.
-
-    Empty where nothing is steered between roll-outs: only the regulated law has gains
-    that are adjusted.
-    """
-    if rules.law is not Law.REGULATED:
-        return LaneErrors(seed, (), ())
-    limit = rules.regulated.log_limit
-    hold: list[float] = []
-    trades: list[float] = []
-    for one in rollouts:
-        if one.target_hold is None or one.target_fills is None:
-            continue
-        hold.append(one.hold_rate - one.target_hold)
-        ratio = one.fills_per_session / one.target_fills
-        log = float(np.log(ratio)) if ratio > 0.0 else -limit
-        trades.append(max(-limit, min(log, limit)))
-    return LaneErrors(seed, tuple(hold), tuple(trades))
-
-
-def _prefixed(prefix: str, arrays: Arrays) -> dict[str, NDArray[Any]]:
-    return {prefix + name: array for name, array in arrays.items()}
-
-
-def _without(prefix: str, arrays: Arrays) -> dict[str, NDArray[Any]]:
-    return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
 
 
 def _shares(steps: tuple[int, ...]) -> tuple[float, float, float]:

@@ -18,11 +18,11 @@ from stairway.market.calendar import SessionRules
 from stairway.models.actor import Actor
 from stairway.models.normaliser import fit
 from stairway.simulation.course import course, first_known, raw_rows
-from stairway.training.lessons import Lessons
 from stairway.training.measured import Rollout
 from stairway.training.policy_craft import Taught
 from stairway.training.ppo.export import parity_of, policy_from, rebuilt
 from stairway.training.pupil import Pupil
+from stairway.training.pupil_rules import PupilRules
 from stairway.training.quick_rules import QuickRules
 
 
@@ -47,7 +47,7 @@ class Quick:
     bars: PairBars
     pipeline: PipelineRules
     session: SessionRules
-    lessons: Lessons
+    lessons: PupilRules
     rules: QuickRules
     seed: int
 

@@ -18,8 +18,8 @@ from stairway.models.bodies.rule import RuleBody
 from stairway.models.manifest import Family, GateEvidence, Passport
 from stairway.models.parity import MIN_ROWS
 from stairway.models.sealed import Bundle
-from stairway.training.export import parity_of
 from stairway.training.origin import Origin
+from stairway.training.parity_rows import parity_of
 
 _VOLATILITY, _DISTANCE_SIGMAS = 0.01, 2.0
 _FLAT_ROWS = 8

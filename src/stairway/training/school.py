@@ -9,9 +9,8 @@ at the same time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from threading import Lock
-from typing import NamedTuple, Protocol
 
 from stairway.base.errors import InvariantError
 from stairway.base.hashing import content_hash
@@ -38,56 +37,18 @@ from stairway.training.cycle import (
 )
 from stairway.training.divergence import Parameters
 from stairway.training.ear import Ear, Every
+from stairway.training.gains import lane_errors
 from stairway.training.gold import Gold
-from stairway.training.ground import Ground
 from stairway.training.journal import CycleReport, Decision, Frozen, HeldOut, SeedCycle
 from stairway.training.judging import Opinion, judge, reference_of, unseen
+from stairway.training.keeping import Keeper, Midway, Saved, ordered
 from stairway.training.measured import Rollout
 from stairway.training.ppo.fast import NothingLearntError
 from stairway.training.ppo.frozen import FrozenPolicy
+from stairway.training.practice_ground import PracticeGround
 from stairway.training.practice_rules import PracticeRules
-from stairway.training.pupil import Good, Pupil, PutDown, lane_errors, parameters_of
-
-
-class Midway(NamedTuple):
-    """One seed inside a cycle: where it stands, and its roll-outs of this cycle so far."""
-
-    seed: int
-    cycle: int
-    put_down: PutDown
-    rollouts: tuple[Rollout, ...]
-
-
-class Saved(NamedTuple):
-    """A whole run at the start of a cycle.
-
-    Attributes
-    ----------
-    machine
-        Of the cycles.
-    pupils, goods
-        Every seed as it stands, and what it would be rolled back to.
-    rollouts, seed_cycles
-        What happened before.
-    """
-
-    machine: State
-    pupils: Mapping[int, PutDown]
-    goods: Mapping[int, Good]
-    rollouts: tuple[Rollout, ...]
-    seed_cycles: tuple[SeedCycle, ...]
-
-
-class Keeper(Protocol):
-    """Keeps what must outlive the process."""
-
-    def midway(self, midway: Midway) -> None:
-        """Keep one seed; called in its own thread."""
-        ...
-
-    def cycle(self, saved: Saved) -> None:
-        """Keep the run; once this returns, a later start goes on from here."""
-        ...
+from stairway.training.pupil import Pupil
+from stairway.training.pupil_state import Good, parameters_of
 
 
 class School:
@@ -103,7 +64,7 @@ class School:
 
     def __init__(
         self,
-        ground: Ground,
+        ground: PracticeGround,
         rules: PracticeRules,
         gold: Gold,
         seeds: Sequence[int],
@@ -132,7 +93,7 @@ class School:
             self._goods[seed] = pupil.good()
         first = self.rules.gold.seed
         opinion = self._judge(self._reference_policy(), self._reference.parameters, first)
-        self.seed_cycles = [self._seed_cycle(first, 0, opinion, (), rolled_back=False)]
+        self.seed_cycles = [opinion.seed_cycle(first, 0, self.rules.gold.steps)]
         self._machine = start([opinion.standing(first)]).state
         return self._saved()
 
@@ -270,9 +231,12 @@ class School:
             self._pupils[seed].roll_back(self._goods[seed])
         cycle = self._now.cycle
         for seed in self.seeds:
-            rollouts = self._of(seed, cycle)
-            one = self._seed_cycle(
-                seed, cycle, self._opinions[seed], rollouts, rolled_back=seed in roll_back
+            one = self._opinions[seed].seed_cycle(
+                seed,
+                cycle,
+                self._pupils[seed].steps,
+                self._of(seed, cycle),
+                rolled_back=seed in roll_back,
             )
             self.seed_cycles.append(one)
             ear.seed_cycle(one)
@@ -360,40 +324,3 @@ class School:
             rollouts=ordered(self.rollouts),
             seed_cycles=tuple(self.seed_cycles),
         )
-
-    def _seed_cycle(
-        self,
-        seed: int,
-        cycle: int,
-        opinion: Opinion,
-        rollouts: Sequence[Rollout],
-        *,
-        rolled_back: bool,
-    ) -> SeedCycle:
-        return SeedCycle(
-            seed=seed,
-            cycle=cycle,
-            steps=self._pupils[seed].steps if cycle else self.rules.gold.steps,
-            hold_rate=_mean(rollouts, lambda r: r.hold_rate),
-            fills_per_session=_mean(rollouts, lambda r: r.fills_per_session),
-            no_fill_share=_mean(rollouts, lambda r: r.no_fill_share),
-            validation=opinion.validation,
-            scenarios=opinion.scenarios,
-            divergence=opinion.divergence,
-            gate=opinion.judged.verdict,
-            criteria=opinion.criteria,
-            attainment=opinion.judged.attainment,
-            progress=opinion.progress,
-            rolled_back=rolled_back,
-        )
-
-
-def ordered(rollouts: Sequence[Rollout]) -> tuple[Rollout, ...]:
-    """Put roll-outs in an order that does not depend on which thread was faster."""
-    return tuple(sorted(rollouts, key=lambda r: (r.cycle, r.seed, r.steps)))
-
-
-def _mean(rollouts: Sequence[Rollout], figure: Callable[[Rollout], float]) -> float | None:
-    if not rollouts:
-        return None
-    return sum(figure(r) for r in rollouts) / len(rollouts)

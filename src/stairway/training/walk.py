@@ -21,10 +21,11 @@ from stairway.base.arrays import FloatArray, IntArray
 from stairway.base.errors import DataError
 from stairway.base.units import MICROS_PER_UNIT
 from stairway.execution.costs import BPS
+from stairway.models.observation import ACTIONS
 from stairway.simulation import kernels as market_kernels
 from stairway.simulation.batch import PairBatch
 from stairway.simulation.course import Course
-from stairway.simulation.practice_rules import EnvRules
+from stairway.simulation.env_rules import EnvRules
 from stairway.training.measured import Episodes, Walked
 from stairway.training.ppo.frozen import FrozenPolicy
 from stairway.training.walking import kernels
@@ -179,7 +180,7 @@ def _walked(run: Run, course: Course) -> Walked:
     rows = slice(run.first, run.first + n)
     points = np.unique(np.linspace(0, n - 1, min(n, _POINTS)).astype(np.int64))
     trips = int(sums[kernels.TRIPS])
-    shares = np.bincount(run.actions, minlength=market_kernels.ACTIONS) / n
+    shares = np.bincount(run.actions, minlength=ACTIONS) / n
     return Walked(
         bars=n,
         sessions=int(np.unique(course.session[rows]).size),

@@ -15,8 +15,8 @@ from stairway.testing.cycles import standing
 from stairway.testing.journal import rollout
 from stairway.training.cycle import Phase, State, start
 from stairway.training.journal import Frozen
-from stairway.training.pupil import Good, PutDown
-from stairway.training.school import Midway, Saved
+from stairway.training.pupil_state import Good, PutDown
+from stairway.training.keeping import Midway, Saved
 
 IDENTITY = Frozen("d", "s", "e", "a", "g", "t")
 MACHINE = start([standing(0, 0.5)]).state

@@ -10,20 +10,19 @@ import pytest
 
 from stairway.app.rl import folder as rl_folder
 from stairway.app.rl.folder import (
-    RlFolder,
     cycle_name,
     forget_old,
     newest,
     open_practice,
     read_encoded,
     read_newest,
-    read_result,
+    require_seeds,
     rollout_name,
     write_checkpoint,
 )
 from stairway.base.errors import ConfigError, DataError
 from stairway.training.checkpoint import Checkpoint, Mark
-from stairway.training.journal import Frozen
+from stairway.training.journal import LAYOUT, Frozen
 
 IDENTITY = Frozen("d", "s", "e", "a", "g", "t")
 
@@ -122,9 +121,38 @@ def test_where_none_is_good_nothing_is_promised(tmp_path: Path) -> None:
     path.with_suffix(".safetensors").unlink()
     other = write(tmp_path, 2)
     other.with_suffix(".json").write_bytes(b"[]")
-    with pytest.raises(DataError) as refused:
+    with pytest.raises(DataError, match="; restore it, or start a new run") as refused:
         read_newest(newest(tmp_path, ""), IDENTITY)
     assert "last good" not in str(refused.value)
+
+
+@pytest.mark.parametrize("ending", [".json", ".safetensors"])
+def test_half_of_the_newest_gone_names_the_last_good_one(ending: str, tmp_path: Path) -> None:
+    first, second = (write(tmp_path, n) for n in (1, 2))
+    gone = second.with_suffix(ending)
+    gone.unlink()
+    if ending == ".json":
+        gone.mkdir()
+    with pytest.raises(DataError, match=rf"{gone} cannot be read \(.*\); the last good") as it:
+        read_newest(newest(tmp_path, ""), IDENTITY)
+    assert str(it.value).endswith(
+        f"the last good one is {first}.json: remove {second}.json to go on from there"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["notes.json", "cycle-99 (copy).json", "2026.json", "cycle-.json", "cycle-1-a.json"]
+)
+def test_what_is_none_of_ours_neither_counts_nor_is_removed(name: str, tmp_path: Path) -> None:
+    for n in (1, 2, 3):
+        write(tmp_path, n)
+    (tmp_path / name).write_text("mine")
+    found = read_newest(newest(tmp_path, ""), IDENTITY)
+    assert found is not None
+    assert found.mark.cycle == 3
+    forget_old(newest(tmp_path, ""))
+    assert (tmp_path / name).read_text() == "mine"
+    assert [p.name for p in newest(tmp_path, "")] == ["cycle-03", "cycle-02"]
 
 
 def test_one_of_something_else_is_refused(tmp_path: Path) -> None:
@@ -135,8 +163,9 @@ def test_one_of_something_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_said_by_name(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"the thing .*cycle-01\.json cannot be read \(No such"):
-        read_encoded(tmp_path / "cycle-01", "the thing")
+    said = r"the thing .*cycle-01\.safetensors cannot be read \(No such .*\); do this"
+    with pytest.raises(DataError, match=said):
+        read_encoded(tmp_path / "cycle-01", "the thing", "do this")
 
 
 # -- what was asked for, and what came of it -----------------------------------------------
@@ -155,25 +184,34 @@ def test_a_run_of_another_layout_is_refused(layout: object, tmp_path: Path) -> N
 
 
 def test_a_run_that_another_version_began_is_not_taken_up(tmp_path: Path) -> None:
-    said = {"layout": 1, "version": "0.0.1", "what_we_do_not_know": True}
+    said = {"layout": LAYOUT, "version": "0.0.1", "what_we_do_not_know": True}
     (tmp_path / "practice.json").write_bytes(msgspec.json.encode(said))
     with pytest.raises(ConfigError, match=r"begun by stairway 0\.0\.1 and this is .*; finish"):
         open_practice(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"3", b'{"layout":1}', b"\xff"])
+BARE = f'{{"layout":{LAYOUT}}}'.encode()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"3", BARE, b"\xff", b"[" * 90_000])
 def test_a_damaged_run_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "practice.json").write_bytes(content)
     with pytest.raises(DataError, match=r"practice\.json cannot be read"):
         open_practice(tmp_path)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"{}", b"[1]", b"\xff"])
-def test_a_result_that_is_none_is_refused(content: bytes | None, tmp_path: Path) -> None:
-    if content is not None:
-        (tmp_path / "result.json").write_bytes(content)
-    with pytest.raises(DataError, match=r"result\.json cannot be read .* --resume"):
-        read_result(RlFolder(tmp_path))
+def test_a_run_of_the_other_kind_is_said_to_be_one(tmp_path: Path) -> None:
+    (tmp_path / "run.json").touch()
+    with pytest.raises(
+        ConfigError, match=r"is a run and no training run; .*: stairway run --r"
+    ):
+        open_practice(tmp_path)
+
+
+@pytest.mark.parametrize("seeds", [(), (1, 1), (-1,), (2**31,), tuple(range(65))])
+def test_seeds_that_cannot_run_are_refused(seeds: tuple[int, ...]) -> None:
+    with pytest.raises(ConfigError, match="give 1 to 64 different whole numbers"):
+        require_seeds(seeds)
 
 
 def test_the_newest_checkpoint_is_that_of_the_highest_number(tmp_path: Path) -> None:

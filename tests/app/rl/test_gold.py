@@ -16,7 +16,7 @@ from stairway.app.rl.gold import expected_identity, fetched, opened
 from stairway.base.errors import DataError
 from stairway.testing.cycles import gold_rules, learner_rules, made_ground, practice_rules
 from stairway.training.checkpoint import Encoded, decode, encode
-from stairway.training.ear import Deaf
+from stairway.testing.ears import Deaf
 
 RULES = practice_rules()
 IDENTITY = expected_identity(made_ground(), RULES)
@@ -138,6 +138,33 @@ def test_a_damaged_one_is_neither_used_nor_replaced(ending: str, kept, tmp_path:
     with pytest.raises(DataError, match=f"remove {there} to make it anew"):
         fetched(cache, made_ground(), RULES, Deaf())
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", ["gone", "a folder"])
+def test_one_without_its_arrays_says_what_to_remove(kind: str, kept, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    shutil.copytree(kept[0], cache)
+    (there,) = cache.iterdir()
+    arrays = there / "state.safetensors"
+    arrays.unlink()
+    if kind == "a folder":
+        arrays.mkdir()
+    said = rf"the reference {arrays} cannot be read \(.*\); remove {there} to make it anew"
+    with pytest.raises(DataError, match=said):
+        fetched(cache, made_ground(), RULES, Deaf())
+    shutil.rmtree(there)
+    assert fetched(cache, made_ground(), RULES, Deaf()) == kept[1]
+
+
+def test_one_that_cannot_be_kept_is_used_and_that_is_said(kept, tmp_path: Path) -> None:
+    class Noted(Counts):
+        def note(self, line: str) -> None:
+            self.said = line
+
+    (tmp_path / "cache").write_text("no folder")
+    ear = Noted()
+    assert fetched(tmp_path / "cache", made_ground(), RULES, ear) == kept[1]
+    assert "(Not a directory), and the next run makes it anew; make room" in ear.said
 
 
 # -- the copy of a run ---------------------------------------------------------------------

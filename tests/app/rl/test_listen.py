@@ -45,27 +45,29 @@ def test_what_a_training_says_arrives_as_what_it_was(
         {"rollout": result.rollouts[0]},
         {"seed_cycle": result.seed_cycles[0]},
         {"cycle": result.cycles[0]},
+        {"note": "live.json cannot be written"},
         {"news": 1},
     ]
     assert saying(said, monkeypatch) == []
     heard = Heard()
-    rl_listen.make_reference(RlFolder(tmp_path), heard)
+    with pytest.raises(DataError, match=r"result\.json cannot be read"):
+        rl_listen.practise(RlFolder(tmp_path), heard)
 
     assert heard.told == [
         ("rollout", result.rollouts[0]),
         ("seed_cycle", result.seed_cycles[0]),
         ("cycle", result.cycles[0]),
+        ("note", "live.json cannot be written"),
     ]
 
 
 def test_a_training_that_is_over_is_read_and_not_done_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    over, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = RlFolder(tmp_path)
-    folder.result.write_bytes(msgspec.json.encode(practice_result()))
+    folder, result = over()
     asked = saying([], monkeypatch)
 
-    assert rl_listen.practise(folder, Heard()) == practice_result()
+    assert rl_listen.practise(folder, Heard()) == result
     assert asked == []
 
 
@@ -76,9 +78,11 @@ def test_what_is_wrong_in_the_process_is_said_here_in_its_own_words(tmp_path: Pa
     assert type(found.value).__name__ in {"ConfigError", "DataError"}
 
 
-def test_a_result_of_another_layout_is_refused(tmp_path: Path) -> None:
-    folder = RlFolder(tmp_path)
-    folder.result.write_bytes(msgspec.json.encode(practice_result(layout=99)))
+def test_an_edited_result_is_refused_and_not_taken_for_a_verdict(over) -> None:
+    folder, result = over()
+    folder.result.write_bytes(
+        msgspec.json.encode(msgspec.structs.replace(result, accepted=False))
+    )
 
-    with pytest.raises(DataError, match="layout 99"):
+    with pytest.raises(DataError, match="its seal differs"):
         rl_listen.practise(folder, Heard())

@@ -11,7 +11,7 @@ import pytest
 from stairway.app.rl.folder import RlFolder
 from stairway.app.rl.live import Live, Stopped
 from stairway.testing.journal import practice_result, rollout
-from stairway.training.ear import Deaf
+from stairway.testing.ears import Deaf
 from stairway.training.journal import PracticeResult
 
 
@@ -27,6 +27,9 @@ class Loud(Deaf):
 
     def cycle(self, report) -> None:
         self.heard.append(report)
+
+    def note(self, line: str) -> None:
+        self.heard.append(line)
 
 
 @pytest.fixture
@@ -50,8 +53,37 @@ def test_what_is_heard_is_shown_and_passed_on(scene, tmp_path: Path) -> None:
 def test_a_run_that_is_to_stop_stops_at_its_next_roll_out(scene, tmp_path: Path) -> None:
     live, ear, stop, _ = scene
     stop.set()
-    live.advance(3)
-    with pytest.raises(Stopped):
-        live.rollout(rollout(1, 0))
+    for heard in (
+        lambda: live.rollout(rollout(1, 0)),
+        lambda: live.advance(3),
+        lambda: live.begin("validation of cycle 1", 5),
+    ):
+        with pytest.raises(Stopped):
+            heard()
     assert ear.heard == []
     assert not (tmp_path / "live.json").exists()
+
+
+@pytest.mark.parametrize("name", ["live.json", ".live.json.new"])
+def test_a_picture_that_cannot_be_written_stops_nothing_and_is_said_once(
+    name: str, scene, tmp_path: Path
+) -> None:
+    live, ear, _, result = scene
+    (tmp_path / name).mkdir()
+    for n in range(3):
+        live.rollout(rollout(1, n))
+    live.cycle(result.cycles[0])
+    notes = [line for line in ear.heard if isinstance(line, str)]
+    assert len(ear.heard) == 5
+    assert len(notes) == 1
+    assert str(tmp_path / "live.json") in notes[0]
+    assert "training goes on" in notes[0]
+
+
+def test_a_picture_that_can_be_written_again_is(scene, tmp_path: Path) -> None:
+    live, *_ = scene
+    (tmp_path / "live.json").mkdir()
+    live.rollout(rollout(1, 0))
+    (tmp_path / "live.json").rmdir()
+    live.rollout(rollout(1, 1))
+    assert msgspec.json.decode((tmp_path / "live.json").read_bytes(), type=PracticeResult)

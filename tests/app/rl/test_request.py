@@ -9,10 +9,11 @@ from unittest.mock import patch
 
 import pytest
 
+from stairway.app import caches
 from stairway.app.folder import RunFolder, load_bars
 from stairway.app.progress import Silent
 from stairway.app.rl.folder import open_practice
-from stairway.app.rl.request import RlRequest, next_folder, prepare
+from stairway.app.rl.request import RlRequest, next_folder, passing, prepare
 from stairway.base.errors import ConfigError, DataError
 from stairway.testing.cycles import MINUTES, as_toml, minutes, practice_rules
 from stairway.testing.runs import write_source
@@ -82,6 +83,47 @@ def test_bars_that_cannot_be_used_are_refused_before_a_folder_is_made(
     lines[50] = ",".join([*cells[:4], "nan", cells[5]])
     csv.write_text("\n".join(lines), "utf-8")
     with pytest.raises(DataError):
+        prepare(request_for(), Silent())
+    assert not (tmp_path / "run").exists()
+
+
+def test_settings_that_would_stop_the_training_are_refused_before_a_folder_is_made(
+    request_for, tmp_path: Path
+) -> None:
+    path = tmp_path / "absurd.toml"
+    usual = as_toml(practice_rules())
+    for more in ("telemetry = 5\n" + usual, usual + '[telemetry]\nkind = "telegraph"\n'):
+        path.write_text(more, "utf-8")
+        with pytest.raises(ConfigError, match="telemetry"):
+            prepare(request_for(practice=str(path)), Silent())
+    assert not (tmp_path / "run").exists()
+
+
+def test_references_are_kept_with_the_person_unless_a_place_is_given(
+    request_for, tmp_path: Path
+) -> None:
+    _, ask = open_practice(prepare(request_for(gold=None), Silent()).root)
+    assert Path(ask.gold) == caches.golds()
+    _, ask = open_practice(prepare(request_for(out=tmp_path / "b"), Silent()).root)
+    assert Path(ask.gold) == tmp_path / "gold"
+
+
+def test_a_passing_folder_is_gone_afterwards(request_for) -> None:
+    with passing(request_for(out=None), Silent()) as folder:
+        _, ask = open_practice(folder.root)
+        assert ask.seeds == (4, 9)
+    assert not folder.root.parent.exists()
+    with (
+        pytest.raises(ConfigError, match="--gold leaves none; leave --out away"),
+        passing(request_for(), Silent()),
+    ):
+        pass
+
+
+def test_one_file_for_both_instruments_is_refused(request_for, tmp_path: Path) -> None:
+    first, second = sorted((tmp_path / "bars").glob("*.csv"))
+    second.write_bytes(first.read_bytes())
+    with pytest.raises(DataError, match="as if one file was given twice"):
         prepare(request_for(), Silent())
     assert not (tmp_path / "run").exists()
 

@@ -84,7 +84,11 @@ def test_a_table_by_kind_of_bars_has_one_for_each_and_no_other(kinds: tuple[str,
         ("learner", {"gama": 0.9}, "unknown field `gama`"),
         ("learner", {"gamma": "high"}, "gamma"),
         ("learner", {"gamma": 2.0}, "gamma"),
-        ("learner", {"gamma": float("nan")}, "learner.gamma is nan; no number here is over"),
+        (
+            "learner",
+            {"gamma": float("nan")},
+            "learner.gamma is nan; it must be a finite number",
+        ),
         ("gold", {"bonus": float("inf")}, "gold.bonus is inf"),
         ("cycles", {"steps_per_cycle": 201}, "no multiple of a roll-out"),
         ("divergence", {"far_frac": 0.2}, "far_frac under diverged_frac"),
@@ -106,7 +110,9 @@ def test_a_key_that_was_left_out_is_named() -> None:
 
 @pytest.mark.parametrize("name", ["nothing", "no.toml", "daily"])
 def test_a_file_that_is_not_there_is_refused(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"no practice file named '{name}'; say 'practice'"):
+    with pytest.raises(
+        ConfigError, match=f"no practice file named '{name}'; shipped are practice"
+    ):
         load(name, "daily")
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
+from typing import ClassVar
 from unittest.mock import patch
 
 import msgspec
@@ -15,14 +19,15 @@ from stairway.app.folder import RunFolder
 from stairway.app.hold import held
 from stairway.app.progress import Silent
 from stairway.app.rl.train import make_gold, train
-from stairway.app.rl.folder import RlFolder, newest, read_result
+from stairway.app.rl.folder import RlFolder, newest
+from stairway.app.rl.outcome import read_result
 from stairway.app.rl.request import RlRequest, prepare
 from stairway.base.errors import ConfigError, DataError
 from stairway.base.verdict import Refuse
 from stairway.models.policy_form import Written, from_bytes
 from stairway.testing.cycles import MINUTES, as_toml, gold_rules, minutes, quick_rules
 from stairway.testing.runs import write_source
-from stairway.training.ear import Deaf
+from stairway.testing.ears import Deaf
 from stairway.training.journal import Outcome, PracticeResult
 from stairway.training.policy_onnx import to_onnx
 from stairway.training.school import School
@@ -274,10 +279,56 @@ def test_a_damaged_checkpoint_is_refused_and_the_last_good_one_named(
     assert stopped.result.read_bytes() == (done / "result.json").read_bytes()
 
 
-def test_arrays_that_are_gone_are_missed(stopped: RlFolder) -> None:
-    newest(stopped.cycles, "")[0].with_suffix(".safetensors").unlink()
-    with pytest.raises(DataError, match="cannot be read"):
+def test_arrays_that_are_gone_are_missed_and_the_last_good_one_named(
+    stopped: RlFolder, done: Path
+) -> None:
+    path, older = newest(stopped.cycles, "")
+    path.with_suffix(".safetensors").unlink()
+    with pytest.raises(
+        DataError, match=f"cannot be read .*; the last good one is {older}.json"
+    ):
         train(stopped.root, Deaf())
+    path.with_suffix(".json").unlink()
+    train(stopped.root, Deaf())
+    assert stopped.result.read_bytes() == (done / "result.json").read_bytes()
+
+
+def test_a_stray_file_among_the_checkpoints_is_left_alone(
+    stopped: RlFolder, done: Path
+) -> None:
+    for at in (stopped.cycles, stopped.seed(3)):
+        (at / "zz-99.json").write_text("mine")
+    train(stopped.root, Deaf())
+    assert stopped.result.read_bytes() == (done / "result.json").read_bytes()
+    assert (stopped.cycles / "zz-99.json").read_text() == "mine"
+
+
+def test_a_verdict_that_was_edited_is_refused_and_can_be_written_again(
+    done: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(done, tmp_path / "run")
+    folder = RlFolder(tmp_path / "run")
+    plain = msgspec.json.decode(folder.result.read_bytes())
+    folder.result.write_bytes(msgspec.json.encode(plain | {"accepted": True}))
+    with pytest.raises(DataError, match=r"result\.json was changed .* remove it, and stairway"):
+        train(folder.root, Deaf())
+    folder.result.unlink()
+    train(folder.root, Deaf())
+    assert folder.result.read_bytes() == (done / "result.json").read_bytes()
+
+
+def test_a_picture_that_cannot_be_written_stops_nothing(fresh: Path, done: Path) -> None:
+    class Noted(Deaf):
+        said: ClassVar[list[str]] = []
+
+        def note(self, line: str) -> None:
+            self.said.append(line)
+
+    RlFolder(fresh).live.mkdir()
+    train(fresh, Noted())
+    assert (fresh / "result.json").read_bytes() == (done / "result.json").read_bytes()
+    (said,) = Noted.said
+    assert said.startswith(f"{fresh / 'live.json'} cannot be written")
 
 
 def test_a_damaged_checkpoint_of_a_seed_is_refused_too(stopped: RlFolder, done: Path) -> None:
@@ -311,6 +362,56 @@ def change_ask(folder: RlFolder, change) -> None:
     ask = msgspec.json.decode(folder.ask.read_bytes())
     change(ask)
     folder.ask.write_bytes(msgspec.json.encode(ask))
+
+
+def lacking(name: str, *of: str):
+    def change(ask) -> None:
+        for step in of:
+            ask = ask[step]
+        del ask[name]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda a: a.update(seeds=[]),
+        lambda a: a.update(seeds=[3, 3]),
+        lambda a: a.update(seeds=[-1]),
+        lambda a: a.update(seeds=[10**30]),
+        lambda a: a.update(instruments=[]),
+        lambda a: a.update(instruments=a["instruments"][:1]),
+        lambda a: a["instruments"][0].update(tick_usd=-1),
+        lambda a: a["instruments"][0].update(symbol=3),
+        lambda a: a.update(policy={}),
+        lambda a: a["policy"].update(session=5),
+        lambda a: a["policy"]["session"].update(kind="weekly"),
+        lambda a: a["policy"]["session"].update(tz="Nowhere/Else"),
+        lambda a: a.update(practice={}),
+        lambda a: a["practice"].update(telemetry=5),
+        lambda a: a["practice"].update(learner=None),
+        lambda a: a["practice"]["learner"].update(n_envs=10**9),
+        lambda a: a["practice"]["scenarios"].update(methods="bootstrap"),
+        lambda a: a.update(gold=""),
+        lambda a: a.update(gold="/a\0b"),
+        lambda a: a.update(bars_fingerprint=7),
+        lacking("seeds"),
+        lacking("gold"),
+        lacking("learner", "practice"),
+        lacking("gamma", "practice", "learner"),
+        lacking("session", "policy"),
+    ],
+)
+def test_an_ask_that_cannot_be_is_refused_by_its_file(change, fresh: Path) -> None:
+    folder = RlFolder(fresh)
+    change_ask(folder, change)
+    with pytest.raises(
+        DataError, match=r"practice\.json cannot be (read|used) \(.*\); rest"
+    ) as it:
+        train(fresh, Deaf())
+    assert "\n" not in str(it.value)
+    assert not folder.cycles.exists()
 
 
 @pytest.mark.parametrize(
@@ -402,6 +503,18 @@ def test_a_reference_is_made_once_for_its_data_and_settings(tmp_path: Path) -> N
     assert not (first.cycles).exists()
 
 
+def test_a_reference_alone_that_cannot_be_kept_is_an_error(tmp_path: Path) -> None:
+    folder = ask_for(tmp_path, out="one")
+    (tmp_path / "gold").write_text("no folder")
+    with pytest.raises(
+        ConfigError, match=r"cannot be kept in .*gold-.*; make room there, or g"
+    ):
+        make_gold(folder.root, Deaf())
+    (tmp_path / "gold").unlink()
+    make_gold(folder.root, Deaf())
+    assert len([*(tmp_path / "gold").glob("gold-*/state.json")]) == 1
+
+
 def test_other_settings_make_another_reference(tmp_path: Path) -> None:
     ear = Labels()
     make_gold(ask_for(tmp_path, out="one").root, ear)
@@ -456,6 +569,35 @@ def test_the_process_says_what_was_wrong(
     for wrong in ([], ["a", "b"], ["a", "gold", "c"]):
         assert rl.main(wrong) == 1
     assert "usage: ward rl FOLDER" in capsys.readouterr().out
+
+
+def test_a_process_that_is_to_stop_waits_for_no_thread_of_its_own() -> None:
+    code = (
+        "import time\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from stairway.app.rl import train as rl\n"
+        "def work(root, ear):\n"
+        "    with ThreadPoolExecutor(1) as pool:\n"
+        "        judging = pool.submit(time.sleep, 600)\n"
+        "        print('judging', flush=True)\n"
+        "        judging.result()\n"
+        "rl.train = work\n"
+        "rl.main(['anywhere'])\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"judging\n"
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(30) == 130
+        finally:
+            process.kill()
+
+
+def test_ctrl_c_is_everybody_elses_again_afterwards(capsys, tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    assert rl.main([str(tmp_path)]) == 1
+    assert signal.getsignal(signal.SIGINT) is before
+    assert "error" in capsys.readouterr().out
 
 
 def test_the_process_makes_the_reference_alone(fresh: Path) -> None:

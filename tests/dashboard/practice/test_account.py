@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import pytest
-
 from msgspec.structs import replace
 
 from stairway.base.verdict import Pass, refuse
 from stairway.dashboard.practice import account
-from stairway.testing.journal import criteria, practice_result, walk
+from stairway.testing.journal import practice_result, rollout, walk
 from stairway.training.journal import Decision, Outcome, PracticeResult
 
 
@@ -28,13 +26,25 @@ def test_accepted_without_a_seed_is_not_accepted() -> None:
 
 
 def test_how_many_cycles_were_kept_is_counted() -> None:
-    assert (
-        account.because(practice_result()) == "2 cycles of 4, 2 kept; its figures had settled"
+    assert account.because(practice_result()) == (
+        "2 cycles of 4: 2 kept, 2 passed the gate; its figures had settled"
     )
     refused = practice_result(accepted=False, outcome=Outcome.EARLY_STOP)
-    assert (
-        account.because(refused) == "2 cycles of 4, 0 kept; the last cycle brought too little"
+    assert account.because(refused) == (
+        "2 cycles of 4: 0 kept, none passed the gate; the last cycle brought too little"
     )
+
+
+def test_kept_and_passed_are_counted_apart() -> None:
+    result = practice_result()
+    lost = refuse("practice.return", "it lost", -0.05, 0.01, 5)
+    kept = tuple(replace(c, gate=lost) for c in result.cycles)
+
+    assert "2 kept, none passed the gate" in account.because(replace(result, cycles=kept))
+
+
+def test_kept_passed_and_accepted_each_have_a_meaning() -> None:
+    assert {word for word, _ in account.LEGEND} >= {"kept", "passed", "accepted", "hold rate"}
 
 
 def test_figures_in_training_are_medians_of_the_last_cycle() -> None:
@@ -42,7 +52,20 @@ def test_figures_in_training_are_medians_of_the_last_cycle() -> None:
     last = [replace(c, hold_rate=0.4 if c.seed == 1 else 0.6) for c in result.seed_cycles]
     early = [replace(c, hold_rate=0.99) if c.cycle == 1 else c for c in last]
 
-    assert account.in_training(replace(result, seed_cycles=tuple(early))) == ("0.50", "17.2")
+    practised = account.in_training(replace(result, seed_cycles=tuple(early)))
+
+    assert practised == account.Habits(hold="50 %", still="95.0 %", fills="17.2")
+
+
+def test_what_was_aimed_at_is_the_last_target_of_each_seed() -> None:
+    early = rollout(1, 0, target_hold=0.9, target_fills=99.0)
+    last = (rollout(1, 5, target_hold=0.5), rollout(2, 5, target_hold=0.6))
+    fixed = tuple(replace(r, target_hold=None, target_fills=None) for r in last)
+
+    aimed = account.aimed(practice_result(rollouts=(*last, early)))
+
+    assert (aimed.hold, aimed.fills) == ("55 %", "18.0")
+    assert account.aimed(practice_result(rollouts=fixed)) == account.Habits()
 
 
 def kept_then_reverted() -> PracticeResult:
@@ -65,7 +88,7 @@ def test_what_was_undone_is_not_shown_as_what_was_accepted() -> None:
     assert isinstance(account.gate(result).gate, Pass)
     assert (account.judged(result).seed, account.judged(result).cycle) == (1, 1)
     assert {c.cycle for c in account.last_cycles(result)} == {1}
-    assert account.in_training(result) == ("0.56", "17.2")
+    assert account.in_training(result).hold == "56 %"
     assert (
         account.rows(result)[1].total_return == account.rows(practice_result())[1].total_return
     )
@@ -95,7 +118,7 @@ def test_the_reference_alone_has_no_figures_in_training() -> None:
     result = practice_result()
     only = tuple(c for c in result.seed_cycles if c.cycle == 0)
 
-    assert account.in_training(replace(result, seed_cycles=only)) == ("", "")
+    assert account.in_training(replace(result, seed_cycles=only)) == (account.Habits())
 
 
 def test_held_out_days_are_told_apart_from_training() -> None:
@@ -105,8 +128,10 @@ def test_held_out_days_are_told_apart_from_training() -> None:
         for one in result.held_out
     )
 
-    assert account.held_out(replace(result, held_out=found)) == ("0.42", "35.0")
-    assert account.held_out(practice_result(held_out=())) == ("", "")
+    assert account.held_out(replace(result, held_out=found)) == account.Habits(
+        hold="42 %", still="95.0 %", fills="35.0"
+    )
+    assert account.held_out(practice_result(held_out=())) == account.Habits()
 
 
 def test_the_seed_in_detail_is_the_chosen_one_or_the_median_of_the_end() -> None:
@@ -122,10 +147,8 @@ def test_the_reference_comes_first_on_validation_and_on_held_out_days() -> None:
     result = practice_result()
 
     assert [r.who for r in account.rows(result)] == ["reference", "seed 1", "seed 2"]
-    assert [r.who for r in account.rows_held_out(result)] == [
-        "reference",
-        "seed 1",
-        "seed 2",
+    assert [r.who for r in account.rows_held_out(result)] == ["reference", "seed 1", "seed 2"]
+    assert [r.who for r in account.rows_likeliest(result)] == [
         "seed 1, likeliest",
         "seed 2, likeliest",
     ]
@@ -137,20 +160,7 @@ def test_what_is_not_defined_is_said_to_be_and_is_no_zero() -> None:
     assert (row.sharpe, row.wins, row.trips) == ("undefined", "", "0")
 
 
-def test_bounds_say_what_a_value_must_be_and_what_is_not_known() -> None:
-    bars = account.bars(criteria())
+def test_a_cycle_that_went_back_is_said_to_be_undone() -> None:
+    cycles = kept_then_reverted().cycles
 
-    assert [b.word for b in bars] == ["pass", "refuse", "refuse"]
-    assert [b.bound for b in bars] == ["0.4 to 0.75", "at least 0.01", "at least 0.6"]
-    assert bars[2].value == "not known"
-
-
-@pytest.mark.parametrize(("word", "reasons"), [("pass", 0), ("refuse", 1)])
-def test_a_scenario_says_why_it_failed_and_nothing_where_it_did_not(
-    word: str, reasons: int
-) -> None:
-    report = practice_result().seed_cycles[-1].scenarios[0]
-    found = account.weathers([report], {report.episodes.scenario: word})[0]
-
-    assert len(found.why) >= reasons == bool(found.why)
-    assert (found.scenario, found.episodes, found.length) == ("high volatility", "100", "900")
+    assert [account.cycle_line(c).partition(":")[0] for c in cycles] == ["kept", "undone"]

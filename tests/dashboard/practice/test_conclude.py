@@ -20,14 +20,17 @@ def test_a_refusal_is_said_with_its_reason_and_figures(tmp_path: Path) -> None:
     said = draw(RlFolder(tmp_path), practice_result(accepted=False), 100)
 
     assert said.startswith("No policy was accepted\n")
-    assert "  return of the span: -0.01, must be at least 0.01" in said
+    assert "  return \N{MINUS SIGN}1.0 %, must be at least +1 %" in said
 
 
 def test_training_and_unseen_days_are_told_apart(tmp_path: Path) -> None:
     said = draw(RlFolder(tmp_path), practice_result(), 100)
 
-    assert "In training, median of the seeds: hold rate 0.56, 17.2 trades a day." in said
-    assert "On days never seen: hold rate 0.55, 17.0 trades a day." in said
+    lines = [line.split("  ") for line in said.splitlines()]
+    table = {line[0]: [cell.strip() for cell in line[1:] if cell] for line in lines}
+    assert table["in practice"] == ["56 %", "95.0 %", "17.2"]
+    assert table["aimed at"] == ["55 %", "18.0"]
+    assert table["on days never seen"] == ["55 %", "95.0 %", "17.0"]
     assert said.index("Validation days") < said.index("Held-out days")
 
 
@@ -42,5 +45,23 @@ def test_tables_fit_the_terminal(tmp_path: Path, width: int) -> None:
 def test_a_narrow_terminal_leaves_columns_out_and_not_the_verdict(tmp_path: Path) -> None:
     narrow = draw(RlFolder(tmp_path), practice_result(), 50)
 
-    assert "won" not in narrow
+    assert "won" not in narrow.split("hold rate  share")[0]
     assert "The policy of seed 1 was accepted" in narrow
+
+
+def test_the_words_of_the_verdict_are_explained(tmp_path: Path) -> None:
+    said = draw(RlFolder(tmp_path), practice_result(), 80)
+
+    for word in ("hold rate", "no fill", "kept", "passed", "accepted"):
+        assert any(line.startswith(f"{word}  ") for line in said.splitlines())
+
+
+@pytest.mark.parametrize(("accepted", "place"), [(True, "policy"), (False, None)])
+def test_where_the_policy_lies_is_said(
+    tmp_path: Path, place: str | None, *, accepted: bool
+) -> None:
+    said = draw(RlFolder(tmp_path), practice_result(accepted=accepted), 100)
+
+    assert (f"policy  {tmp_path / 'policy'}" in said) == (place is not None)
+    kept = practice_result(accepted=False, chosen_seed=1)
+    assert f"policy  {tmp_path / 'unaccepted'}" in draw(RlFolder(tmp_path), kept, 100)

@@ -7,6 +7,7 @@ import pytest
 
 from stairway.base.errors import ConfigError
 from stairway.base.verdict import refuse
+from stairway.dashboard.practice.account import LEGEND
 from stairway.dashboard.practice.page import again, page, write_page
 from stairway.testing.journal import practice_result
 from stairway.training.journal import CycleReport
@@ -25,7 +26,39 @@ def test_the_verdict_comes_first() -> None:
     said = text(practice_result(accepted=False))
 
     assert said.index("No policy was accepted") < said.index("What the seeds learned")
-    assert "Return of the span: -0.01, must be at least 0.01" in said
+    assert "Seed 1, the median one, missed:" in said
+    assert "Return \N{MINUS SIGN}1.0 %, must be at least +1 %" in said
+
+
+def test_the_words_of_the_verdict_are_explained() -> None:
+    said = text(practice_result())
+
+    for word, meaning in LEGEND:
+        assert f"{word} {meaning}" in said.replace("&#39;", "'")
+
+
+def test_what_the_median_and_the_worst_seed_missed_is_told_of_each_cycle() -> None:
+    said = text(practice_result(accepted=False))
+
+    assert said.count("median seed 1: 2 of 3 bounds missed") == 2
+    assert said.count("worst seed 2: 2 of 3 bounds missed") == 2
+
+
+def test_a_seed_that_strayed_is_told_with_how_far() -> None:
+    result = practice_result(accepted=False)
+    far = refuse("practice.divergence", "drift is 0.2123", 0.2123, 0.15)
+    strayed = tuple(
+        replace(c, divergence=replace(c.divergence, verdict=far)) for c in result.seed_cycles
+    )
+
+    assert "drift is 0.212" in text(replace(result, seed_cycles=strayed))
+
+
+def test_one_thing_has_one_name() -> None:
+    said = text(practice_result())
+
+    assert "per session" not in said
+    assert "trades a day" in said
 
 
 def test_held_out_days_stand_apart_from_those_that_decided() -> None:

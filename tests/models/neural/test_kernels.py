@@ -10,7 +10,8 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 from stairway.models.neural import kernels
-from stairway.models.policy import OBSERVATION, Policy
+from stairway.models.observation import OBSERVATION
+from stairway.models.policy import Policy
 from stairway.testing.models import toy_actor
 
 N = 256

@@ -43,10 +43,10 @@ def adam(seed: int = 0, layout: Layout = LAYOUT) -> kernels.Adam:
     return kernels.Adam(flat, *zeros, np.zeros(1, np.int64))
 
 
-def lessons(n: int, seed: int = 0, layout: Layout = LAYOUT) -> kernels.Lessons:
+def experience(n: int, seed: int = 0, layout: Layout = LAYOUT) -> kernels.Experience:
     """A roll-out; about a quarter of its ratios lie beyond the clip."""
     rng = np.random.default_rng(seed)
-    return kernels.Lessons(
+    return kernels.Experience(
         rng.normal(size=(n, layout.inputs)).astype(np.float32),
         rng.integers(0, layout.actions, n),
         rng.normal(-1.1, 0.3, n).astype(np.float32),
@@ -64,7 +64,9 @@ def scratch(batch: int, layout: Layout = LAYOUT) -> kernels.Scratch:
     )
 
 
-def learn(mind: kernels.Adam, taught: kernels.Lessons, rules=RULES, order=None) -> np.ndarray:
+def learn(
+    mind: kernels.Adam, taught: kernels.Experience, rules=RULES, order=None
+) -> np.ndarray:
     n = taught.actions.size
     order = np.arange(n) if order is None else order
     return kernels.learn(LAYOUT.net, mind, taught, order, rules, scratch(rules.batch))
@@ -88,7 +90,7 @@ def heads(flat: th.Tensor, rows: th.Tensor) -> tuple[th.Tensor, th.Tensor]:
     return th.log_softmax(logits, 1), values.flatten()
 
 
-def loss_of(flat: th.Tensor, taught: kernels.Lessons, rules=RULES) -> dict[str, th.Tensor]:
+def loss_of(flat: th.Tensor, taught: kernels.Experience, rules=RULES) -> dict[str, th.Tensor]:
     """PPO's loss as Stable-Baselines3 writes it, in float64."""
     give: Any = {name: th.as_tensor(v) for name, v in taught._asdict().items()}
     logs, values = heads(flat, give["observations"].double())
@@ -122,7 +124,7 @@ def test_kernels_are_cached_release_the_lock_and_keep_nan(kernel) -> None:
 @given(n=SIZES, seed=SEEDS, normalise=st.booleans())
 def test_the_gradient_of_a_minibatch_is_that_of_autograd(n: int, seed: int, normalise) -> None:
     rules = RULES._replace(batch=n, normalise=normalise)
-    mind, taught = adam(seed), lessons(n, seed)
+    mind, taught = adam(seed), experience(n, seed)
     flat = th.tensor(mind.flat, dtype=th.float64, requires_grad=True)
     loss_of(flat, taught, rules)["loss"].backward()
     want = flat.grad.numpy()
@@ -133,7 +135,7 @@ def test_the_gradient_of_a_minibatch_is_that_of_autograd(n: int, seed: int, norm
 @settings(max_examples=25)
 @given(n=SIZES, seed=SEEDS)
 def test_what_is_told_of_a_minibatch_is_what_pytorch_says(n: int, seed: int) -> None:
-    mind, taught = adam(seed), lessons(n, seed)
+    mind, taught = adam(seed), experience(n, seed)
     want = loss_of(th.tensor(mind.flat, dtype=th.float64), taught)
     tally = learn(mind, taught, RULES._replace(batch=n))
     for place, name in (
@@ -153,7 +155,7 @@ def test_what_is_told_of_a_minibatch_is_what_pytorch_says(n: int, seed: int) -> 
 def test_an_epoch_takes_minibatches_in_order_and_the_last_may_be_short(n, batch, seed) -> None:
     order = np.random.default_rng(seed).permutation(n)
     rules = RULES._replace(batch=batch)
-    whole, taught = adam(seed), lessons(n, seed)
+    whole, taught = adam(seed), experience(n, seed)
     tally = learn(whole, taught, rules, order)
     parts = adam(seed)
     for start in range(0, n, batch):
@@ -191,14 +193,14 @@ def test_nan_in_the_gradient_reaches_every_weight() -> None:
 
 @pytest.mark.parametrize("field", ["advantages", "returns", "observations", "log_probs"])
 def test_nan_in_a_lesson_is_not_learnt_in_silence(field: str) -> None:
-    mind, taught = adam(), lessons(8)
+    mind, taught = adam(), experience(8)
     getattr(taught, field)[3] = np.nan
     learn(mind, taught)
     assert np.isnan(mind.flat).any()
 
 
 def test_over_the_bound_on_kl_the_minibatch_is_counted_but_not_learnt() -> None:
-    mind, taught = adam(), lessons(40)
+    mind, taught = adam(), experience(40)
     before = mind.flat.copy()
     tally = learn(mind, taught, RULES._replace(kl_bound=1e-9))
     assert (tally[kernels.STOPPED], tally[kernels.BATCHES]) == (1, 1)
@@ -208,7 +210,7 @@ def test_over_the_bound_on_kl_the_minibatch_is_counted_but_not_learnt() -> None:
 
 
 def test_kl_of_each_minibatch_alone_is_held_against_the_bound() -> None:
-    mind, taught = adam(), lessons(48)
+    mind, taught = adam(), experience(48)
     each = [learn(adam(), taught, order=np.arange(i, i + 16))[kernels.KL] for i in (0, 16, 32)]
     frozen = RULES._replace(learning_rate=0.0, kl_bound=1.01 * max(each))
     tally = learn(mind, taught, frozen)
@@ -217,13 +219,13 @@ def test_kl_of_each_minibatch_alone_is_held_against_the_bound() -> None:
 
 
 def test_one_row_alone_is_not_normalised() -> None:
-    mind, taught = adam(), lessons(1)
+    mind, taught = adam(), experience(1)
     learn(mind, taught, RULES._replace(batch=1))
     assert np.isfinite(mind.flat).all()
 
 
 def acted(n: int, uniforms: np.ndarray, seed: int = 0) -> tuple[kernels.Acts, np.ndarray]:
-    rows, flat = lessons(n, seed).observations, adam(seed).flat
+    rows, flat = experience(n, seed).observations, adam(seed).flat
     acts = kernels.Acts(np.empty(n, np.int64), np.empty(n, np.float32), np.empty(n, np.float32))
     room = np.empty(n * LAYOUT.units, np.float32)
     kernels.act(LAYOUT.net, flat, rows, uniforms, room, acts)
@@ -233,7 +235,7 @@ def acted(n: int, uniforms: np.ndarray, seed: int = 0) -> tuple[kernels.Acts, np
 def test_what_is_acted_has_the_probability_and_value_that_pytorch_says() -> None:
     uniforms = np.random.default_rng(0).random(50, np.float32)
     acts, odds = acted(50, uniforms)
-    logs, values = heads(th.tensor(adam().flat), th.tensor(lessons(50).observations))
+    logs, values = heads(th.tensor(adam().flat), th.tensor(experience(50).observations))
     chosen = logs.numpy()[np.arange(50), acts.actions]
     np.testing.assert_allclose(acts.log_probs, chosen, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(acts.values, values.numpy(), rtol=1e-4, atol=1e-5)
@@ -242,7 +244,7 @@ def test_what_is_acted_has_the_probability_and_value_that_pytorch_says() -> None
 
 
 def test_actions_come_as_often_as_they_are_probable() -> None:
-    row = np.tile(lessons(1).observations, (20_000, 1))
+    row = np.tile(experience(1).observations, (20_000, 1))
     room = np.empty(20_000 * LAYOUT.units, np.float32)
     odds = kernels.chances(LAYOUT.net, adam().flat, row, room)
     drawn = kernels.draw(odds, np.random.default_rng(1).random(20_000, np.float32))
@@ -277,7 +279,7 @@ def test_advantages_are_those_of_sb3_to_the_last_bit(steps, n, seed, gamma, lam)
 
 @pytest.mark.parametrize("n", [2, 16, 37])
 def test_compiled_and_plain_loops_agree(n: int) -> None:
-    fast, plain, taught = adam(), adam(), lessons(n)
+    fast, plain, taught = adam(), adam(), experience(n)
     judged = []
     for mind, run in ((fast, kernels.learn), (plain, kernels.learn.py_func)):
         judged.append(run(LAYOUT.net, mind, taught, np.arange(n), RULES, scratch(16)))
@@ -287,7 +289,7 @@ def test_compiled_and_plain_loops_agree(n: int) -> None:
 
 def test_compiled_and_plain_steps_agree() -> None:
     fast, plain = adam(), adam()
-    fast.gradient[:] = plain.gradient[:] = lessons(1, 3).observations[0, 0]
+    fast.gradient[:] = plain.gradient[:] = experience(1, 3).observations[0, 0]
     kernels.adam_step(fast, RULES)
     kernels.adam_step.py_func(plain, RULES)
     np.testing.assert_allclose(fast.flat, plain.flat, rtol=1e-6, atol=1e-7)

@@ -6,7 +6,7 @@ from stable_baselines3 import PPO
 
 from stairway.base.errors import DataError, InvariantError
 from stairway.training.ppo import kernels
-from stairway.training.ppo.study import lessons_of, rules_of, study
+from stairway.training.ppo.study import experience_of, rules_of, study
 from stairway.training.ppo.weights import adam_of, layout_of
 
 FIELDS = ("observations", "log_probs", "advantages", "returns")
@@ -22,7 +22,7 @@ def model(make, pond) -> PPO:
 
 
 def test_rows_come_in_the_order_in_which_stock_counts_them(model: PPO) -> None:
-    mine = lessons_of(model.rollout_buffer)
+    mine = experience_of(model.rollout_buffer)
     np.random.seed(3)  # noqa: NPY002 - what stock draws from
     order = np.random.permutation(128)  # noqa: NPY002 - what stock draws from
     np.random.seed(3)  # noqa: NPY002 - what stock draws from
@@ -35,14 +35,14 @@ def test_rows_come_in_the_order_in_which_stock_counts_them(model: PPO) -> None:
 
 
 def test_a_buffer_that_stock_has_already_laid_flat_gives_the_same_rows(model: PPO) -> None:
-    before = lessons_of(model.rollout_buffer)
+    before = experience_of(model.rollout_buffer)
     next(model.rollout_buffer.get(128))
-    for one, other in zip(before, lessons_of(model.rollout_buffer), strict=True):
+    for one, other in zip(before, experience_of(model.rollout_buffer), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_the_buffer_itself_stays_as_it_was(model: PPO) -> None:
-    lessons_of(model.rollout_buffer)
+    experience_of(model.rollout_buffer)
     assert model.rollout_buffer.observations.shape == (32, 4, 5)
     assert not model.rollout_buffer.generator_ready
 
@@ -50,7 +50,7 @@ def test_the_buffer_itself_stays_as_it_was(model: PPO) -> None:
 def test_half_a_roll_out_is_refused(model: PPO) -> None:
     model.rollout_buffer.full = False
     with pytest.raises(InvariantError, match="not all of its 32 steps"):
-        lessons_of(model.rollout_buffer)
+        experience_of(model.rollout_buffer)
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -58,7 +58,7 @@ def test_half_a_roll_out_is_refused(model: PPO) -> None:
 def test_what_is_not_finite_is_refused_and_named(model: PPO, field: str, bad: float) -> None:
     getattr(model.rollout_buffer, field)[3, 1] = bad
     with pytest.raises(DataError, match=f"{field} of the roll-out are not finite"):
-        lessons_of(model.rollout_buffer)
+        experience_of(model.rollout_buffer)
 
 
 def test_rules_are_what_the_model_says(make, pond) -> None:
@@ -88,8 +88,8 @@ def test_without_a_target_nothing_stops_early(model: PPO) -> None:
 
 def learnt(model: PPO, orders, epochs: int = 3, **rules):
     adam, given = adam_of(model.policy), rules_of(model, 1.0)._replace(**rules)
-    lessons = lessons_of(model.rollout_buffer)
-    return adam, study(layout_of(model.policy), adam, lessons, given, orders, epochs)
+    experience = experience_of(model.rollout_buffer)
+    return adam, study(layout_of(model.policy), adam, experience, given, orders, epochs)
 
 
 def test_each_epoch_asks_for_an_order_of_its_own(model: PPO) -> None:

@@ -17,7 +17,7 @@ from stairway.base.errors import DataError, InvariantError
 from stairway.simulation import kernels
 from stairway.simulation.batch import PairBatch
 from stairway.simulation.env import PairTradingEnv
-from stairway.simulation.practice_rules import EnvRules
+from stairway.simulation.env_rules import EnvRules
 from stairway.simulation.terms import Terms
 from stairway.testing.practice import actions_for, env_rules, rough_course
 from stairway.training.ppo.vecenv import PairVecEnv

@@ -12,7 +12,8 @@ from stairway.base.errors import InvariantError
 from stairway.models.actor import Actor, believe
 from stairway.models.bodies.policy import PolicyBody
 from stairway.models.calibration import Calibration, apply
-from stairway.models.policy import FEATURES, NO_BELIEF
+from stairway.models.observation import FEATURES
+from stairway.models.policy import NO_BELIEF
 from stairway.models.ports import ModelCard, PairRuntime
 from stairway.models.sealed import SealedModel
 

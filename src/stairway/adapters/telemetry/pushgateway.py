@@ -78,7 +78,7 @@ class Config(base.Config, frozen=True, kw_only=True):
 
     url: Annotated[str, Meta(pattern=r"^https?://[^\s/?#@]+(/[^\s?#@]*)?$", max_length=200)]
     job: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]+$", max_length=100)]
-    batch_steps: Annotated[int, Meta(ge=64)]
+    batch_steps: Annotated[int, Meta(ge=64, le=100_000_000)]
     interval_s: Annotated[float, Meta(ge=1.0, le=3_600.0)]
     timeout_s: Seconds
     close_s: Seconds

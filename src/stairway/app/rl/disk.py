@@ -22,9 +22,9 @@ from stairway.base.errors import DataError
 from stairway.training.checkpoint import Checkpoint, Mark
 from stairway.training.cycle import Phase, State
 from stairway.training.journal import Frozen, SeedCycle
+from stairway.training.keeping import Midway, Saved
 from stairway.training.measured import Rollout
-from stairway.training.pupil import Good, PutDown
-from stairway.training.school import Midway, Saved
+from stairway.training.pupil_state import Good, PutDown
 
 Notes = TypeVar("Notes")
 

@@ -32,15 +32,22 @@ from typing import Any
 
 import msgspec
 
+from stairway.app import folder as folders
 from stairway.app.folder import write_whole
 from stairway.base.errors import ConfigError, DataError
 from stairway.base.verdict import Refuse
 from stairway.market.facts import DataReport
 from stairway.training.checkpoint import Checkpoint, Encoded, decode, encode
-from stairway.training.journal import LAYOUT, Frozen, PracticeResult
+from stairway.training.journal import LAYOUT, Frozen
 
 KEPT = 2
 """How many checkpoints of a kind are kept: the newest, and the one before it."""
+
+MOST_SEEDS = 64
+_SEEDS = 2**31
+
+_OURS = re.compile(r"cycle-\d+(-rollout-\d+)?")
+"""Names of checkpoints."""
 
 
 class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,7 +77,7 @@ class RlFolder:
     @property
     def ask(self) -> Path:
         """How it was asked for."""
-        return self.root / "practice.json"
+        return self.root / folders.PRACTICE
 
     @property
     def gold(self) -> Path:
@@ -134,13 +141,13 @@ def write_encoded(path: Path, encoded: Encoded) -> None:
     write_whole(path.with_suffix(".json"), encoded.record)
 
 
-def read_encoded(path: Path, what: str) -> Encoded:
+def read_encoded(path: Path, what: str, remedy: str) -> Encoded:
     """Read both files of a checkpoint.
 
     Raises
     ------
     DataError
-        If one of them is missing or cannot be read.
+        If one of them is missing or cannot be read; it ends with the ``remedy``.
     """
     try:
         return Encoded(
@@ -148,14 +155,22 @@ def read_encoded(path: Path, what: str) -> Encoded:
             path.with_suffix(".json").read_bytes(),
         )
     except OSError as error:
-        msg = f"{what} {path}.json cannot be read ({error.strerror}); restore it, or start anew"
+        msg = f"{what} {error.filename} cannot be read ({error.strerror}); {remedy}"
         raise DataError(msg) from error
 
 
+def kept_at(cache: Path, identity: Frozen) -> Path:
+    """Where a reference is kept between runs: path of its checkpoint, without ending."""
+    return cache / f"gold-{identity.settings[:16]}" / "state"
+
+
 def newest(folder: Path, prefix: str) -> list[Path]:
-    """Checkpoints that count, newest first, without ending."""
-    found = sorted(folder.glob(f"{prefix}*.json"), key=_numbers, reverse=True)
-    return [path.with_suffix("") for path in found]
+    """Checkpoints that count, newest first, without ending.
+
+    Whatever else lies there under a name that is not one of ours is somebody's own.
+    """
+    there = (path for path in folder.glob(f"{prefix}*.json") if _OURS.fullmatch(path.stem))
+    return [path.with_suffix("") for path in sorted(there, key=_numbers, reverse=True)]
 
 
 def _numbers(path: Path) -> tuple[int, ...]:
@@ -174,25 +189,27 @@ def read_newest(paths: Sequence[Path], expected: Frozen) -> Checkpoint | None:
     """
     if not paths:
         return None
-    encoded = read_encoded(paths[0], "the checkpoint")
-    answer = decode(encoded, expected)
-    if not isinstance(answer, Refuse):
+    answer = _read(paths[0], expected)
+    if isinstance(answer, Checkpoint):
         return answer
-    older = [path for path in paths[1:] if _is_good(path, expected)]
+    older = [path for path in paths[1:] if isinstance(_read(path, expected), Checkpoint)]
     hint = (
-        f"; the last good one is {older[0]}.json: remove {paths[0]}.json to go on from there"
+        f"the last good one is {older[0]}.json: remove {paths[0]}.json to go on from there"
         if older
-        else ""
+        else "restore it, or start a new run"
     )
-    msg = f"{paths[0]}.json: {answer.findings[0].detail}{hint}"
+    msg = f"{paths[0]}.json: {answer}; {hint}"
     raise DataError(msg)
 
 
-def _is_good(path: Path, expected: Frozen) -> bool:
+def _read(path: Path, expected: Frozen) -> Checkpoint | str:
+    """Read one, or say what is wrong with it."""
     try:
-        return isinstance(decode(read_encoded(path, "the checkpoint"), expected), Checkpoint)
-    except DataError:
-        return False
+        encoded = read_encoded(path, "its file", "")
+    except DataError as error:
+        return str(error).removesuffix("; ")
+    answer = decode(encoded, expected)
+    return answer.findings[0].detail if isinstance(answer, Refuse) else answer
 
 
 def forget_old(paths: Sequence[Path]) -> None:
@@ -201,6 +218,27 @@ def forget_old(paths: Sequence[Path]) -> None:
         # The file that makes the other one count goes first.
         path.with_suffix(".json").unlink(missing_ok=True)
         path.with_suffix(".safetensors").unlink(missing_ok=True)
+
+
+def require_seeds(seeds: Sequence[int]) -> None:
+    """Refuse seeds that cannot run side by side.
+
+    Raises
+    ------
+    ConfigError
+        If there are none or too many, one is there twice, or one is out of range.
+
+    Examples
+    --------
+    >>> require_seeds((1, 2))
+    """
+    good = 1 <= len(seeds) <= MOST_SEEDS and len(set(seeds)) == len(seeds)
+    if not (good and all(0 <= seed < _SEEDS for seed in seeds)):
+        msg = (
+            f"seeds are {tuple(seeds)}; give 1 to {MOST_SEEDS} different whole numbers "
+            f"from 0, below {_SEEDS}"
+        )
+        raise ConfigError(msg)
 
 
 def open_practice(root: Path) -> tuple[RlFolder, Ask]:
@@ -212,12 +250,11 @@ def open_practice(root: Path) -> tuple[RlFolder, Ask]:
         If it is not there, is of another layout, or was begun by another version of the
         program and is not finished: it would not come to what it would have come to.
     DataError
-        If what it says about itself cannot be read.
+        If what it says about itself cannot be read, or cannot be.
     """
     folder = RlFolder(root)
     if not folder.ask.is_file():
-        msg = f"{root} is no training run: it has no practice.json; stairway train rl makes one"
-        raise ConfigError(msg)
+        raise ConfigError(_no_training(root))
     try:
         content = folder.ask.read_bytes()
         said = msgspec.json.decode(content)
@@ -234,37 +271,31 @@ def open_practice(root: Path) -> tuple[RlFolder, Ask]:
                 "otherwise; finish it with that version, or start a new run"
             )
             raise ConfigError(msg)
-        return folder, msgspec.json.decode(content, type=Ask)
-    except (msgspec.MsgspecError, AttributeError, UnicodeDecodeError, OSError) as error:
+        ask = msgspec.json.decode(content, type=Ask)
+    except (msgspec.MsgspecError, AttributeError, ValueError, OSError, RecursionError) as error:
         msg = f"{folder.ask} cannot be read ({error}); restore it or start a new run"
         raise DataError(msg) from error
-
-
-def read_result(folder: RlFolder) -> PracticeResult:
-    """Read what came of a training run that is finished.
-
-    Raises
-    ------
-    DataError
-        If it is missing, damaged, or of another layout.
-    """
     try:
-        content = folder.result.read_bytes()
-        layout = msgspec.json.decode(content, type=_Layout).layout
-        if layout != LAYOUT:
-            msg = (
-                f"{folder.result} was written by another version (layout {layout}, here "
-                f"{LAYOUT}); read it with that version, or start a new run"
-            )
-            raise DataError(msg)
-        return msgspec.json.decode(content, type=PracticeResult)
-    except (OSError, ValueError) as error:
-        msg = (
-            f"{folder.result} cannot be read ({error}); remove it, and --resume {folder.root} "
-            "writes it again"
-        )
+        require_seeds(ask.seeds)
+        _require_place(ask.gold)
+    except ConfigError as error:
+        msg = f"{folder.ask} cannot be used ({error}); restore it or start a new run"
         raise DataError(msg) from error
+    return folder, ask
 
 
-class _Layout(msgspec.Struct, frozen=True):
-    layout: int
+def _require_place(gold: str) -> None:
+    if not Path(gold).is_absolute() or "\0" in gold:
+        msg = f"gold is {gold!r}; it must be the whole path of a folder"
+        raise ConfigError(msg)
+
+
+def _no_training(root: Path) -> str:
+    if (root / folders.ASK).is_file():
+        return (
+            f"{root} is a run and no training run; "
+            f"finish or read it with: stairway run --resume {root}"
+        )
+    return (
+        f"{root} is no training run: it has no {folders.PRACTICE}; stairway train rl makes one"
+    )

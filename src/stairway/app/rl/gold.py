@@ -16,21 +16,21 @@ import msgspec
 import numpy as np
 
 from stairway.app.provenance import libraries
-from stairway.app.rl.folder import RlFolder, read_encoded, write_encoded
-from stairway.base.errors import DataError
+from stairway.app.rl.folder import RlFolder, kept_at, read_encoded, write_encoded
+from stairway.base.errors import ConfigError, DataError
 from stairway.base.hashing import content_hash
 from stairway.base.verdict import Pass, Refuse
-from stairway.models.policy import ACTIONS, OBSERVATION
+from stairway.models.observation import ACTIONS, OBSERVATION
 from stairway.simulation.batch import PairBatch
 from stairway.training.checkpoint import Checkpoint, Encoded, Mark, decode, encode
 from stairway.training.ear import Ear
 from stairway.training.gold import CYCLE, Gold, holds_enough, identity, make
-from stairway.training.ground import Ground
 from stairway.training.journal import Frozen
 from stairway.training.measured import Rollout
 from stairway.training.ppo.layout import Layout
+from stairway.training.practice_ground import PracticeGround
 from stairway.training.practice_rules import PracticeRules
-from stairway.training.pupil import PutDown, parameters_of
+from stairway.training.pupil_state import PutDown, parameters_of
 
 _MAKERS = ("python", "numpy", "numba", "torch", "stable-baselines3")
 """Libraries that decide, to the bit, what a reference comes to."""
@@ -42,31 +42,54 @@ class _Notes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hold_rate: float
 
 
-def fetched(cache: Path, ground: Ground, rules: PracticeRules, ear: Ear) -> Encoded:
+def fetched(cache: Path, ground: PracticeGround, rules: PracticeRules, ear: Ear) -> Encoded:
     """Return the reference for this data and these settings; make it if there is none.
 
     Raises
     ------
-    ConfigError
-        If it cannot be written.
     DataError
-        If what is kept is damaged, or what was made does not hold enough.
+        If what is kept is damaged, or what was made does not hold enough. One that cannot
+        be kept is said aloud, and used all the same.
     """
     expected = expected_identity(ground, rules)
-    at = cache / f"gold-{expected.settings[:16]}" / "state"
+    at = kept_at(cache, expected)
     if at.with_suffix(".json").exists():
-        encoded = read_encoded(at, "the reference")
+        remedy = f"remove {at.parent} to make it anew"
+        encoded = read_encoded(at, "the reference", remedy)
         answer = decode(encoded, expected)
         if isinstance(answer, Refuse):
-            msg = f"{at}.json: {answer.findings[0].detail}; remove {at.parent} to make it anew"
+            msg = f"{at}.json: {answer.findings[0].detail}; {remedy}"
             raise DataError(msg)
         return encoded
     encoded = _made(expected, ground, rules, ear)
-    write_encoded(at, encoded)
+    try:
+        keep(at, encoded)
+    except ConfigError as error:
+        # The run has a copy of its own, and goes on; the next one makes it again.
+        ear.note(str(error))
     return encoded
 
 
-def opened(folder: RlFolder, ground: Ground, rules: PracticeRules) -> Gold:
+def keep(at: Path, encoded: Encoded) -> None:
+    """Keep a reference for other runs.
+
+    Raises
+    ------
+    ConfigError
+        If there is no room or no permission.
+    """
+    try:
+        write_encoded(at, encoded)
+    except ConfigError as error:
+        why = getattr(error.__cause__, "strerror", error)
+        msg = (
+            f"the reference cannot be kept in {at.parent} ({why}), and the next run makes it "
+            "anew; make room there, or give another --cache"
+        )
+        raise ConfigError(msg) from error
+
+
+def opened(folder: RlFolder, ground: PracticeGround, rules: PracticeRules) -> Gold:
     """Read the copy that a run started from.
 
     Raises
@@ -75,7 +98,7 @@ def opened(folder: RlFolder, ground: Ground, rules: PracticeRules) -> Gold:
         If it is missing, damaged, of other data or settings, or does not hold enough.
     """
     what = "the reference model that this run started from,"
-    encoded = read_encoded(folder.gold, what)
+    encoded = read_encoded(folder.gold, what, "restore it, or start a new run")
     answer = decode(encoded, expected_identity(ground, rules))
     if isinstance(answer, Refuse):
         msg = (
@@ -94,7 +117,7 @@ def opened(folder: RlFolder, ground: Ground, rules: PracticeRules) -> Gold:
     return Gold(PutDown(dict(answer.tensors), notes.notes), notes.rollouts, notes.hold_rate)
 
 
-def expected_identity(ground: Ground, rules: PracticeRules) -> Frozen:
+def expected_identity(ground: PracticeGround, rules: PracticeRules) -> Frozen:
     """Say what a reference for this data and these settings must say that it is.
 
     What the environment does with a step, the program's version and those of the libraries
@@ -127,7 +150,7 @@ def made_with() -> dict[str, str]:
     return {"stairway": version("stairway")} | {n: found[n] for n in _MAKERS if n in found}
 
 
-def _made(expected: Frozen, ground: Ground, rules: PracticeRules, ear: Ear) -> Encoded:
+def _made(expected: Frozen, ground: PracticeGround, rules: PracticeRules, ear: Ear) -> Encoded:
     total = rules.gold.steps // (rules.learner.n_envs * rules.gold.n_steps)
     ear.begin("making the reference", total)
     gold = make(ground.training, rules.lessons, rules.gold, lambda done, _: ear.advance(done))

@@ -20,27 +20,32 @@ class Stopped(Exception):  # noqa: N818 - not a fault: somebody asked for it
 class Live:
     """Writes ``live.json`` after each roll-out, and passes everything on.
 
-    It is replaced whole and never waited for: it is a picture, and no record. Where
-    ``stop`` is set, the next roll-out of each seed ends with :class:`Stopped`.
+    It is replaced whole and never waited for: it is a picture, and no record. So where it
+    cannot be written training goes on, and says so once.
+
+    Where ``stop`` is set, whatever is heard next ends with :class:`Stopped`: that is the
+    next roll-out of each seed, and the next seed that is judged.
     """
 
     def __init__(
         self, folder: RlFolder, so_far: Callable[[], PracticeResult], ear: Ear, stop: Event
     ) -> None:
         self._folder, self._so_far, self._ear, self._stop = folder, so_far, ear, stop
+        self._said = False
 
     def begin(self, label: str, total: int) -> None:
-        """Pass it on."""
+        """Pass it on, unless the run is to stop."""
+        self._go_on()
         self._ear.begin(label, total)
 
     def advance(self, done: int) -> None:
-        """Pass it on."""
+        """Pass it on, unless the run is to stop."""
+        self._go_on()
         self._ear.advance(done)
 
     def rollout(self, rollout: Rollout) -> None:
         """Show it, unless the run is to stop."""
-        if self._stop.is_set():
-            raise Stopped
+        self._go_on()
         self._ear.rollout(rollout)
         self._show()
 
@@ -53,7 +58,24 @@ class Live:
         self._ear.cycle(report)
         self._show()
 
+    def note(self, line: str) -> None:
+        """Pass it on."""
+        self._ear.note(line)
+
+    def _go_on(self) -> None:
+        if self._stop.is_set():
+            raise Stopped
+
     def _show(self) -> None:
         beside = self._folder.live.with_name(".live.json.new")
-        beside.write_bytes(msgspec.json.encode(self._so_far()))
-        beside.replace(self._folder.live)
+        try:
+            beside.write_bytes(msgspec.json.encode(self._so_far()))
+            beside.replace(self._folder.live)
+        except OSError as error:
+            if not self._said:
+                why = error.strerror or error
+                self._ear.note(
+                    f"{self._folder.live} cannot be written ({why}); training goes on without "
+                    "it, and nothing that counts is lost"
+                )
+            self._said = True

@@ -11,16 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import msgspec
-
-from stairway.app import plugins
-from stairway.base.errors import ConfigError
+from stairway.app.rl.rules import telemetry_of
 from stairway.base.hashing import content_hash
 from stairway.training.ear import Ear
 from stairway.training.journal import CycleReport, SeedCycle
 from stairway.training.measured import Rollout
-from stairway.training.meter import Meter
-from stairway.training.metering import tell
+from stairway.training.meter import Meter, tell
 
 GATE = "training"
 """Name under which the training gate's answers are counted."""
@@ -48,17 +44,7 @@ def meters_of(
     ConfigError
         If there is no such kind, or its settings cannot be used.
     """
-    table: Mapping[str, Any] = tables.get("telemetry", {"kind": "silent"})
-    kind = table.get("kind")
-    if not isinstance(kind, str):
-        msg = 'practice file: [telemetry] has no kind; say kind = "silent" to send nothing'
-        raise ConfigError(msg)
-    plugin = plugins.load("telemetry", kind)
-    try:
-        config = msgspec.convert(table.get(kind, {}), plugin.Config)
-    except msgspec.ValidationError as error:
-        msg = f"practice file: [telemetry.{kind}]: {error}; see the shipped one for every key"
-        raise ConfigError(msg) from error
+    plugin, config = telemetry_of(tables, "practice")
     run = run_name(folder)
     return {seed: cast("Meter", plugin.connect(config, f"{run}-{seed}")) for seed in seeds}
 
@@ -105,6 +91,10 @@ class Metered:
     def cycle(self, report: CycleReport) -> None:
         """Pass it on."""
         self._ear.cycle(report)
+
+    def note(self, line: str) -> None:
+        """Pass it on."""
+        self._ear.note(line)
 
     def close(self) -> None:
         """End all meters, which send what they have side by side, for a short time."""

@@ -7,24 +7,32 @@ As in every policy, every key must be there and none may be that nobody knows.
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterator, Mapping
-from importlib.resources import files
-from pathlib import Path
-from typing import Any, Literal, TypeAlias, cast
+import re
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 import msgspec
 
+from stairway.app import plugins
+from stairway.app.tables import numbers, read
+from stairway.base.config import Config
 from stairway.base.errors import ConfigError
 from stairway.training.practice_rules import PracticeRules
+from stairway.training.quick_rules import QuickRules
 
+Rules = TypeVar("Rules", bound=Config)
 Kind: TypeAlias = Literal["daily", "intraday"]
 
 SHIPPED = "practice"
 
 KINDS = frozenset(("daily", "intraday"))
-_MOST = 1e9
-"""Nothing in a practice file is larger, whatever its unit; NaN is not a number at all."""
+_MOST = 1e18
+"""No number that a person can mean is larger; each key has a bound of its own as well."""
+_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
+"""One step of the place that msgspec names: a key, or an index."""
+_LONGEST = 60
+"""Characters of what was found that are shown."""
 
 BESIDE = ("telemetry", "quick")
 """Tables that others read: ``rl.meters``, and the policy of ``stairway run``."""
@@ -43,8 +51,12 @@ def load(name: str, kind: Kind) -> tuple[PracticeRules, dict[str, Any]]:
     ConfigError
         If there is no such file, or a key is unknown, missing or out of range.
     """
-    tables = _read(name)
-    return decode(tables, kind, name), tables
+    tables = read("practice file", name, [SHIPPED])
+    rules = decode(tables, kind, name)
+    require_telemetry(tables, name)
+    if "quick" in tables:
+        converted(tables["quick"], QuickRules, f"practice file {name!r}", "quick")
+    return rules, tables
 
 
 def decode(tables: Mapping[str, Any], kind: Kind, origin: str) -> PracticeRules:
@@ -65,20 +77,112 @@ def decode(tables: Mapping[str, Any], kind: Kind, origin: str) -> PracticeRules:
         msg = f"practice file {origin!r} has [{unknown[0]}], which nothing reads; take it out"
         raise ConfigError(msg)
     chosen = {name: _of_kind(tables[name], kind, f"{origin!r}: [{name}]") for name in wanted}
-    for key, number in _numbers(chosen):
+    for key, number in numbers(chosen):
         if not abs(number) <= _MOST:
             msg = (
-                f"practice file {origin!r}: {key} is {number}; no number here is over {_MOST:g}"
+                f"practice file {origin!r}: {key} is {_shown(number)}; it must be a finite "
+                "number; see the shipped one for every key"
             )
             raise ConfigError(msg)
+    return converted(chosen, PracticeRules, f"practice file {origin!r}")
+
+
+def require_telemetry(tables: Mapping[str, Any], origin: str) -> None:
+    """Refuse a ``[telemetry]`` that would be refused once training has begun.
+
+    Raises
+    ------
+    ConfigError
+        If it is no table, names no meter that there is, or says something not allowed.
+    """
     try:
-        return msgspec.convert(chosen, PracticeRules)
+        telemetry_of(tables, origin)
+    except ModuleNotFoundError:
+        # What a meter needs is not installed here: whoever trains says so by name.
+        return
+
+
+def telemetry_of(tables: Mapping[str, Any], origin: str) -> tuple[ModuleType, Config]:
+    """Give the plug-in of ``[telemetry]`` and its settings; the silent one without a table.
+
+    Raises
+    ------
+    ConfigError
+        As :func:`require_telemetry`.
+
+    Examples
+    --------
+    >>> telemetry_of({}, "mine")[0].__name__
+    'stairway.adapters.telemetry.silent'
+    """
+    where = f"practice file {origin!r}: [telemetry]"
+    table: Any = tables.get("telemetry", {"kind": "silent"})
+    if not isinstance(table, Mapping):
+        msg = f"{where} is {_shown(table)}; it must be a table with a kind, see the shipped one"
+        raise ConfigError(msg)
+    held = cast("Mapping[str, Any]", table)
+    kind, there = held.get("kind"), plugins.names("telemetry")
+    if kind not in there:
+        msg = f"{where} kind is {_shown(kind)}; allowed are {', '.join(there)}"
+        raise ConfigError(msg)
+    unknown = sorted(held.keys() - {"kind", *there})
+    if unknown:
+        msg = f"{where} has {unknown[0]!r}, which nothing reads; take it out"
+        raise ConfigError(msg)
+    plugin = plugins.load("telemetry", str(kind))
+    settings = held.get(str(kind), {})
+    said = f"practice file {origin!r}"
+    return plugin, converted(settings, plugin.Config, said, f"telemetry.{kind}")
+
+
+def converted(found: Any, kind: type[Rules], origin: str, root: str = "") -> Rules:
+    """Turn plain tables into settings; say which key is what, and what it may be.
+
+    Parameters
+    ----------
+    origin, root
+        What they came from, and the key under which they stood there.
+
+    Raises
+    ------
+    ConfigError
+        Naming the key, what was found there, and what is allowed.
+
+    Examples
+    --------
+    >>> converted({"steps": 0}, QuickRules, "mine", "quick")
+    Traceback (most recent call last):
+    ...
+    stairway.base.errors.ConfigError: mine: quick.steps is 0; expected `int` >= 1; see ...
+    """
+    try:
+        return msgspec.convert(found, kind)
     except msgspec.ValidationError as error:
-        msg = f"practice file {origin!r}: {error}; see the shipped one for every key"
+        msg = f"{origin}: {_complaint(str(error), found, root)}; see the shipped one"
         raise ConfigError(msg) from error
     except ConfigError as error:
-        msg = f"practice file {origin!r}: {error}"
+        msg = f"{origin}: {error}"
         raise ConfigError(msg) from error
+
+
+def _complaint(said: str, found: Any, root: str) -> str:
+    """Say what msgspec said, and what it found there."""
+    what, _, place = said.partition(" - at `$")
+    place, at = place.rstrip("`"), found
+    for name, index in _STEP.findall(place):
+        at = at[name] if name else at[int(index)]
+    key = f"{root}{place}".lstrip(".")
+    if isinstance(at, Mapping):
+        return f"{what} in {key}"
+    return f"{key} is {_shown(at)}; {what[:1].lower()}{what[1:]}"
+
+
+def _shown(value: Any) -> str:
+    """Show what was found, however large it is."""
+    if isinstance(value, int) and abs(value) > _MOST:
+        return f"over {_MOST:g}" if value > 0 else f"under -{_MOST:g}"
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _of_kind(table: Any, kind: Kind, where: str) -> Any:
@@ -94,33 +198,3 @@ def _of_kind(table: Any, kind: Kind, where: str) -> Any:
         )
         raise ConfigError(msg)
     return held[kind]
-
-
-def _read(name: str) -> dict[str, Any]:
-    path = Path(name)
-    if name == SHIPPED:
-        content = files("stairway").joinpath("policies", f"{SHIPPED}.toml").read_bytes()
-    elif name.endswith(".toml") and path.is_file():
-        content = path.read_bytes()
-    else:
-        msg = (
-            f"no practice file named {name!r}; say {SHIPPED!r}, or give the path of a .toml "
-            "file (copy the shipped one and edit it)"
-        )
-        raise ConfigError(msg)
-    try:
-        return tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        msg = f"practice file {name!r} is not TOML: {error}"
-        raise ConfigError(msg) from error
-
-
-def _numbers(value: Any, key: str = "") -> Iterator[tuple[str, float]]:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        yield key, value
-    elif isinstance(value, Mapping):
-        for name, inner in cast("Mapping[str, Any]", value).items():
-            yield from _numbers(inner, f"{key}.{name}" if key else name)
-    elif isinstance(value, list):
-        for i, inner in enumerate(cast("list[Any]", value)):
-            yield from _numbers(inner, f"{key}[{i}]")

@@ -12,15 +12,18 @@ by Ctrl-C or by ``kill -9``, comes to the result that it would have come to.
 
 ``python -m stairway.app.ward rl FOLDER`` does this in a process of its own, since nothing
 that trades may import a training library. It says what it hears as JSON lines:
-``{"label", "done", "total"}``, ``{"rollout"}``, ``{"seed_cycle"}``, ``{"cycle"}``.
+``{"label", "done", "total"}``, ``{"rollout"}``, ``{"seed_cycle"}``, ``{"cycle"}``,
+``{"note"}``.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -30,24 +33,32 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from stairway.app import folder as folders
-from stairway.app import settings as policies
 from stairway.app.folder import RunFolder
 from stairway.app.hold import held
 from stairway.app.lines import Lines, say_error
 from stairway.app.rl import gold as rl_gold
-from stairway.app.rl import rules as rl_rules
 from stairway.app.rl.disk import Disk
-from stairway.app.rl.folder import Ask, RlFolder, open_practice, read_result, write_encoded
+from stairway.app.rl.folder import (
+    Ask,
+    RlFolder,
+    kept_at,
+    newest,
+    open_practice,
+    read_encoded,
+    write_encoded,
+)
 from stairway.app.rl.live import Live, Stopped
 from stairway.app.rl.meters import Metered, meters_of
+from stairway.app.rl.outcome import read_result, write_result
+from stairway.app.rl.request import understood
 from stairway.app.rules import watch_rules
 from stairway.base.errors import ConfigError, DataError, StairwayError
 from stairway.base.hashing import content_hash
+from stairway.market.instrument import Instrument
 from stairway.models.actor import Actor
 from stairway.models.policy_form import to_bytes
 from stairway.training.ear import Ear, Result
 from stairway.training.gold import Gold
-from stairway.training.ground import Ground, prepare
 from stairway.training.journal import (
     LAYOUT,
     CycleReport,
@@ -57,10 +68,15 @@ from stairway.training.journal import (
     PracticeResult,
     SeedCycle,
 )
+from stairway.training.keeping import ordered
 from stairway.training.measured import Rollout
 from stairway.training.policy_onnx import to_onnx
 from stairway.training.ppo.export import policy_from
-from stairway.training.school import School, ordered
+from stairway.training.practice_ground import PracticeGround, prepare
+from stairway.training.school import School
+
+STOPPED = 130
+"""Exit code after Ctrl-C."""
 
 
 def train(root: Path, ear: Ear) -> PracticeResult:
@@ -73,7 +89,8 @@ def train(root: Path, ear: Ear) -> PracticeResult:
     DataError
         If bars, reference or a checkpoint are missing, damaged, or of something else.
     KeyboardInterrupt
-        After Ctrl-C, once every seed has come to the end of its roll-out.
+        After Ctrl-C, once every seed has come to the end of its roll-out or judgement. (A
+        process of its own does not wait for that.)
     """
     folder, ask = open_practice(root)
     with held(RunFolder(root)), threadpool_limits(limits=1):
@@ -83,11 +100,18 @@ def train(root: Path, ear: Ear) -> PracticeResult:
 
 
 def make_gold(root: Path, ear: Ear) -> None:
-    """Make the reference of the run in ``root``, or find that it is made, and nothing else."""
+    """Make the reference of the run in ``root``, or find that it is made, and nothing else.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be kept for other runs; and as :func:`train`.
+    """
     folder, ask = open_practice(root)
     with held(RunFolder(root)), threadpool_limits(limits=1):
         run = _Run(folder, ask)
         run.gold(ear)
+        run.keep_gold()
 
 
 class _Run:
@@ -95,15 +119,13 @@ class _Run:
 
     def __init__(self, folder: RlFolder, ask: Ask) -> None:
         self._folder, self._ask = folder, ask
-        settings = policies.decode(ask.policy, ask.policy_name)
-        self._rules = rl_rules.decode(ask.practice, settings.session.kind, ask.practice_name)
-        self._watch = watch_rules(settings)
-        self._ground = self._prepared()
+        asked = understood(folder, ask)
+        self._rules, self._watch = asked.rules, watch_rules(asked.settings)
+        self._ground = self._prepared(asked.pair)
         self._stop = Event()
 
-    def _prepared(self) -> Ground:
-        first, second = (msgspec.convert(i, folders.Instrument) for i in self._ask.instruments)
-        bars = folders.load_bars(RunFolder(self._folder.root), (first, second))
+    def _prepared(self, pair: tuple[Instrument, Instrument]) -> PracticeGround:
+        bars = folders.load_bars(RunFolder(self._folder.root), pair)
         if bars.fingerprint != self._ask.bars_fingerprint:
             msg = (
                 f"{self._folder.root} does not hold the bars that its {self._folder.ask.name} "
@@ -115,13 +137,21 @@ class _Run:
 
     def gold(self, ear: Ear) -> Gold:
         """Take the run's own copy of the reference; the first time, fetch one."""
-        began = any(self._folder.cycles.glob("*.json"))
+        began = newest(self._folder.cycles, "")
         if not began and not self._folder.gold.with_suffix(".json").exists():
             cache = Path(self._ask.gold)
             write_encoded(
                 self._folder.gold, rl_gold.fetched(cache, self._ground, self._rules, ear)
             )
         return rl_gold.opened(self._folder, self._ground, self._rules)
+
+    def keep_gold(self) -> None:
+        """Make sure that the reference is there for other runs: it was asked for."""
+        expected = rl_gold.expected_identity(self._ground, self._rules)
+        at = kept_at(Path(self._ask.gold), expected)
+        if not at.with_suffix(".json").exists():
+            own = read_encoded(self._folder.gold, "the reference", "make it again")
+            rl_gold.keep(at, own)
 
     def go(self, ear: Ear) -> PracticeResult:
         gold = self.gold(ear)
@@ -149,8 +179,7 @@ class _Run:
         seen = school.unseen(self._side_by_side)
         result = self._result(school, gold, seen)
         self._leave_policy(school, result)
-        folders.write_json(self._folder.result, result)
-        return result
+        return write_result(self._folder, result)
 
     def _side_by_side(
         self, work: Callable[[int], Result], seeds: Sequence[int]
@@ -206,6 +235,7 @@ class _Run:
             policy_digest=None if chosen is None else school.digest(chosen),
             accepted=school.accepted,
             held_out=seen[1:],
+            seal="",
         )
 
     def _gold_report(self, school: School, gold: Gold, seen: tuple[HeldOut, ...]) -> GoldReport:
@@ -234,6 +264,10 @@ class RlLines(Lines):
         """Say what was decided."""
         _say({"cycle": report})
 
+    def note(self, line: str) -> None:
+        """Say it."""
+        _say({"note": line})
+
 
 def _say(line: dict[str, Any]) -> None:
     sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
@@ -247,13 +281,32 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     work: Callable[[Path, Ear], Any] = make_gold if arguments[1:] else train
     try:
-        work(Path(arguments[0]), RlLines())
+        with _ending_at_once():
+            work(Path(arguments[0]), RlLines())
     except StairwayError as error:
         say_error(error)
         return 1
     except (KeyboardInterrupt, Stopped):
-        return 130
+        return STOPPED
     return 0
+
+
+@contextmanager
+def _ending_at_once() -> Generator[None]:
+    """End this process on Ctrl-C where it stands, as ``kill -9`` would.
+
+    Nothing waits for the threads of the seeds, which may be in the middle of a judgement:
+    what counts is written whole, so there is nothing that they would have to finish.
+    """
+
+    def end(*_: object) -> None:
+        os._exit(STOPPED)
+
+    before = signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from stairway.dashboard.words import count, counted, figure, percent
+from stairway.base.verdict import Pass
+from stairway.dashboard.practice.bounds import missed
+from stairway.dashboard.words import count, counted, percent, ratio, share, trades
 from stairway.training.journal import CycleReport, Decision, Outcome, PracticeResult, SeedCycle
-from stairway.training.measured import Criterion, ScenarioReport, Walked
+from stairway.training.measured import Rollout, Walked
 
 _ENDS = {
     Outcome.CONTINUE: "not finished",
@@ -20,6 +22,17 @@ _ENDS = {
     Outcome.EARLY_STOP: "the last cycle brought too little",
     Outcome.FINISHED: "all cycles are done",
 }
+_DECIDED = {Decision.KEEP: "kept", Decision.REVERT: "undone"}
+
+LEGEND = (
+    ("hold rate", "share of steps whose action is to hold both positions as they are"),
+    ("no fill", "share of steps in which no position changed"),
+    ("trades", "changes of position a day, both instruments together"),
+    ("kept", "a cycle's weights stay, because they made progress or lost none"),
+    ("passed", "all bounds of the gate held, for the median seed and for the worst"),
+    ("accepted", "the last kept cycle passed: its policy may become a member"),
+)
+"""What the words of a training run mean, the same in the terminal and on the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,32 +51,12 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """One bound of the gate."""
+class Habits:
+    """How often a policy holds and trades, as text; an empty one where nobody knows."""
 
-    word: str
-    what: str
-    code: str
-    value: str
-    bound: str
-    n: str
-
-
-@dataclass(frozen=True, slots=True)
-class Weather:
-    """One scenario for one seed."""
-
-    scenario: str
-    provenance: str
-    word: str
-    why: str
-    episodes: str
-    length: str
-    early: str
-    mean_return: str
-    worst: str
-    hold: str
-    fills: str
+    hold: str = ""
+    still: str = ""
+    fills: str = ""
 
 
 def headline(result: PracticeResult) -> str:
@@ -86,7 +79,9 @@ def because(result: PracticeResult) -> str:
     """Say why training ended where it did."""
     done = counted(len(result.cycles), "cycle")
     kept = sum(1 for cycle in result.cycles if cycle.decision == Decision.KEEP)
-    return f"{done} of {result.cycles_planned}, {kept} kept; {_ENDS[result.outcome]}"
+    passed = sum(1 for cycle in result.cycles if isinstance(cycle.gate, Pass))
+    came = f"{kept} kept, {passed or 'none'} passed the gate"
+    return f"{done} of {result.cycles_planned}: {came}; {_ENDS[result.outcome]}"
 
 
 def standing_cycle(result: PracticeResult) -> int:
@@ -102,22 +97,50 @@ def gate(result: PracticeResult) -> CycleReport | None:
     return (standing or list(result.cycles[-1:]) or [None])[-1]
 
 
-def in_training(result: PracticeResult) -> tuple[str, str]:
-    """Median hold rate and fills per session of the seeds' last kept cycle, as text."""
+def in_training(result: PracticeResult) -> Habits:
+    """Medians of the seeds in the last cycle that was kept."""
     mine = last_cycles(result)
-    hold = [one.hold_rate for one in mine if one.hold_rate is not None]
-    fills = [one.fills_per_session for one in mine if one.fills_per_session is not None]
-    return (_share(median(hold)) if hold else "", _one(median(fills)) if fills else "")
+    return _habits(
+        [one.hold_rate for one in mine],
+        [one.no_fill_share for one in mine],
+        [one.fills_per_session for one in mine],
+    )
 
 
-def held_out(result: PracticeResult) -> tuple[str, str]:
+def held_out(result: PracticeResult) -> Habits:
     """Give the same for days that nothing was decided on."""
     walks = [one.sampled for one in result.held_out]
-    if not walks:
-        return "", ""
-    return (
-        _share(median(walk.hold_rate for walk in walks)),
-        _one(median(walk.fills_per_session for walk in walks)),
+    return _habits(
+        [one.hold_rate for one in walks],
+        [one.no_fill_share for one in walks],
+        [one.fills_per_session for one in walks],
+    )
+
+
+def aimed(result: PracticeResult) -> Habits:
+    """Give what the controller was after at the end: medians of the seeds' last targets."""
+    last: dict[int, Rollout] = {}
+    for one in sorted(result.rollouts, key=lambda r: r.steps):
+        last[one.seed] = one
+    return _habits(
+        [one.target_hold for one in last.values()],
+        [],
+        [one.target_fills for one in last.values()],
+    )
+
+
+def _habits(
+    hold: Sequence[float | None], still: Sequence[float | None], fills: Sequence[float | None]
+) -> Habits:
+    def middle(values: Sequence[float | None]) -> float | None:
+        known = [value for value in values if value is not None]
+        return median(known) if known else None
+
+    held, stood, traded = middle(hold), middle(still), middle(fills)
+    return Habits(
+        hold="" if held is None else share(held),
+        still="" if stood is None else percent(stood, signed=False),
+        fills="" if traded is None else trades(traded),
     )
 
 
@@ -144,8 +167,7 @@ def judged(result: PracticeResult) -> SeedCycle | None:
 
 def reasons(shown: SeedCycle) -> tuple[str, ...]:
     """Say which bounds of the gate this seed missed, one line each."""
-    missed = (one for one in bars(shown.criteria) if one.word != "pass")
-    return tuple(f"{one.what}: {one.value}, must be {one.bound}" for one in missed)
+    return missed(shown.criteria)
 
 
 def rows(result: PracticeResult) -> tuple[Row, ...]:
@@ -158,93 +180,36 @@ def rows_held_out(result: PracticeResult) -> tuple[Row, ...]:
     """Write reference and seeds on days that nothing was decided on as text."""
     walk = None if result.gold is None else result.gold.held_out
     gold = () if walk is None else (row("reference", walk),)
-    drawn = (row(f"seed {one.seed}", one.sampled) for one in result.held_out)
-    likeliest = (row(f"seed {one.seed}, likeliest", one.greedy) for one in result.held_out)
-    return (*gold, *drawn, *likeliest)
+    return (*gold, *(row(f"seed {one.seed}", one.sampled) for one in result.held_out))
+
+
+def rows_likeliest(result: PracticeResult) -> tuple[Row, ...]:
+    """Write the same days walked with the likeliest action at each bar, none drawn."""
+    return tuple(row(f"seed {one.seed}, likeliest", one.greedy) for one in result.held_out)
 
 
 def row(who: str, walked: Walked) -> Row:
     """Write one walk as text."""
     return Row(
         who=who,
-        hold=_share(walked.hold_rate),
-        fills=_one(walked.fills_per_session),
-        still=_share(walked.no_fill_share),
+        hold=share(walked.hold_rate),
+        fills=trades(walked.fills_per_session),
+        still=percent(walked.no_fill_share, signed=False),
         total_return=percent(walked.return_frac),
         drawdown=percent(walked.drawdown_frac, signed=False),
-        sharpe="undefined" if walked.sharpe is None else figure(walked.sharpe),
+        sharpe=ratio(walked.sharpe),
         trips=count(walked.round_trips),
         wins="" if walked.win_rate is None else percent(walked.win_rate, 0, signed=False),
     )
 
 
-def bars(criteria: Sequence[Criterion]) -> tuple[Bar, ...]:
-    """Write the bounds of the gate as text."""
-    return tuple(
-        Bar(
-            word="pass" if one.holds else "refuse",
-            what=one.what,
-            code=one.code,
-            value="not known" if one.value is None else figure(one.value),
-            bound=_between(one.low, one.high),
-            n=count(one.n),
-        )
-        for one in criteria
-    )
-
-
-def weathers(reports: Sequence[ScenarioReport], word: dict[str, str]) -> tuple[Weather, ...]:
-    """Write what happened in each scenario as text; ``word`` holds verdicts by scenario."""
-    return tuple(_weather(report, word[report.episodes.scenario]) for report in reports)
-
-
 def cycle_line(cycle: CycleReport) -> str:
-    """Say what became of one cycle."""
-    return f"{cycle.decision.value}: {cycle.reason}"
-
-
-def _weather(report: ScenarioReport, word: str) -> Weather:
-    seen = report.episodes
-    return Weather(
-        scenario=seen.scenario.replace("_", " "),
-        provenance=seen.provenance,
-        word=word,
-        why="; ".join(f.detail for f in report.verdict.findings) if word != "pass" else "",
-        episodes=count(seen.n),
-        length=figure(seen.length_bars),
-        early=percent(seen.early_frac, 0, signed=False),
-        mean_return=percent(seen.return_frac, 2),
-        worst=percent(seen.worst_return_frac, 2),
-        hold=_share(seen.hold_rate),
-        fills=_one(seen.fills_per_session),
-    )
-
-
-def _between(low: float | None, high: float | None) -> str:
-    """Write where a value must lie.
+    """Say what became of one cycle.
 
     Examples
     --------
-    >>> _between(5.0, 25.0), _between(0.6, None), _between(None, 0.02)
-    ('5 to 25', 'at least 0.6', 'at most 0.02')
+    >>> from stairway.testing.journal import practice_result
+    >>> cycle_line(practice_result().cycles[0])
+    'kept: the gate passed'
     """
-    if low is not None and high is not None:
-        return f"{figure(low)} to {figure(high)}"
-    if low is not None:
-        return f"at least {figure(low)}"
-    return "" if high is None else f"at most {figure(high)}"
-
-
-def _share(value: float) -> str:
-    return f"{value:.2f}"
-
-
-def _one(value: float) -> str:
-    """Write trades a day, which are many on minutes and next to none on days.
-
-    Examples
-    --------
-    >>> _one(17.24), _one(0.046)
-    ('17.2', '0.046')
-    """
-    return f"{value:.1f}" if value >= 1.0 else figure(value)
+    return f"{_DECIDED[cycle.decision]}: {cycle.reason}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console, RenderableType
@@ -18,8 +18,16 @@ from stairway.dashboard.terminal import readable
 from stairway.training.journal import PracticeResult
 
 _NARROWEST, _WIDEST = 40, 100
-_ROOMY = 72
 _MOST_REASONS = 4
+_COLUMNS = (
+    ("hold rate", "hold", 0),
+    ("no fill", "still", 60),
+    ("trades", "fills", 0),
+    ("return", "total_return", 0),
+    ("fall", "drawdown", 72),
+    ("won", "wins", 72),
+)
+"""Header, what stands under it, and the width from which there is room for it."""
 
 
 def conclude(folder: RlFolder, result: PracticeResult) -> Path:
@@ -44,9 +52,10 @@ def draw(folder: RlFolder, result: PracticeResult, width: int | None = None) -> 
     )
     for part in _parts(result, width):
         console.print(part)
-    for name, where in (("report", folder.root / "train.html"), ("result", folder.result)):
+    for name, where in _places(folder, result):
         console.print(f"{name:<8}{where}", soft_wrap=True, markup=False)
-    return readable(out.getvalue(), screen.encoding)
+    trimmed = "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+    return readable(f"{trimmed}\n", screen.encoding)
 
 
 def _parts(result: PracticeResult, width: int) -> Iterator[RenderableType]:
@@ -54,21 +63,24 @@ def _parts(result: PracticeResult, width: int) -> Iterator[RenderableType]:
     yield Text(f"{account.because(result)}.")
     yield from _reasons(result)
     yield ""
-    hold, fills = account.in_training(result)
-    if hold:
-        unseen = account.held_out(result)
-        yield Text(f"In training, median of the seeds: hold rate {hold}, {fills} trades a day.")
-        if unseen[0]:
-            yield Text(f"On days never seen: hold rate {unseen[0]}, {unseen[1]} trades a day.")
-        yield ""
+    yield from _habits(result)
     for title, rows in (
         ("Validation days, which decided what was kept", account.rows(result)),
         ("Held-out days, which decided nothing", account.rows_held_out(result)),
     ):
         if rows:
             yield Text(title, style="bold")
-            yield _table(rows, wide=width >= _ROOMY)
+            yield _table(rows, width)
             yield ""
+    yield _legend()
+    yield ""
+
+
+def _places(folder: RlFolder, result: PracticeResult) -> Iterator[tuple[str, Path]]:
+    yield "report", folder.root / "train.html"
+    yield "result", folder.result
+    if result.chosen_seed is not None:
+        yield "policy", folder.policy if result.accepted else folder.unaccepted
 
 
 def _reasons(result: PracticeResult) -> Iterator[RenderableType]:
@@ -76,6 +88,9 @@ def _reasons(result: PracticeResult) -> Iterator[RenderableType]:
     if shown is None or result.accepted:
         return
     missed = account.reasons(shown)
+    if missed:
+        which = f"{shown.seed}, the median one," if len(result.seeds) > 1 else f"{shown.seed}"
+        yield Text(f"Seed {which} missed:")
     for line in missed[:_MOST_REASONS]:
         yield Padding(Text(line, style="yellow"), (0, 0, 0, 2), expand=False)
     if len(missed) > _MOST_REASONS:
@@ -84,12 +99,50 @@ def _reasons(result: PracticeResult) -> Iterator[RenderableType]:
         )
 
 
-def _table(rows: Sequence[account.Row], *, wide: bool) -> Table:
+def _habits(result: PracticeResult) -> Iterator[RenderableType]:
+    """Say how often the seeds hold and trade, what was aimed at, and what came of it later."""
+    practised = account.in_training(result)
+    if not practised.hold:
+        return
+    table = Table.grid(padding=(0, 2, 0, 0))
+    rows = (
+        ("median of the seeds", "hold rate", "no fill", "trades"),
+        ("in practice", *_told(practised)),
+        ("aimed at", *_told(account.aimed(result))),
+        ("on days never seen", *_told(account.held_out(result))),
+    )
+    for name in rows[0]:
+        table.add_column(justify="left" if name == rows[0][0] else "right")
+    for number, row in enumerate(rows):
+        if any(row[1:]):
+            table.add_row(*row, style="dim" if number == 0 else "")
+    yield table
+    yield ""
+
+
+def _told(habits: account.Habits) -> tuple[str, str, str]:
+    return habits.hold, habits.still, habits.fills
+
+
+def _table(rows: Sequence[account.Row], width: int) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    shown = [(name, field) for name, field, least in _COLUMNS if width >= least]
     table.add_column("policy", overflow="fold")
-    for name in ("hold", "trades/day", "return", *(("fall", "won") if wide else ())):
+    for name, _ in shown:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        more = (row.drawdown, row.wins) if wide else ()
-        table.add_row(row.who, row.hold, row.fills, row.total_return, *more)
+        table.add_row(row.who, *(str(getattr(row, field)) for _, field in shown))
     return table
+
+
+def _legend() -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    _fill(table, account.LEGEND)
+    return table
+
+
+def _fill(table: Table, lines: Iterable[tuple[str, str]]) -> None:
+    for word, meaning in lines:
+        table.add_row(Text(word, style="dim"), Text(meaning, style="dim"))

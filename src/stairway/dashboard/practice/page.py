@@ -7,18 +7,31 @@ no training saw, beside the reference they all started from.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from markupsafe import Markup
 
 from stairway.app.folder import write_whole
+from stairway.base.verdict import Pass
 from stairway.dashboard import words
 from stairway.dashboard.figures.plain import Figure
-from stairway.dashboard.practice import account, curves
+from stairway.dashboard.practice import account, bounds, curves
 from stairway.dashboard.report import environment, plotly_script
-from stairway.training.journal import PracticeResult, SeedCycle
+from stairway.training.journal import Decision, PracticeResult, SeedCycle
 
 _MOST_REASONS = 5
+
+
+class Judged(NamedTuple):
+    """One cycle, as the page tells it."""
+
+    number: int
+    kept: bool
+    word: str
+    line: str
+    seeds: tuple[tuple[str, str, tuple[str, ...]], ...]
 
 
 def write_page(path: Path, result: PracticeResult) -> None:
@@ -46,16 +59,19 @@ def page(result: PracticeResult, root: Path) -> str:
             headline=account.headline(result),
             because=account.because(result),
             verdict="inconclusive" if said is None else words.word(said.gate),
-            reasons=() if shown is None else account.reasons(shown),
+            reasons=() if shown is None else _unbroken(account.reasons(shown)),
             most=_MOST_REASONS,
             trained=account.in_training(result),
+            aimed=account.aimed(result),
             unseen=account.held_out(result),
+            legend=account.LEGEND,
             shown=shown,
-            bars=() if shown is None else account.bars(shown.criteria),
+            bounds=() if shown is None else bounds.of_the_span(shown.criteria),
             weathers=() if shown is None else _weathers(shown),
             rows=account.rows(result),
             rows_held_out=account.rows_held_out(result),
-            cycles=[(c, words.word(c.gate), account.cycle_line(c)) for c in result.cycles],
+            rows_likeliest=account.rows_likeliest(result),
+            cycles=_cycles(result),
             figures=_figures(result),
             mixes=_mixes(result, shown),
             named=frozenset(result.symbols),
@@ -71,9 +87,40 @@ def again(result: PracticeResult) -> str:
     return shlex.join([*said, result.policy_name, "--seeds", seeds])
 
 
-def _weathers(shown: SeedCycle) -> tuple[account.Weather, ...]:
+def _weathers(shown: SeedCycle) -> tuple[bounds.Weather, ...]:
     said = {one.episodes.scenario: words.word(one.verdict) for one in shown.scenarios}
-    return account.weathers(shown.scenarios, said)
+    return bounds.weathers(shown.scenarios, shown.criteria, said)
+
+
+def _unbroken(lines: Iterable[str]) -> tuple[str, ...]:
+    """Keep a figure and its unit on one line."""
+    return tuple(line.replace(" %", "\N{NO-BREAK SPACE}%") for line in lines)
+
+
+def _cycles(result: PracticeResult) -> tuple[Judged, ...]:
+    """Say of each cycle what was decided, and what its median and its worst seed missed."""
+    return tuple(
+        Judged(
+            number=cycle.cycle,
+            kept=cycle.decision == Decision.KEEP,
+            word=words.word(cycle.gate),
+            line=account.cycle_line(cycle),
+            seeds=tuple(
+                (f"{which} seed {one.seed}", bounds.tally(one.criteria), _missed(one))
+                for which, seed in (("median", cycle.median_seed), ("worst", cycle.worst_seed))
+                for one in result.seed_cycles
+                if (one.seed, one.cycle) == (seed, cycle.cycle)
+            ),
+        )
+        for cycle in result.cycles
+    )
+
+
+def _missed(one: SeedCycle) -> tuple[str, ...]:
+    """Say which bounds a seed missed, and whether it diverged."""
+    far = one.divergence.verdict
+    strayed = () if isinstance(far, Pass) else tuple(words.sentence(f) for f in far.findings)
+    return (*bounds.missed(one.criteria), *strayed)
 
 
 def _figures(result: PracticeResult) -> dict[str, Figure]:
@@ -87,7 +134,10 @@ def _figures(result: PracticeResult) -> dict[str, Figure]:
             "steering": curves.steering(result),
         }
     if result.seed_cycles:
-        drawn["divergence"] = curves.divergence(result)
+        drawn |= {
+            "divergence": curves.divergence(result),
+            "answers": curves.answers(result),
+        }
     if result.held_out:
         reference = None if result.gold is None else result.gold.held_out
         drawn["equity"] = curves.held_out_equity(result.held_out, reference)

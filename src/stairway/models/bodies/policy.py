@@ -23,8 +23,9 @@ from stairway.models.actor import Actor
 from stairway.models.calibration import Calibration
 from stairway.models.manifest import Form, Passport
 from stairway.models.neural.kernels import Float32Array
+from stairway.models.observation import ACTIONS, FEATURES
 from stairway.models.parity import MIN_ROWS
-from stairway.models.policy import ACTIONS, FEATURES, observations
+from stairway.models.policy import observations
 from stairway.models.policy_form import Written
 
 LAYOUT: dict[str, tensors.Shape] = {

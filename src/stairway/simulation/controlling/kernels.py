@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from typing import TypeAlias
 
+import numpy as np
 from numba import njit
 
 from stairway.base.arrays import FloatArray
@@ -69,6 +70,15 @@ def goal_of(score: float, aims: FloatArray) -> Goal:
             band = POOR
         return aims[band], aims[band + 1], aims[band + 2]
     return aims[HOLD], aims[FILLS], 1.0
+
+
+@njit(cache=True, nogil=True)
+def risks_of(scores: FloatArray, aims: FloatArray) -> FloatArray:
+    """Return the risk factor of :func:`goal_of` at each score, (n,)."""
+    risks = np.empty(scores.size)
+    for i in range(scores.size):
+        risks[i] = goal_of(scores[i], aims)[2]
+    return risks
 
 
 @njit(cache=True, nogil=True)

@@ -32,8 +32,8 @@ from stairway.base.errors import ConfigError, DataError, InvariantError
 from stairway.training.ppo import kernels
 from stairway.training.ppo.known import stranger
 from stairway.training.ppo.layout import Float32Array
-from stairway.training.ppo.study import lessons_of, rules_of, study
-from stairway.training.ppo.walk import act, close, look_beyond, pen_of
+from stairway.training.ppo.rollout import act, close, look_beyond, pen_of
+from stairway.training.ppo.study import experience_of, rules_of, study
 from stairway.training.ppo.weights import adam_of, layout_of, set_adam
 
 _BIRTH = threading.Lock()
@@ -202,14 +202,14 @@ class FastPPO(PPO):
             return
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)
-        lessons = lessons_of(self.rollout_buffer)
+        experience = experience_of(self.rollout_buffer)
         rules = rules_of(self, self._current_progress_remaining)
         adam = adam_of(self.policy)
 
         def orders() -> IntArray:
-            return self.minibatch_order(lessons.actions.size)
+            return self.minibatch_order(experience.actions.size)
 
-        learnt = study(layout_of(self.policy), adam, lessons, rules, orders, self.n_epochs)
+        learnt = study(layout_of(self.policy), adam, experience, rules, orders, self.n_epochs)
         set_adam(self.policy, adam)
         self._n_updates += learnt.epochs
         self._log(learnt.means, rules.clip)

@@ -49,7 +49,7 @@ class Adam(NamedTuple):
     steps: IntArray
 
 
-class Lessons(NamedTuple):
+class Experience(NamedTuple):
     """A roll-out in rows: observations (n, inputs), the rest (n,)."""
 
     observations: Floats
@@ -191,7 +191,7 @@ def standard(picked: IntArray, values: Floats) -> tuple[np.float32, np.float32]:
 def judge_policy(
     net: Net,
     picked: IntArray,
-    lessons: Lessons,
+    experience: Experience,
     rules: Rules,
     scratch: Scratch,
     tally: FloatArray,
@@ -201,17 +201,17 @@ def judge_policy(
     slopes = head_of(scratch.slopes, net, POLICY, picked.size)
     mean, scale = np.float32(0.0), np.float32(1.0)
     if rules.normalise and picked.size > 1:
-        mean, scale = standard(picked, lessons.advantages)
+        mean, scale = standard(picked, experience.advantages)
     one, share = np.float32(1.0), np.float32(1.0 / picked.size)
     low, high = np.float32(1.0 - rules.clip), np.float32(1.0 + rules.clip)
     keen = np.float32(rules.entropy_weight / picked.size)
     surrogate = entropy = clipped = kl = 0.0
     for i in range(picked.size):
         k = picked[i]
-        logs, odds, action = logits[i], slopes[i], lessons.actions[k]
+        logs, odds, action = logits[i], slopes[i], experience.actions[k]
         soften(logs, odds)
-        advantage = (lessons.advantages[k] - mean) * scale
-        log_ratio = logs[action] - lessons.log_probs[k]
+        advantage = (experience.advantages[k] - mean) * scale
+        log_ratio = logs[action] - experience.log_probs[k]
         ratio = np.exp(log_ratio)
         bounded = min(max(ratio, low), high)
         surrogate += min(advantage * ratio, advantage * bounded)
@@ -237,7 +237,7 @@ def judge_policy(
 def judge_value(
     net: Net,
     picked: IntArray,
-    lessons: Lessons,
+    experience: Experience,
     rules: Rules,
     scratch: Scratch,
     tally: FloatArray,
@@ -248,7 +248,7 @@ def judge_value(
     steep = np.float32(2.0 * rules.value_weight / picked.size)
     error = 0.0
     for i in range(picked.size):
-        miss = values[i, 0] - lessons.returns[picked[i]]
+        miss = values[i, 0] - experience.returns[picked[i]]
         slopes[i, 0] = steep * miss
         error += miss * miss
     tally[ERROR] += error / picked.size
@@ -279,7 +279,12 @@ def adam_step(adam: Adam, rules: Rules) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def learn(
-    net: Net, adam: Adam, lessons: Lessons, order: IntArray, rules: Rules, scratch: Scratch
+    net: Net,
+    adam: Adam,
+    experience: Experience,
+    order: IntArray,
+    rules: Rules,
+    scratch: Scratch,
 ) -> FloatArray:
     """One epoch: a gradient step for each minibatch of ``order``, the last perhaps short.
 
@@ -301,11 +306,11 @@ def learn(
         n = picked.size
         rows = scratch.rows[:n]
         for i in range(n):
-            rows[i] = lessons.observations[picked[i]]
+            rows[i] = experience.observations[picked[i]]
         forward(net, adam.flat, rows, scratch.units, POLICY)
         forward(net, adam.flat, rows, scratch.units, VALUE)
-        judge_policy(net, picked, lessons, rules, scratch, tally)
-        judge_value(net, picked, lessons, rules, scratch, tally)
+        judge_policy(net, picked, experience, rules, scratch, tally)
+        judge_value(net, picked, experience, rules, scratch, tally)
         kl += tally[KL]
         tally[BATCHES] += 1
         if tally[KL] > rules.kl_bound:

@@ -30,7 +30,7 @@ class Studied(NamedTuple):
     means: FloatArray
 
 
-def lessons_of(buffer: RolloutBuffer) -> kernels.Lessons:
+def experience_of(buffer: RolloutBuffer) -> kernels.Experience:
     """Copy a roll-out in the order in which ``PPO`` counts its rows: one environment first.
 
     Raises
@@ -47,19 +47,19 @@ def lessons_of(buffer: RolloutBuffer) -> kernels.Lessons:
     def rows(table: NDArray[Any]) -> NDArray[Any]:
         return table.copy() if buffer.generator_ready else buffer.swap_and_flatten(table)
 
-    lessons = kernels.Lessons(
+    experience = kernels.Experience(
         rows(buffer.observations),
         rows(buffer.actions).astype(np.int64).ravel(),
         rows(buffer.log_probs).ravel(),
         rows(buffer.advantages).ravel(),
         rows(buffer.returns).ravel(),
     )
-    for name, values in lessons._asdict().items():
+    for name, values in experience._asdict().items():
         if not bool(np.isfinite(values).all()):
             bad = int(np.count_nonzero(~np.isfinite(values)))
             msg = f"{bad} {name} of the roll-out are not finite; nothing was learnt from it"
             raise DataError(msg)
-    return lessons
+    return experience
 
 
 def rules_of(model: PPO, progress_frac: float) -> kernels.Rules:
@@ -85,7 +85,7 @@ def rules_of(model: PPO, progress_frac: float) -> kernels.Rules:
 def study(
     layout: Layout,
     adam: kernels.Adam,
-    lessons: kernels.Lessons,
+    experience: kernels.Experience,
     rules: kernels.Rules,
     orders: Callable[[], IntArray],
     n_epochs: int,
@@ -97,11 +97,13 @@ def study(
     orders
         Gives the order of the rows anew for each epoch that is begun, (n,) int64.
     """
-    n = lessons.actions.size
+    n = experience.actions.size
     scratch = _room(layout, min(rules.batch, n))
     total, tally, epochs = np.zeros(kernels.TALLY), np.zeros(kernels.TALLY), 0
     while epochs < n_epochs and not tally[kernels.STOPPED]:
-        tally = kernels.learn(layout.net, adam, lessons, _checked(orders(), n), rules, scratch)
+        tally = kernels.learn(
+            layout.net, adam, experience, _checked(orders(), n), rules, scratch
+        )
         total += tally
         epochs += 1
     means = total / total[kernels.BATCHES]

@@ -22,7 +22,7 @@ from stairway.simulation import kernels
 from stairway.simulation.batch import Counts, PairBatch, Snapshot
 from stairway.simulation.course import Course, SingleArray
 from stairway.simulation.env import action_space, observation_space
-from stairway.simulation.practice_rules import EnvRules
+from stairway.simulation.env_rules import EnvRules
 from stairway.simulation.terms import Terms
 
 _TERMS = {

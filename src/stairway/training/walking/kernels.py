@@ -21,6 +21,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from stairway.base.arrays import FloatArray, IntArray
+from stairway.models.observation import HOLD_BOTH
 from stairway.simulation import kernels as market_kernels
 from stairway.simulation import reward
 from stairway.training.ppo.kernels import chances
@@ -47,13 +48,12 @@ ALL_ANSWERED = -1
     market_kernels.FIRST_LOTS,
     market_kernels.EQUITY,
 )
-(OPEN, CLOSE, VALUE, RUNS, RISK_FREE, HOLD_BOTH) = (
+(OPEN, CLOSE, VALUE, RUNS, RISK_FREE) = (
     market_kernels.OPEN,
     market_kernels.CLOSE,
     market_kernels.VALUE,
     market_kernels.RUNS,
     market_kernels.RISK_FREE,
-    market_kernels.HOLD_BOTH,
 )
 
 _profit_bps = njit(reward.profit_bps)

@@ -12,13 +12,13 @@ from msgspec.structs import replace
 
 from stairway.base.errors import ConfigError, DataError
 from stairway.market.bars import PairBars
-from stairway.models.policy import FEATURES
+from stairway.models.observation import FEATURES
 from stairway.simulation.scenarios import Scenario
 from stairway.testing.bars import random_walk
 from stairway.testing.cycles import made_ground, minutes, practice_rules
 from stairway.testing.practice import watch_rules
 from stairway.training.cycle_rules import SplitShares
-from stairway.training.ground import divided, prepare, quiet
+from stairway.training.practice_ground import divided, prepare, quiet
 
 RULES = practice_rules()
 
@@ -47,6 +47,10 @@ def test_parts_are_whole_sessions_in_the_order_of_time() -> None:
         ("training", 10), ("validation", 2), ("held_out", 2),
     ]  # fmt: skip
     assert sum(s.bars for s in made.spans) == len(minutes())
+    for span, part in zip(
+        made.spans, (made.training, made.validation, made.held_out), strict=True
+    ):
+        assert (span.first_ns, span.last_ns) == (part.time_ns[0], part.time_ns[-1])
     for before, after in ((0, 1), (1, 2)):
         assert made.spans[before].last_ns < made.spans[after].first_ns
     assert made.spans[1].fingerprint == made.validation.fingerprint
@@ -137,6 +141,20 @@ def test_episodes_are_spread_over_the_draws() -> None:
     assert [[b.n_envs for b in m.batches] for m in made.markets] == [[2, 1]] * 5
     few = replace(more, cycles=replace(RULES.cycles, episodes_per_scenario=1))
     assert [[b.n_envs for b in m.batches] for m in ground(minutes(), few).markets] == [[1]] * 5
+
+
+def test_no_two_episodes_that_are_judged_begin_by_the_same_draw() -> None:
+    more = replace(RULES, scenarios=replace(RULES.scenarios, draws=2))
+    batches = [batch for market in ground(minutes(), more).markets for batch in market.batches]
+    keys = np.concatenate([batch.keys for batch in batches])
+    assert np.unique(keys).size == keys.size == 15
+
+
+def test_rows_that_are_cut_elsewhere_are_other_data() -> None:
+    wide = replace(RULES, environment=replace(RULES.environment, feature_clip=9.0))
+    other = ground(minutes(), wide)
+    assert other.normaliser.fingerprint != made_ground().normaliser.fingerprint
+    assert other.data != made_ground().data
 
 
 def test_the_same_chance_makes_the_same_ground_and_another_another() -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stairway.simulation.controller import ControllerRules
+from stairway.simulation.env_rules import EnvRules
 from stairway.simulation.health import HealthRules
-from stairway.simulation.practice_rules import EnvRules
 from stairway.training.learner_rules import LearnerRules
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
+class PupilRules:
     """The settings that a pupil is taught under."""
 
     env: EnvRules

@@ -85,7 +85,7 @@ def close(pen: Pen, buffer: RolloutBuffer, seen: Float32Array, dones: BoolArray)
 
     Examples
     --------
-    See ``tests/training/ppo/test_walk.py``: the last bit is Stable-Baselines3's.
+    See ``tests/training/ppo/test_rollout.py``: the last bit is Stable-Baselines3's.
     """
     rows = np.ascontiguousarray(seen, np.float32)
     beyond = kernels.worth(pen.net, pen.flat, rows, pen.units)

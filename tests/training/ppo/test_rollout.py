@@ -5,7 +5,7 @@ import pytest
 import torch as th
 from stable_baselines3 import PPO
 
-from stairway.training.ppo.walk import act, close, look_beyond, pen_of
+from stairway.training.ppo.rollout import act, close, look_beyond, pen_of
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ class EnvRules(Config, frozen=True, kw_only=True):
     stake_frac: Share
     costs: CostRules
     episode_steps: Annotated[int, Meta(ge=1, le=10_000_000)]
-    min_episode_steps: Annotated[int, Meta(ge=1)]
+    min_episode_steps: Annotated[int, Meta(ge=1, le=10_000_000)]
     max_session_drawdown_frac: Share
     risk_free_frac_per_year: Annotated[float, Meta(gt=-1.0, le=10.0)]
     flat_by_close: bool

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from stairway.base.errors import ConfigError
-from stairway.simulation.practice_rules import EnvRules
+from stairway.simulation.env_rules import EnvRules
 from stairway.testing.practice import env_rules
 
 

@@ -21,12 +21,12 @@ from stairway.base.hashing import content_hash
 from stairway.base.verdict import Refuse
 from stairway.market.bars import PairBars
 from stairway.models.normaliser import Normaliser, fit
-from stairway.models.policy import FEATURES, OBSERVATION
+from stairway.models.observation import laid_out
 from stairway.simulation.batch import PairBatch
 from stairway.simulation.course import Course, course, first_known, raw_rows
 from stairway.simulation.drawing import Drawn, draw_all
+from stairway.simulation.env_rules import EnvRules
 from stairway.simulation.learning import learn
-from stairway.simulation.practice_rules import EnvRules
 from stairway.simulation.scenarios import Scenario
 from stairway.trader.observe import WatchRules
 from stairway.training.cycle_rules import SplitShares
@@ -40,7 +40,7 @@ _LEAST_SESSIONS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class PracticeGround:
     """Everything that seeds walk and are walked on; shared, and never changed.
 
     Attributes
@@ -78,7 +78,7 @@ class Ground:
 
 def prepare(
     bars: PairBars, watch: WatchRules, rules: PracticeRules, rng: np.random.Generator
-) -> Ground:
+) -> PracticeGround:
     """Make everything that a run needs of its bars.
 
     Parameters
@@ -105,7 +105,7 @@ def prepare(
     whole = course(bars, watch, watch.session, normaliser)
     parts = [whole.part(a, b) for a, b in ((0, cuts[0]), cuts, (cuts[1], len(bars)))]
     names = ("training", "validation", "held_out")
-    return Ground(
+    return PracticeGround(
         *parts,
         normaliser=normaliser,
         markets=_markets(bars.part(0, cuts[0]), watch, rules, normaliser, rng),
@@ -185,11 +185,7 @@ def _provenance(draws: tuple[Drawn, ...]) -> str:
 
 def _probes(training: Course, count: int, rng: np.random.Generator) -> Probes:
     rows = training.features[rng.integers(training.first, len(training), count)]
-    positions = rng.integers(-1, 2, (count, 2)).astype(np.float32)
-    probes = np.empty((count, OBSERVATION), np.float32)
-    probes[:, :FEATURES], probes[:, FEATURES] = rows[:, :FEATURES], positions[:, 0]
-    probes[:, FEATURES + 1 : -1], probes[:, -1] = rows[:, FEATURES:], positions[:, 1]
-    return probes
+    return laid_out(rows, rng.integers(-1, 2, (count, 2)))
 
 
 def _span(name: str, part: Course) -> Span:
