@@ -5,36 +5,48 @@ Writes ``benchmarks/results/event_log.json``. Run it with::
     .venv/bin/python benchmarks/bench_event_log.py [seconds per case] [folder]
 
 An event is durable when ``flush`` has returned: its commit and the high-water mark are
-both on the disk. The peer is apsw with the same pragmas and columns and neither chain,
-checksum, mark nor thread, so the difference is what those cost. The two take turns, case
-by case, and the load of the machine and the time of a bare ``fdatasync`` are given,
-because a disk that others use too is not the same from one minute to the next.
+both on the disk. A batch goes to the log in one ``append`` for each of four streams.
+
+``bare apsw`` inserts the same rows into the same table under the same pragmas, in one
+``executemany`` and one transaction; its hash and checksum columns are filled with what was
+made up beforehand, so it neither hashes nor checks, keeps no mark and has no thread.
+``bare apsw, hashing`` computes the same hash chain and checksum as plainly as can be, and
+then does the same. persist-queue and litequeue put the same payloads into their queues, as
+durably as they can be told to, one transaction for a batch. The log and apsw take turns in
+short slices, because a disk and cores that others use too are not the same from one second
+to the next: quote ratios of medians of one run.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import sys
 import tempfile
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import apsw
 import msgspec
+import peers
 
 from stairway.adapters.logs.sqlite import Config, open_log
 from stairway.app.machine import describe
 
 RESULT = Path(__file__).parent / "results" / "event_log.json"
-SECONDS = 1.0
+SECONDS = 3.0
+SLICES = 9
 BATCHES = (1, 16, 64, 256, 1024)
+PEERS = ("persist-queue==1.1.0", "litequeue==0.9")
 PAYLOAD = bytes(range(256))
+MADE_UP = bytes(32)
 STREAMS = ("trade.intent", "order.sent", "fill", "trade.closed")
 CONFIG = Config(
     commit_ms=5.0,
@@ -58,22 +70,30 @@ def rate(publish: Callable[[int], None], batch: int, seconds: float) -> float:
 
 
 @contextmanager
-def bare_sqlite(folder: Path) -> Iterator[Callable[[int], None]]:
-    connection = apsw.Connection(str(folder / "bare.db"))
+def bare_sqlite(folder: Path, *, hashing: bool) -> Iterator[Callable[[int], None]]:
+    connection = apsw.Connection(str(folder / f"bare{int(hashing)}.db"))
     connection.execute("pragma journal_mode = wal").fetchall()
     connection.execute("pragma synchronous = full").fetchall()
     connection.execute(
         "create table event (stream integer, position integer, recorded_ns integer, "
         "crc integer, hash blob, payload blob, primary key (stream, position)) without rowid"
     )
-    positions = [0] * len(STREAMS)
+    positions, links = [0] * len(STREAMS), [bytes(32)] * len(STREAMS)
+    names = [stream.encode() for stream in STREAMS]
+
+    def seal(stream: int, position: int, now_ns: int) -> tuple[int, bytes]:
+        text = b"%b\0%b\0%d\0%b" % (links[stream], names[stream], position, PAYLOAD)
+        digest = links[stream] = hashlib.sha256(text).digest()
+        text = b"%b\0%d\0%d\0%b%b" % (names[stream], position, now_ns, digest, PAYLOAD)
+        return zlib.crc32(text), digest
 
     def publish(batch: int) -> None:
         rows: list[tuple[Any, ...]] = []
         for n in range(batch):
             stream = n % len(STREAMS)
             positions[stream] += 1
-            rows.append((stream, positions[stream], n, n, bytes(32), PAYLOAD))
+            crc, digest = seal(stream, positions[stream], n) if hashing else (n, MADE_UP)
+            rows.append((stream, positions[stream], n, crc, digest, PAYLOAD))
         connection.execute("begin immediate")
         connection.executemany("insert into event values (?,?,?,?,?,?)", rows)
         connection.execute("commit")
@@ -83,19 +103,23 @@ def bare_sqlite(folder: Path) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def our_log(folder: Path) -> Iterator[Callable[[int], None]]:
-    log = open_log(folder / "log", CONFIG)
+def our_log(folder: Path, *, one_by_one: bool = False) -> Iterator[Callable[[int], None]]:
+    log = open_log(folder / f"log{int(one_by_one)}", CONFIG)
 
     def publish(batch: int) -> None:
-        for n in range(batch):
-            log.append(STREAMS[n % len(STREAMS)], [PAYLOAD])
+        if one_by_one:
+            for n in range(batch):
+                log.append(STREAMS[n % len(STREAMS)], [PAYLOAD])
+        else:
+            for n, stream in enumerate(STREAMS):
+                log.append(stream, [PAYLOAD] * len(range(n, batch, len(STREAMS))))
         log.flush()
 
     yield publish
     log.close()
 
 
-def append_us(folder: Path, count: int = 20_000) -> dict[str, float]:
+def append_us(folder: Path, count: int = 50_000) -> dict[str, float]:
     """Time one ``append`` as its caller sees it, the writer being at work beside it."""
     log, spent = open_log(folder / "append", CONFIG), [0] * count
     for n in range(count):
@@ -155,17 +179,41 @@ def read_rate(folder: Path, events: int = 50_000) -> float:
     return events / elapsed
 
 
-def measure(folder: Path, seconds: float) -> dict[str, Any]:
+def durable(folder: Path, seconds: float) -> list[dict[str, float]]:
+    """Measure all at each size of batch, in turns; medians over the slices."""
     cases: list[dict[str, float]] = []
-    with our_log(folder) as ours, bare_sqlite(folder) as bare:
+    with ExitStack() as stack:
+        publishers = {
+            "log": stack.enter_context(our_log(folder)),
+            "log_one_by_one": stack.enter_context(our_log(folder, one_by_one=True)),
+            "bare_apsw": stack.enter_context(bare_sqlite(folder, hashing=False)),
+            "bare_apsw_hashing": stack.enter_context(bare_sqlite(folder, hashing=True)),
+        }
         for batch in BATCHES:
-            mine, peer = rate(ours, batch, seconds), rate(bare, batch, seconds)
-            cases.append({"batch": batch, "log_events_s": mine, "bare_apsw_events_s": peer})
-            print(f"batch {batch:>5}: log {mine:>9,.0f}/s   bare apsw {peer:>9,.0f}/s")
+            rates: dict[str, list[float]] = {name: [] for name in publishers}
+            for _ in range(SLICES):
+                for name, publish in publishers.items():
+                    rates[name].append(rate(publish, batch, seconds / SLICES))
+            case = {f"{name}_events_s": median(rates[name]) for name in publishers}
+            cases.append({"batch": batch} | case)
+            print(" ".join(f"{name} {value:>9,.0f}" for name, value in cases[-1].items()))
+    return cases
+
+
+def peers_durable() -> dict[str, Any]:
+    """Measure what other embedded queues do with the same payloads, right after."""
+    why_not = peers.install(*PEERS)
+    if why_not is not None:
+        return {"not_installed": why_not}
+    return peers.measure("peers_event_log.py")
+
+
+def measure(folder: Path, seconds: float) -> dict[str, Any]:
     return {
-        "durable": cases,
+        "durable": durable(folder, seconds),
+        "peers": peers_durable(),
         "append_us": append_us(folder),
-        "beside_a_busy_thread_events_s": beside_a_busy_thread(folder / "busy", seconds),
+        "beside_a_busy_thread_events_s": beside_a_busy_thread(folder / "busy", seconds / 3),
         "read_and_check_events_s": read_rate(folder),
         "fdatasync_us": sync_us(folder),
         "payload_bytes": len(PAYLOAD),
@@ -182,7 +230,12 @@ def main() -> None:
         result = {"machine": msgspec.to_builtins(describe())} | measure(folder, seconds)
     finally:
         shutil.rmtree(folder)
-    for name in ("append_us", "beside_a_busy_thread_events_s", "read_and_check_events_s"):
+    for name in (
+        "peers",
+        "append_us",
+        "beside_a_busy_thread_events_s",
+        "read_and_check_events_s",
+    ):
         print(f"{name}: {result[name]}")
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Make .venv with everything pinned. Safe to run again: does nothing when up to date.
+# With the word "tests", the servers that tests start for themselves are asked for too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,13 +22,19 @@ missing=()
 "$python" -c 'import ensurepip, venv' 2>/dev/null ||
   missing+=("$("$python" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')")
 ldconfig -p 2>/dev/null | grep -q libgomp.so.1 || missing+=(libgomp1)
+if [ "${1:-}" = tests ]; then
+  # Private ones are started on free loopback ports; one that runs here is left alone.
+  command -v redis-server >/dev/null || missing+=(redis-server)
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null ||
+    missing+=(postgresql)
+fi
 if [ ${#missing[@]} -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "setup: installing ${missing[*]}"
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
   else
-    echo "setup: missing system packages: ${missing[*]}; install them and run this again" >&2
+    echo "setup: missing system packages: ${missing[*]}; as root, apt-get install them and run this again" >&2
     exit 1
   fi
 fi

@@ -76,3 +76,42 @@ def test_a_fact_that_is_cut_short_is_refused(fact, data):
     payload = CODEC.encode(fact)
     with pytest.raises(DataError):
         CODEC.decode(payload[: data.draw(st.integers(0, len(payload) - 1))])
+
+
+OLD = Codec[Opened | Closed](
+    Opened | Closed, {"door.closed": lambda fields: {"time_ns": 0, **fields}}
+)
+
+
+def test_a_fact_in_an_earlier_form_is_brought_up_to_the_form_of_today():
+    earlier = msgspec.msgpack.encode({"type": "door.closed"})
+    with pytest.raises(DataError):
+        CODEC.decode(earlier)
+    assert OLD.decode(earlier) == Closed(0)
+
+
+def test_a_fact_of_today_is_not_touched_by_what_reads_earlier_ones():
+    assert OLD.decode(CODEC.encode(Closed(7))) == Closed(7)
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        {"type": "door.closed", "time_ns": "1"},
+        {"type": "door.painted"},
+        {"type": ["door.closed"]},
+        {"type": None},
+        {},
+        ["door.closed"],
+        7,
+    ],
+)
+def test_what_is_in_no_earlier_form_either_is_refused(stranger):
+    with pytest.raises(DataError, match="no fact that this version knows"):
+        OLD.decode(msgspec.msgpack.encode(stranger))
+
+
+@given(st.binary(max_size=40))
+def test_bytes_that_are_no_fact_never_crash_the_reading_of_earlier_forms(payload):
+    with suppress(DataError):
+        assert isinstance(OLD.decode(payload), Opened | Closed)

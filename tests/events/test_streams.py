@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stairway.events.streams import MEASURED, TELEMETRY, is_durable
+from stairway.base.errors import DataError
+from stairway.events.streams import MEASURED, TELEMETRY, is_durable, require_known
 
 
 @given(st.text())
@@ -23,3 +25,13 @@ def test_what_money_depends_on_is_durable():
 
 def test_measured_durations_are_telemetry():
     assert MEASURED < TELEMETRY
+
+
+def test_an_unknown_stream_is_named_beside_those_that_are_there():
+    with pytest.raises(DataError, match="no stream 'timng' in this log: did you mean 'timing'"):
+        require_known("timng", ["fill", "timing"])
+    with pytest.raises(DataError, match=r"no stream 'x' in this log: It holds fill, timing"):
+        require_known("x", ["fill", "timing"])
+    with pytest.raises(DataError, match="It holds nothing"):
+        require_known("fill", [])
+    require_known("fill", ["fill"])

@@ -3,11 +3,17 @@
 ``watched_disk`` puts an SQLite file system of our own under every database that is opened
 inside it, and listens to the few calls by which the high-water mark reaches the disk.
 Each is told to ``tell`` before it happens; if ``tell`` raises, it does not happen.
+
+``figures(row, fault, **numbers)`` writes down what a test of RELIABILITY.md's row has
+counted; call it last, so that only what held is quoted. A planted bug is a fault whose
+name begins with "planted: ", and its figures say how often it was noticed.
 """
 
 from __future__ import annotations
 
+import fcntl
 import itertools
+import json
 import os
 import shutil
 import tempfile
@@ -19,6 +25,8 @@ import apsw
 import pytest
 
 _SERIAL = itertools.count()
+FIGURES = Path(__file__).parents[2] / "build" / "faults"
+"""One file for each row; ``scripts/faults.py`` gathers them for the docs."""
 
 
 class Op(NamedTuple):
@@ -138,3 +146,31 @@ def ram(tmp_path_factory):
     folder = Path(tempfile.mkdtemp(prefix="stairway-", dir=shared))
     yield folder
     shutil.rmtree(folder)
+
+
+def write_down(row, fault, profile, test, numbers, folder=FIGURES):
+    """Put the figures of one fault among those of its row."""
+    assert all(type(n) in {int, float, str} for n in numbers.values()), numbers
+    path = folder / f"{row}.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:  # another worker may have the same row
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        faults = json.loads(path.read_text("utf-8"))["faults"] if path.exists() else {}
+        faults.setdefault(fault, {})[profile] = {"test": test, "figures": numbers}
+        fresh = path.with_name(f"{path.name}.{os.getpid()}")
+        fresh.write_text(json.dumps({"row": row, "faults": faults}, indent=2) + "\n", "utf-8")
+        fresh.replace(path)
+
+
+@pytest.fixture
+def figures(request):
+    is_long = (
+        request.node.get_closest_marker("long") is not None
+        or os.environ.get("STAIRWAY_PROFILE") == "long"
+    )
+
+    def keep(row, fault, **numbers):
+        profile = "long" if is_long else "short"
+        write_down(row, fault, profile, request.node.nodeid, numbers)
+
+    return keep

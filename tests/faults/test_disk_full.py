@@ -6,6 +6,7 @@ under a disk that is told when to be full, which everybody may do.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 from contextlib import suppress
@@ -19,7 +20,7 @@ from stairway.adapters.journal.settings import Settings
 from stairway.adapters.journal.store import Row
 from stairway.adapters.journal.writer import GroupCommit
 from stairway.adapters.logs.sqlite import Config, open_log, verify
-from stairway.base.errors import DiskFullError
+from stairway.base.errors import DiskFullError, StairwayError
 from stairway.base.verdict import Pass, Refuse
 from stairway.events.envelope import GENESIS, chain
 from stairway.testing.log import small_settings
@@ -83,11 +84,14 @@ def append_and_flush(log, times):
         log.flush()
 
 
-def test_nothing_accepted_is_lost_and_writing_resumes_without_a_restart(small_disk):
+ROUNDS = 30 if os.environ.get("STAIRWAY_PROFILE") == "long" else 6
+
+
+def test_nothing_accepted_is_lost_and_writing_resumes_without_a_restart(small_disk, figures):
     rng, accepted, refused = np.random.default_rng(3), [], 0
     log = open_log(small_disk / "log", CONFIG)
     filler = small_disk / "filler"
-    for round_ in range(6):
+    for round_ in range(ROUNDS):
         fill(filler)
         publish(log, rng, accepted)
         refused += 1
@@ -97,19 +101,23 @@ def test_nothing_accepted_is_lost_and_writing_resumes_without_a_restart(small_di
         # What was accepted fits into the room of the ballast.
         log.flush()
         assert len(list(log.read("fill"))) == len(accepted), round_
-        with pytest.raises(DiskFullError, match="free some space"):
-            log.append("fill", [b"refused"])
+        for _ in range(4):
+            with pytest.raises(DiskFullError, match="free some space"):
+                log.append("fill", [b"refused"])
+            refused += 1
         filler.unlink()
         wait_for(lambda: isinstance(log.health(), Pass))
         accepted.append(b"resumed")
         log.append("fill", [accepted[-1]])
         log.flush()
-    assert refused == 6
+    assert refused == 5 * ROUNDS
     log.close()
     assert isinstance(verify(small_disk / "log"), Pass)
     log = open_log(small_disk / "log", CONFIG, read_only=True)
     assert [e.payload for e in log.read("fill")] == accepted
     log.close()
+    figures(5, "the disk is full", rounds=ROUNDS, refused=refused, accepted=len(accepted),
+            lost=0, resumed_without_restart=ROUNDS)  # fmt: skip
 
 
 def test_exits_are_recorded_in_the_room_of_the_ballast(small_disk):
@@ -182,8 +190,8 @@ class Limited:
             raise DiskFullError
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_a_disk_that_is_full_at_any_write_loses_nothing(watched_disk, tmp_path, seed):
+def publish_under_a_full_disk(watched_disk, tmp_path, seed):
+    """Return how often the disk was full, what was accepted, and what is there."""
     rng, disk, heads, wanted = np.random.default_rng(seed), Limited(), {}, []
     settings = Settings(**small_settings(checkpoint_bytes=20_480))
     with watched_disk(disk):
@@ -203,8 +211,35 @@ def test_a_disk_that_is_full_at_any_write_loses_nothing(watched_disk, tmp_path, 
             writer.flush()
         writer.close()
         pair.close(failed=False)
-    assert disk.refused > 5
     reading = ReadingPair(tmp_path)
-    assert [e.payload for e in reading.of("fill").read("fill")] == wanted
+    found = [e.payload for e in reading.of("fill").read("fill")]
     reading.close()
+    return disk.refused, wanted, found
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_disk_that_is_full_at_any_write_loses_nothing(watched_disk, tmp_path, seed):
+    refused, wanted, found = publish_under_a_full_disk(watched_disk, tmp_path, seed)
+    assert refused > 5
+    assert found == wanted
     assert isinstance(verify(tmp_path), Pass)
+
+
+@pytest.mark.long
+def test_a_writer_that_takes_a_full_disk_for_a_commit_is_seen_to_lose(
+    watched_disk, tmp_path, figures, monkeypatch
+):
+    commit = WritingPair.commit
+
+    def careless(pair, rows):
+        with suppress(DiskFullError):
+            commit(pair, rows)
+
+    monkeypatch.setattr(WritingPair, "commit", careless)
+    try:
+        _, wanted, found = publish_under_a_full_disk(watched_disk, tmp_path, 1)
+        lost = len(wanted) - len(found)
+    except StairwayError:
+        lost = 1
+    assert lost > 0
+    figures(5, "planted: a full disk is taken for a commit", noticed=lost)

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import threading
 from collections import Counter
 
 import apsw
 import pytest
 
+from stairway.adapters.journal import store
 from stairway.adapters.journal.pair import ReadingPair, WritingPair
 from stairway.adapters.journal.settings import Settings
 from stairway.adapters.journal.store import Row
 from stairway.adapters.journal.writer import GroupCommit
 from stairway.adapters.logs.sqlite import Config, open_log, verify
-from stairway.base.errors import RecordError
+from stairway.base.errors import DiskFullError, RecordError, StairwayError
 from stairway.base.verdict import Pass
 from stairway.events.envelope import GENESIS, chain
 from stairway.testing.log import small_settings
@@ -45,7 +47,11 @@ class FailsOnce:
     armed = False
 
 
-def publish(disk, folder, fault):
+ROUNDS = 200 if os.environ.get("STAIRWAY_PROFILE") == "long" else 12
+CALLS = 501 if os.environ.get("STAIRWAY_PROFILE") == "long" else 42
+
+
+def publish(disk, folder, fault, rounds=12):
     """Publish under a failing disk; return what was acknowledged and how it ended."""
     settings, acked, ended = Settings(**SETTINGS), 0, None
     with disk(fault):
@@ -54,7 +60,7 @@ def publish(disk, folder, fault):
         fault.armed = True
         digests = {"fill": GENESIS, "timing": GENESIS}
         try:
-            for n in range(1, 13):
+            for n in range(1, rounds + 1):
                 rows = []
                 for stream in ("fill", "timing"):
                     digests[stream] = chain(digests[stream], stream, n, bytes(900))
@@ -80,15 +86,16 @@ def publish(disk, folder, fault):
 
 @pytest.mark.parametrize("kind", ["write", "sync"])
 def test_every_failing_call_ends_writing_and_loses_nothing_acknowledged(
-    watched_disk, tmp_path, kind
+    watched_disk, ram, figures, kind
 ):
     count = Counter()
-    for nth in range(1, 42, 3 if kind == "sync" else 4):
-        folder = tmp_path / str(nth)
+    step = 1 if CALLS > 100 else 3 if kind == "sync" else 4
+    for nth in range(1, CALLS, step):
+        folder = ram / str(nth)
         folder.mkdir()
         fault = FailsOnce(kind, nth)
-        acked, ended = publish(watched_disk, folder, fault)
-        assert fault.fired == (ended is not None) or acked == 12, nth
+        acked, ended = publish(watched_disk, folder, fault, ROUNDS)
+        assert fault.fired == (ended is not None) or acked == ROUNDS, nth
         count["fired"] += fault.fired
         if ended is not None:
             assert type(ended) is RecordError
@@ -100,7 +107,31 @@ def test_every_failing_call_ends_writing_and_loses_nothing_acknowledged(
             assert acked <= len(positions) <= acked + 1
         log.close()
         assert isinstance(verify(folder), Pass)
+        shutil.rmtree(folder)
     assert count["fired"] >= 8
+    figures(6, f"the n-th {kind} fails", calls=len(range(1, CALLS, step)),
+            fired=count["fired"], lost=0)  # fmt: skip
+
+
+@pytest.mark.long
+def test_a_writer_that_tries_a_failed_sync_again_is_seen_to_go_on(
+    watched_disk, ram, figures, monkeypatch
+):
+    def again(path, _error):
+        return DiskFullError(f"{path}: try again")
+
+    monkeypatch.setattr(store, "unwritable", again)
+    went_on = 0
+    for nth in range(1, 20, 3):
+        fault = FailsOnce("sync", nth)
+        (ram / str(nth)).mkdir()
+        try:
+            acked, ended = publish(watched_disk, ram / str(nth), fault)
+        except StairwayError as error:
+            acked, ended = 0, error
+        went_on += fault.fired and type(ended) is not RecordError and acked >= 0
+    assert went_on > 0
+    figures(6, "planted: a failed sync is tried again", noticed=went_on)
 
 
 def test_a_failed_write_of_the_mark_ends_writing(watched_disk, tmp_path):

@@ -16,9 +16,10 @@ from functools import cache
 import numpy as np
 import pytest
 
+from stairway.adapters.journal import files, layout
 from stairway.adapters.journal.journal import Journal, Reader
 from stairway.adapters.journal.store import Row, Sync
-from stairway.base.errors import DamagedLogError, StairwayError
+from stairway.base.errors import StairwayError
 from stairway.events.envelope import Head, chain
 
 STREAMS = ("fill", "trade.closed", "gate.verdict")
@@ -169,8 +170,8 @@ def outcomes(ram, states):
     """Open what each crash left; count what came of it."""
     folder, count = ram / "after", Counter()
     folder.mkdir()
-    for files, acked in states:
-        lay_out(folder, files)
+    for left, acked in states:
+        lay_out(folder, left)
         try:
             if acked:
                 count["lost" if lost(folder, acked) else "whole"] += 1
@@ -178,7 +179,7 @@ def outcomes(ram, states):
                 # Nothing was promised yet, so it must be possible to start.
                 Journal(folder / "x.db", Sync.FULL).close()
                 count["started"] += 1
-        except DamagedLogError:
+        except StairwayError:
             count["refused"] += 1
     return count
 
@@ -190,26 +191,36 @@ def run(watched_disk, ram, commits, sync=Sync.FULL, every=1, lies=(), *, rest=Fa
     return outcomes(ram, crash_states(ops, every, lies))
 
 
-def test_nothing_acknowledged_is_lost_and_nothing_whole_is_refused(watched_disk, ram):
+def keep(figures, row, fault, count):
+    figures(row, fault, crash_states=count.total(), lost=count["lost"],
+            refused=count["refused"])  # fmt: skip
+
+
+def test_nothing_acknowledged_is_lost_and_nothing_whole_is_refused(watched_disk, ram, figures):
     count = run(watched_disk, ram, commits=12)
     assert count["lost"] == count["refused"] == 0
     assert count["whole"] > 400
     assert count["started"] > 30
+    keep(figures, 2, "the power goes", count)
 
 
 @pytest.mark.long
-def test_nothing_acknowledged_is_lost_in_ten_thousand_crashes(watched_disk, ram):
+def test_nothing_acknowledged_is_lost_in_ten_thousand_crashes(watched_disk, ram, figures):
     count = run(watched_disk, ram, commits=170)
     assert count["lost"] == count["refused"] == 0
     assert count["whole"] > 10_000
+    keep(figures, 2, "the power goes", count)
 
 
-def test_telemetry_may_lose_its_last_moments_and_is_never_taken_for_damaged(watched_disk, ram):
+def test_telemetry_may_lose_its_last_moments_and_is_never_taken_for_damaged(
+    watched_disk, ram, figures
+):
     count = run(watched_disk, ram, commits=16, sync=Sync.NORMAL, every=2)
     assert count["refused"] == 0
     # The control: a journal that does not wait for the disk must be seen to lose.
     assert count["lost"] > 20
     assert count["whole"] > 20
+    figures(2, "planted: NORMAL instead of FULL", noticed=count["lost"])
 
 
 @pytest.mark.parametrize("rest", [False, True])
@@ -225,16 +236,57 @@ def test_a_disk_that_lies_about_the_write_ahead_log_is_found_out_by_the_mark(wat
     assert count["refused"] > 50
 
 
-def test_a_disk_that_lies_about_everything_is_seen_to_lose(watched_disk, ram):
+def test_a_disk_that_lies_about_everything_is_seen_to_lose(watched_disk, ram, figures):
     before = ram / "before"
     before.mkdir()
     ops = record(watched_disk, before, 20)
     folder, bad = ram / "after", 0
     folder.mkdir()
-    for files, acked in crash_states(ops, every=5, lies=["x."]):
-        lay_out(folder, files)
+    for left, acked in crash_states(ops, every=5, lies=["x."]):
+        lay_out(folder, left)
         try:
             bad += bool(acked) and lost(folder, acked) > 0
         except StairwayError:
             bad += 1
     assert bad > 50
+    figures(2, "planted: the disk does not sync", noticed=bad)
+
+
+def first_commits(watched_disk, ram, figures, fault):
+    """Cut the power while a journal is made and its first events are written."""
+    count = run(watched_disk, ram, commits=2, rest=True)
+    bad = count["lost"] + count["refused"]
+    if fault is None:
+        assert bad == 0
+        assert count["whole"] > 20
+        assert count["started"] > 30
+        keep(figures, 3, "the power goes while the log is made", count)
+    else:
+        assert bad > 0
+        figures(3, f"planted: {fault}", noticed=bad)
+
+
+def test_a_log_is_never_lost_while_it_is_being_made(watched_disk, ram, figures):
+    first_commits(watched_disk, ram, figures, None)
+
+
+@pytest.mark.long
+def test_a_journal_made_under_less_than_extra_is_seen_to_lose(
+    watched_disk, ram, figures, monkeypatch
+):
+    execute = layout.execute
+
+    def less(connection, statement, values=()):
+        return execute(connection, statement.replace("= extra", "= full"), values)
+
+    monkeypatch.setattr(layout, "execute", less)
+    monkeypatch.setattr(files, "sync_folder", lambda _folder: None)
+    first_commits(watched_disk, ram, figures, "made under FULL, without a directory sync")
+
+
+@pytest.mark.long
+def test_a_mark_that_is_renamed_without_a_directory_sync_is_seen_to_be_lost(
+    watched_disk, ram, figures, monkeypatch
+):
+    monkeypatch.setattr(files, "sync_folder", lambda _folder: None)
+    first_commits(watched_disk, ram, figures, "no directory sync")

@@ -24,7 +24,7 @@ from stairway.app.rl.folder import RlFolder, newest
 from stairway.app.rl.request import RlRequest, prepare
 from stairway.testing.cycles import MINUTES, as_toml, minutes, quick_rules
 from stairway.testing.runs import write_source
-from stairway.training.ear import Deaf
+from stairway.testing.ears import Deaf
 
 SEEDS = (3, 5)
 

@@ -40,7 +40,10 @@ def chain(previous: str, stream: str, position: int, payload: bytes) -> str:
     >>> chain(GENESIS, "fill", 1, b"x") == chain(GENESIS, "fill", 1, b"y")
     False
     """
-    state = hashlib.sha256(bytes.fromhex(previous))
-    state.update(f"\0{stream}\0{position}\0".encode())
-    state.update(payload)
-    return state.hexdigest()
+    return link(bytes.fromhex(previous), stream.encode(), position, payload).hex()
+
+
+def link(previous: bytes, name: bytes, position: int, payload: bytes) -> bytes:
+    """Say what ``chain`` says, in bytes, for those who link many events of one stream."""
+    # In one piece: one call of hashlib for each part takes half as long again.
+    return hashlib.sha256(b"%b\0%b\0%d\0%b" % (previous, name, position, payload)).digest()

@@ -5,7 +5,64 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from stairway.events.delivery import DeadLetter, Delivery, GroupRules
 from stairway.events.envelope import Envelope, Head
+
+
+class Group(Protocol):
+    """Consumers that share the work on some streams, and outlive their crashes.
+
+    Promises
+    --------
+    - Every event of the group's streams is delivered at least once, from position 1 on;
+      a new group never begins at the end.
+    - An event is held by one consumer at a time, until it is acknowledged, given back
+      with a cause, or its lease has run out. Then it is delivered again, with ``tries``
+      one higher and another ``token``.
+    - After ``rules.tries`` deliveries without an acknowledgement it becomes a dead letter,
+      with its cause. Events behind it are delivered all the same.
+    - No lease ends early because a clock is set back, or ahead once, by however much; it
+      may end late, by half a lease or as long as a clock that was set back takes to catch up.
+    - A consumer whose lease was taken over cannot acknowledge: the token no longer fits.
+    - An effect that is to happen once is committed together with the delivery's place, in
+      one transaction of the consumer's own (an inbox); the acknowledgement comes after.
+    """
+
+    def take(self, consumer: str, limit: int, now_ns: int) -> tuple[Delivery, ...]:
+        """Hand out up to ``limit`` events: first those whose lease ran out, then new ones."""
+        ...
+
+    def ack(self, deliveries: Sequence[Delivery]) -> None:
+        """Say that ``deliveries`` are done with, all or none.
+
+        Raises
+        ------
+        ConflictError
+            If one of them was delivered to somebody else meanwhile. None is acknowledged.
+        """
+        ...
+
+    def fail(self, delivery: Delivery, cause: str, now_ns: int) -> None:
+        """Give an event back, saying why; the last try makes a dead letter of it.
+
+        Raises
+        ------
+        ConflictError
+            If it was delivered to somebody else meanwhile.
+        """
+        ...
+
+    def pending(self) -> int:
+        """Count events that are delivered and not acknowledged."""
+        ...
+
+    def dead_letters(self) -> tuple[DeadLetter, ...]:
+        """Return what was given up, oldest first."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it; what is pending stays pending."""
+        ...
 
 
 class EventLog(Protocol):
@@ -49,6 +106,16 @@ class EventLog(Protocol):
 
     def streams(self) -> tuple[str, ...]:
         """Return the names of all streams that hold anything, sorted."""
+        ...
+
+    def group(self, name: str, rules: GroupRules) -> Group:
+        """Open the consumer group ``name``, or make it where there is none.
+
+        Raises
+        ------
+        ConfigError
+            If a group of that name reads other streams.
+        """
         ...
 
     def close(self) -> None:

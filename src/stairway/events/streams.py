@@ -5,6 +5,15 @@ A stream is *durable* unless it is listed as telemetry: a new name errs on the s
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from stairway.base.errors import DataError
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,127}")
+MAX_PAYLOAD_BYTES = 16_777_216
+
 TELEMETRY = frozenset({"market.bar", "model.answer", "book.marked", "timing"})
 """Committed with ``synchronous=NORMAL``: a power cut may take the last moments."""
 
@@ -21,3 +30,58 @@ def is_durable(stream: str) -> bool:
     (True, False)
     """
     return stream not in TELEMETRY
+
+
+def require_name(stream: str) -> None:
+    """Refuse what cannot name a stream with any engine.
+
+    Raises
+    ------
+    DataError
+        If it is no name.
+    """
+    if not _NAME.fullmatch(stream):
+        msg = (
+            f"{stream!r} is no name for a stream: use up to 128 of a-z 0-9 _ . : - "
+            "beginning with a letter or digit"
+        )
+        raise DataError(msg)
+
+
+def require_known(stream: str, known: Sequence[str]) -> None:
+    """Refuse a stream that a log does not hold, for whoever was told its name.
+
+    Raises
+    ------
+    DataError
+        If it is not among those that are ``known``.
+
+    Examples
+    --------
+    >>> require_known("fil", ["fill", "timing"])
+    Traceback (most recent call last):
+    stairway.base.errors.DataError: no stream 'fil' in this log: did you mean 'fill'? ...
+    """
+    if stream in known:
+        return
+    near = get_close_matches(stream, known, 1)
+    guess = f"did you mean {near[0]!r}? " if near else ""
+    held = ", ".join(known) or "nothing"
+    msg = f"no stream {stream!r} in this log: {guess}It holds {held}"
+    raise DataError(msg)
+
+
+def require_size(stream: str, payload: bytes) -> None:
+    """Refuse an event that is too large for any engine.
+
+    Raises
+    ------
+    DataError
+        If it has more than ``MAX_PAYLOAD_BYTES``.
+    """
+    if not len(payload) <= MAX_PAYLOAD_BYTES:
+        msg = (
+            f"an event of {len(payload)} bytes for {stream!r}: at most {MAX_PAYLOAD_BYTES} "
+            "are allowed; put large content into an artifact"
+        )
+        raise DataError(msg)

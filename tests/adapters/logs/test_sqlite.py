@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stairway.adapters.journal.store import crc_of
-from stairway.adapters.logs.sqlite import MAX_PAYLOAD_BYTES, Config, open_log, verify
+from stairway.adapters.logs.sqlite import Config, open_log, verify
 from stairway.base.errors import ConfigError, DamagedLogError, DataError, RecordError
 from stairway.base.verdict import Pass, Refuse
 from stairway.events.envelope import GENESIS, Head, chain
+from stairway.events.streams import MAX_PAYLOAD_BYTES
 from stairway.testing.log import small_settings
 
 CONFIG = Config(**small_settings())
@@ -134,7 +135,14 @@ def test_damage_is_named_by_stream_position_and_cause(tmp_path, damage):
     assert isinstance(verdict, Refuse)
     finding = verdict.findings[0]
     assert finding.code == "log.damaged"
-    for part in ("durable.db", "'fill'", "position ", cause, "Restore"):
+    for part in (
+        "durable.db",
+        "'fill'",
+        "position ",
+        cause,
+        "stairway log verify",
+        "stairway log export",
+    ):
         assert part in finding.detail
     with pytest.raises(DamagedLogError, match=cause):
         open_log(folder, CONFIG)

@@ -20,8 +20,10 @@ import os
 import shutil
 import stat
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
@@ -41,6 +43,13 @@ KEY_ID_BYTES, SIGNATURE_BYTES, PUBLIC_KEY_BYTES = 32, 64, 32
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_BLOB_BYTES = 64 << 20
 HIDDEN = ".sealing-"
+"""Then the id of the process that writes there, and what makes the name unique."""
+
+Step: TypeAlias = Callable[[str], None]
+
+
+def untold(_name: str) -> None:
+    """Tell nobody which step is taken next."""
 
 
 def new_key() -> Ed25519PrivateKey:
@@ -59,10 +68,11 @@ def public_bytes(key: Ed25519PrivateKey) -> bytes:
     return key.public_key().public_bytes_raw()
 
 
-def seal(folder: Path, bundle: Bundle, key: Ed25519PrivateKey) -> str:
+def seal(folder: Path, bundle: Bundle, key: Ed25519PrivateKey, at: Step = untold) -> str:
     """Pack, sign and write a model; return its digest.
 
-    Sealing the same bundle again changes nothing and returns the same digest.
+    Sealing the same bundle again changes nothing and returns the same digest. ``at`` is
+    told the name of every step just before it is taken.
 
     Raises
     ------
@@ -75,7 +85,7 @@ def seal(folder: Path, bundle: Bundle, key: Ed25519PrivateKey) -> str:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / packed.digest).exists():
-            _write(folder, packed, _signed(packed.manifest, key))
+            _write(folder, packed, _signed(packed.manifest, key), at)
     except OSError as error:
         msg = f"cannot seal a model into {folder}: {error.strerror}; choose another folder"
         raise ConfigError(msg) from error
@@ -127,18 +137,48 @@ def _signed(manifest: bytes, key: Ed25519PrivateKey) -> bytes:
     return bytes.fromhex(sha256(public_bytes(key))) + key.sign(manifest)
 
 
-def _write(folder: Path, packed: Packed, signature: bytes) -> None:
-    hidden = Path(tempfile.mkdtemp(prefix=HIDDEN, dir=folder))
+def sweep(folder: Path) -> tuple[str, ...]:
+    """Take away what processes of this machine left half sealed when they died.
+
+    Whole models are never touched. Returns the names of what was taken away.
+    """
+    if not folder.is_dir():
+        return ()
+    halves = sorted(entry for entry in folder.iterdir() if entry.name.startswith(HIDDEN))
+    dead = [entry for entry in halves if not _is_being_sealed(entry.name)]
+    try:
+        for entry in dead:
+            shutil.rmtree(entry)
+    except OSError as error:
+        msg = f"cannot clear {folder}: {error.strerror}; check who may write there"
+        raise ConfigError(msg) from error
+    return tuple(entry.name for entry in dead)
+
+
+def _is_being_sealed(name: str) -> bool:
+    """Tell whether the process that a hidden folder is named after is alive."""
+    pid = name.removeprefix(HIDDEN).partition("-")[0]
+    if not (pid.isascii() and pid.isdigit()):
+        return False
+    return Path("/proc", pid).exists()
+
+
+def _write(folder: Path, packed: Packed, signature: bytes, at: Step) -> None:
+    at("seal.begin")
+    hidden = Path(tempfile.mkdtemp(prefix=f"{HIDDEN}{os.getpid()}-", dir=folder))
     files = {MANIFEST: packed.manifest, SIGNATURE: signature, **packed.blobs}
     try:
         for name, content in files.items():
+            at(f"seal.{name}")
             _write_file(hidden / name, content)
         hidden.chmod(0o755)
         _sync_folder(hidden)
+        at("seal.rename")
         hidden.rename(folder / packed.digest)
     except OSError:
         shutil.rmtree(hidden, ignore_errors=True)
         raise
+    at("seal.sync")
     _sync_folder(folder)
 
 

@@ -4,4 +4,7 @@ Read from the bottom up: ``files`` (what must reach the disk, and in which order
 (how far the record went, kept outside it), ``layout`` and ``store`` (one database file),
 ``journal`` (a store with its mark), ``pair`` (the two journals of a log), ``writer``
 (group commit on a thread of its own). ``failures`` says what an error means.
+
+Beside a log: ``groups`` (who has dealt with which event), ``inbox`` (effects that happen
+once, in the consumer's own database) and ``doorbell`` (be told that there is something new).
 """

@@ -9,11 +9,26 @@ import apsw
 from stairway.base.errors import ConfigError, DamagedLogError, DiskFullError, RecordError
 
 
-def damaged(path: Path, stream: str, position: int, cause: str) -> DamagedLogError:
-    """Name the place and the cause, and say what to do."""
+def damaged(
+    path: Path, stream: str, position: int, cause: str, log: Path | None = None
+) -> DamagedLogError:
+    """Name the place and the cause, and say what to do.
+
+    ``log`` is the folder of the log where that is not the one that ``path`` lies in.
+    """
+    folder = log or path.parent
     return DamagedLogError(
         f"{path.name}: stream {stream!r}, position {position}: {cause}; events before it "
-        f"can be trusted. Restore {path.parent} from a backup, or start a new folder"
+        f"can be trusted. `stairway log verify {folder}` says how much is damaged, "
+        f"{way_out(folder)}"
+    )
+
+
+def way_out(folder: Path) -> str:
+    """Say what can be done about a folder that is damaged."""
+    return (
+        f"`stairway log export {folder} FILE` saves what is whole; then restore the folder "
+        "from a backup, or start a new one"
     )
 
 
@@ -34,10 +49,7 @@ def unreadable(path: Path, error: apsw.Error) -> ConfigError | DamagedLogError |
             msg = f"the disk does not hand out {path} ({error}): look after the disk"
             return RecordError(msg)
         case _:
-            msg = (
-                f"{path} is no readable log ({error}): restore {path.parent} from a backup, "
-                "or start a new folder"
-            )
+            msg = f"{path} is no readable log ({error}): {way_out(path.parent)}"
             return DamagedLogError(msg)
 
 

@@ -19,10 +19,11 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from stairway.adapters.journal.failures import damaged
+from stairway.adapters.journal.archive import Archive
+from stairway.adapters.journal.failures import damaged, way_out
 from stairway.adapters.journal.layout import create
 from stairway.adapters.journal.mark import Mark, read_mark
-from stairway.adapters.journal.store import Row, Store, Sync
+from stairway.adapters.journal.store import PAGE_EVENTS, Row, Store, Sync
 from stairway.base.errors import DamagedLogError, DiskFullError, RecordError
 from stairway.events.envelope import Envelope, Head
 
@@ -42,6 +43,9 @@ class Reader:
         marked = _is_marked(path)
         self._mark = read_mark(mark_path(path)) if marked else {}
         self._store = Store(path)
+        self._archive = Archive(path.parent)
+        # Where the last read of each stream ended: followers read on from there.
+        self._ends: dict[str, Head] = {}
         with ExitStack() as undo:
             undo.callback(self.close)
             _require_whole(self._store, self._mark, marked=marked)
@@ -54,27 +58,72 @@ class Reader:
 
     def head(self, stream: str) -> Head:
         """Last position and hash of ``stream`` on disk."""
-        self._store.refresh()
+        self._store.learn(stream)
         return self._store.last(stream)
 
-    def read(self, stream: str, after: int = 0) -> Iterator[Envelope]:
+    def at(self, stream: str, position: int) -> Head:
+        """Position and hash of one event; the empty head before the first."""
+        self._store.learn(stream)
+        if 0 < position < self.archived(stream):
+            event = next(self._archive.read(stream, position - 1))
+            return Head(event.position, event.hash)
+        return self._at(stream, position)
+
+    def read(
+        self, stream: str, after: int = 0, page_events: int = PAGE_EVENTS
+    ) -> Iterator[Envelope]:
         """Yield the events behind position ``after``, each checked.
+
+        ``page_events`` are fetched at a time: fewer where only the first few are wanted.
 
         Raises
         ------
         DamagedLogError
             If one is missing or not what was written.
         """
-        self._store.refresh()
+        self._store.learn(stream)
         floor = max(self._mark.get(stream, Head()).position, self._store.last(stream).position)
         if after >= floor:
             return
-        seen = after
-        for envelope in self._store.read(stream, self._store.at(stream, after)):
+        seen, envelope = after, None
+        for envelope in self._walk(stream, after, page_events):
             seen = envelope.position
             yield envelope
+        if envelope is not None:
+            self._ends[stream] = Head(seen, envelope.hash)
         if seen < floor:
             raise damaged(self._store.path, stream, seen + 1, "this event is missing")
+
+    def archived(self, stream: str) -> int:
+        """Last position that has left the database for the archive; 0 where none has."""
+        self._archive.refresh()
+        return self._archive.end(stream).position
+
+    def _walk(self, stream: str, after: int, page_events: int) -> Iterator[Envelope]:
+        """Yield from the archive up to its end, then from the database."""
+        self._archive.refresh()
+        seen = after
+        while True:
+            for envelope in self._archive.read(stream, seen):
+                seen = envelope.position
+                yield envelope
+            try:
+                start = self._at(stream, seen)
+                for envelope in self._store.read(stream, start, page_events):
+                    seen = envelope.position
+                    yield envelope
+            except DamagedLogError:
+                # An archiver may have moved what was to come next.
+                if self.archived(stream) <= seen:
+                    raise
+            else:
+                return
+
+    def _at(self, stream: str, position: int) -> Head:
+        for end in (self._ends.get(stream, Head()), self._archive.end(stream)):
+            if position == end.position:
+                return end
+        return self._store.at(stream, position)
 
     def findings(self) -> tuple[int, list[str]]:
         """Walk the whole file; return how many events were good, and what was not."""
@@ -134,8 +183,9 @@ class Journal:
             On any other failure. Trying again is not.
         """
         self._store.insert(rows)
-        for row in rows:
-            self.heads[row.stream] = Head(row.position, row.hash)
+        last = {row.stream: row for row in rows}
+        for stream, row in last.items():
+            self.heads[stream] = Head(row.position, row.hash)
         if self._sync is Sync.FULL:
             self._advance()
             if self._unsettled >= MARK_COMMITS:
@@ -186,7 +236,7 @@ class Journal:
 def _is_marked(path: Path) -> bool:
     marked = mark_path(path).exists()
     if marked and not path.exists():
-        msg = f"{path} is gone, though its high-water mark is there: restore {path.parent}"
+        msg = f"{path} is gone, though its high-water mark is there: {way_out(path.parent)}"
         raise DamagedLogError(msg)
     return marked
 
@@ -197,7 +247,7 @@ def _require_whole(store: Store, mark: dict[str, Head], *, marked: bool) -> None
         # Only a log that holds nothing can have been killed before its first mark.
         msg = (
             f"the high-water mark of {store.path} is gone, so nobody can tell whether events "
-            f"are missing at its end: restore {store.path.parent} from a backup"
+            f"are missing at its end: {way_out(store.path.parent)}"
         )
         raise DamagedLogError(msg)
     for stream, head in sorted(mark.items()):

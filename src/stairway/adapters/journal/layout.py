@@ -14,7 +14,9 @@ Tables
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,7 @@ _SCHEMA = (
         payload blob not null,
         primary key (stream, position)
     ) without rowid, strict""",
+    f"insert into about values ('format', '{FORMAT}')",  # noqa: S608 -- a constant
 )
 
 
@@ -64,13 +67,33 @@ def create(path: Path) -> None:
     """Make the file and its tables, or finish a creation that a crash cut short."""
     require_current_sqlite()
     try:
-        _lay_out(path)
+        _lay_out(path, _SCHEMA)
     except apsw.Error as error:
         raise unreadable(path, error) from error
     files.sync_folder(path.parent)
 
 
-def _lay_out(path: Path) -> None:
+def create_aside(path: Path, statements: Sequence[str]) -> None:
+    """Make a file that several processes may want to make at once.
+
+    Each makes its own and puts it in place whole; the first one to do so wins.
+    """
+    require_current_sqlite()
+    aside = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.new")
+    try:
+        _lay_out(aside, statements)
+        with suppress(FileExistsError):
+            os.link(aside, path)
+    except apsw.Error as error:
+        raise unreadable(path, error) from error
+    finally:
+        # All that was laid out is in the database itself; the other two are empty.
+        for suffix in ("", "-wal", "-shm"):
+            aside.with_name(aside.name + suffix).unlink(missing_ok=True)
+    files.sync_folder(path.parent)
+
+
+def _lay_out(path: Path, statements: Sequence[str]) -> None:
     connection = apsw.Connection(str(path))
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     try:
@@ -81,9 +104,8 @@ def _lay_out(path: Path) -> None:
         execute(connection, "pragma synchronous = extra")
         execute(connection, "pragma journal_mode = wal")
         execute(connection, "begin immediate")
-        for statement in _SCHEMA:
+        for statement in statements:
             execute(connection, statement)
-        execute(connection, "insert into about values ('format', ?)", (FORMAT,))
         execute(connection, "commit")
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
     finally:

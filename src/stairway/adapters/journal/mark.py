@@ -26,6 +26,7 @@ from pathlib import Path
 import msgspec
 
 from stairway.adapters.journal import files
+from stairway.adapters.journal.failures import way_out
 from stairway.base.errors import DamagedLogError
 from stairway.events.envelope import Head
 
@@ -88,7 +89,7 @@ def _latest(path: Path) -> tuple[int, dict[str, Head]]:
     if not found:
         msg = (
             f"the high-water mark {path} cannot be read, so nobody can tell whether events "
-            "are missing at the end: restore the folder from a backup"
+            f"are missing at the end: {way_out(path.parent)}"
         )
         raise DamagedLogError(msg)
     return max(found, key=lambda slot: slot[0])

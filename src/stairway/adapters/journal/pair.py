@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from stairway.adapters.journal.doorbell import Ringer
+from stairway.adapters.journal.failures import way_out
 from stairway.adapters.journal.files import Ballast
 from stairway.adapters.journal.journal import Journal, Reader, mark_path
+from stairway.adapters.journal.mark import read_mark
 from stairway.adapters.journal.settings import PAGE_BYTES, Settings
 from stairway.adapters.journal.store import Row, Sync
-from stairway.base.errors import ConfigError
+from stairway.base.errors import ConfigError, DamagedLogError
 from stairway.events.envelope import Head
 from stairway.events.streams import is_durable
 
@@ -39,6 +42,7 @@ def open_reader(folder: Path, name: str) -> Reader:
         If it is not what was written.
     """
     path = folder / name
+    _require_both(folder)
     if not path.exists() and not mark_path(path).exists():
         msg = f"there is no log in {folder}: {name} is missing; check the folder's name"
         raise ConfigError(msg)
@@ -54,10 +58,35 @@ def open_reader(folder: Path, name: str) -> Reader:
     return reader
 
 
+def _require_both(folder: Path) -> None:
+    """Refuse a log of which one file is gone without a trace, though the other is filled.
+
+    Raises
+    ------
+    DamagedLogError
+        Then. A log that was killed as it was made holds no event, and is no such one.
+    """
+    gone = [
+        n for n in FILES if not (folder / n).exists() and not mark_path(folder / n).exists()
+    ]
+    if gone and any(_is_filled(folder / name) for name in FILES):
+        msg = (
+            f"{folder / gone[0]} is gone, and its high-water mark with it, though the file "
+            f"beside it holds events: {way_out(folder)}"
+        )
+        raise DamagedLogError(msg)
+
+
+def _is_filled(path: Path) -> bool:
+    mark = mark_path(path)
+    return mark.exists() and bool(read_mark(mark))
+
+
 class ReadingPair:
     """Both files, for reading, each with a connection of its own."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._readers = {name: open_reader(folder, name) for name in FILES}
 
     def of(self, stream: str) -> Reader:
@@ -78,9 +107,11 @@ class WritingPair:
     """Both journals and the ballast: the :class:`~.writer.Sink` of the writer's thread."""
 
     def __init__(self, folder: Path, settings: Settings) -> None:
+        _require_both(folder)
         self._settings = settings
         self._ballast = Ballast(folder / "ballast", settings.ballast_bytes)
         self._journals: dict[str, Journal] = {}
+        self._bells = Ringer(folder)
         try:
             self._ballast.load()
             for name, sync in FILES.items():
@@ -99,16 +130,23 @@ class WritingPair:
 
         Telemetry goes first: what an order was decided on is never behind the order.
         """
-        for name in reversed(FILES):
+        mine_by_file: dict[str, list[Row]] = {name: [] for name in reversed(FILES)}
+        streams = {row.stream for row in rows}
+        places = {stream: self._place(stream, mine_by_file) for stream in streams}
+        for row in rows:
+            mine, written = places[row.stream]
+            if row.position > written:
+                mine.append(row)
+        for name, mine in mine_by_file.items():
             journal = self._journals[name]
-            mine = [
-                row
-                for row in rows
-                if file_of(row.stream) == name
-                and row.position > journal.heads.get(row.stream, Head()).position
-            ]
             if mine:
                 journal.commit(mine)
+                self._bells.ring()
+
+    def _place(self, stream: str, by_file: dict[str, list[Row]]) -> tuple[list[Row], int]:
+        """Return where rows of ``stream`` go, and the last position that is written."""
+        name = file_of(stream)
+        return by_file[name], self._journals[name].heads.get(stream, Head()).position
 
     def tidy(self) -> None:
         """Move write-ahead logs that have grown into their databases."""
@@ -132,6 +170,7 @@ class WritingPair:
     def close(self, *, failed: bool) -> None:
         """Let go of the files; after a failure nothing more is written to them."""
         self._ballast.drop()
+        self._bells.close()
         with ExitStack() as last:
             for journal in self._journals.values():
                 last.callback(journal.close, failed=failed)

@@ -7,21 +7,21 @@ to a call gave 700 events/s there, 64 rows gave 11,000.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import apsw
 
 from stairway.adapters.journal.failures import damaged, no_room, unreadable, unwritable
 from stairway.adapters.journal.layout import FORMAT, connect, execute, require_current_sqlite
-from stairway.base.errors import ConfigError
-from stairway.events.envelope import Envelope, Head, chain
+from stairway.base.errors import ConfigError, InvariantError
+from stairway.events.envelope import Envelope, Head, chain, link
 
 PAGE_EVENTS = 512
-_CHUNKS = (64, 8, 1)
+_CHUNKS = (256, 64, 8, 1)
 _INSERT = {
     count: f"insert into event values {','.join(['(?,?,?,?,?,?)'] * count)}"  # noqa: S608 -- constants
     for count in _CHUNKS
@@ -61,8 +61,11 @@ def crc_of(stream: str, position: int, recorded_ns: int, digest: bytes, payload:
     >>> crc_of("fill", 1, 7, b"", b"x") == crc_of("fill", 1, 8, b"", b"x")
     False
     """
-    start = zlib.crc32(f"{stream}\0{position}\0{recorded_ns}\0".encode())
-    return zlib.crc32(payload, zlib.crc32(digest, start))
+    return _crc(stream.encode(), position, recorded_ns, digest, payload)
+
+
+def _crc(name: bytes, position: int, recorded_ns: int, digest: bytes, payload: bytes) -> int:
+    return crc32(b"%b\0%d\0%d\0%b%b" % (name, position, recorded_ns, digest, payload))
 
 
 class Store:
@@ -97,7 +100,8 @@ class Store:
         if about["format"] != FORMAT:
             msg = (
                 f"{self.path} was written in format {about['format']!r}, and this version "
-                f"of Stairway reads format {FORMAT!r}: use the version that wrote it"
+                f"of Stairway reads format {FORMAT!r}: use the version that wrote it, to go on "
+                f"or to carry it away with `stairway log export {self.path.parent} FILE`"
             )
             raise ConfigError(msg)
         self._learn_names()
@@ -122,6 +126,11 @@ class Store:
     def streams(self) -> tuple[str, ...]:
         """Names of streams, sorted."""
         return tuple(sorted(self._ids))
+
+    def learn(self, stream: str) -> None:
+        """Look again, unless ``stream`` is known: a name is never changed."""
+        if stream not in self._ids:
+            self.refresh()
 
     def refresh(self) -> None:
         """Look again which streams there are; another process may be writing."""
@@ -152,7 +161,7 @@ class Store:
         """
         try:
             execute(self._connection, "begin immediate")
-            values = [value for row in rows for value in self._values(row)]
+            values = self._values(rows)
             for size, start in _chunks(len(rows)):
                 execute(self._connection, _INSERT[size], values[6 * start : 6 * (start + size)])
             execute(self._connection, "commit")
@@ -162,10 +171,15 @@ class Store:
         except apsw.Error as error:
             raise unwritable(self.path, error) from error
 
-    def _values(self, row: Row) -> tuple[int, int, int, int, bytes, bytes]:
-        digest = bytes.fromhex(row.hash)
-        crc = crc_of(row.stream, row.position, row.recorded_ns, digest, row.payload)
-        return self._id(row.stream), row.position, row.recorded_ns, crc, digest, row.payload
+    def _values(self, rows: Sequence[Row]) -> list[int | bytes]:
+        """Return what the columns of ``rows`` hold, one row after the other."""
+        values: list[int | bytes] = []
+        for stream, position, recorded_ns, linked, payload in rows:
+            digest = bytes.fromhex(linked)
+            crc = crc_of(stream, position, recorded_ns, digest, payload)
+            key = self._ids.get(stream) or self._id(stream)
+            values += (key, position, recorded_ns, crc, digest, payload)
+        return values
 
     def _id(self, stream: str) -> int:
         if stream not in self._ids:
@@ -179,20 +193,49 @@ class Store:
             execute(self._connection, "rollback")
         self._learn_names()
 
-    def read(self, stream: str, after: Head) -> Iterator[Envelope]:
+    def read(
+        self, stream: str, after: Head, page_events: int = PAGE_EVENTS
+    ) -> Iterator[Envelope]:
         """Yield the events behind ``after``, each checked against the one before it.
 
         No transaction stays open between two events.
         """
         previous = after
         while True:
-            page = self._page(stream, previous.position)
-            for found in page:
-                envelope = self._checked(stream, previous, found)
-                previous = Head(envelope.position, envelope.hash)
-                yield envelope
-            if len(page) < PAGE_EVENTS:
+            page = self._page(stream, previous.position, page_events)
+            checked = self._checked(stream, previous, page)
+            yield from checked
+            if len(checked) < len(page):
+                previous = Head(checked[-1].position, checked[-1].hash) if checked else previous
+                raise damaged(
+                    self.path,
+                    stream,
+                    previous.position + 1,
+                    _fault(stream, previous, page[len(checked)]),
+                )
+            if len(page) < page_events:
                 return
+            previous = Head(checked[-1].position, checked[-1].hash)
+
+    def _checked(self, stream: str, previous: Head, page: list[Any]) -> list[Envelope]:
+        """Return the events of ``page`` up to the first that is not what was written.
+
+        It is :func:`_fault` for many, without its calls: reading is what a start takes.
+        """
+        name, position = stream.encode(), previous.position
+        linked = bytes.fromhex(previous.hash)
+        checked: list[Envelope] = []
+        for found, recorded_ns, crc, digest, payload in page:
+            position += 1
+            if not (type(recorded_ns) is int and type(digest) is bytes is type(payload)):
+                break
+            if found != position or crc != _crc(name, position, recorded_ns, digest, payload):
+                break
+            if digest != link(linked, name, position, payload):
+                break
+            linked = digest
+            checked.append(Envelope(stream, position, payload, digest.hex(), recorded_ns))
+        return checked
 
     def at(self, stream: str, position: int) -> Head:
         """Position and hash of the row at ``position``; the empty head before the first."""
@@ -218,21 +261,6 @@ class Store:
             raise damaged(self.path, stream, after + 1, f"SQLite says {error}") from error
         except apsw.Error as error:
             raise unreadable(self.path, error) from error
-
-    def _checked(self, stream: str, previous: Head, found: Any) -> Envelope:
-        wanted = previous.position + 1
-        match found:
-            case (int(position), int(recorded_ns), int(crc), bytes(digest), bytes(payload)):
-                pass
-            case _:
-                raise damaged(self.path, stream, wanted, "a column is of another type")
-        if position != wanted:
-            raise damaged(self.path, stream, wanted, "this event is missing")
-        if crc != crc_of(stream, position, recorded_ns, digest, payload):
-            raise damaged(self.path, stream, position, "its checksum does not fit its content")
-        if digest.hex() != chain(previous.hash, stream, position, payload):
-            raise damaged(self.path, stream, position, "it does not follow from the one before")
-        return Envelope(stream, position, payload, digest.hex(), recorded_ns)
 
     def integrity(self) -> str:
         """Answer of SQLite's own check of its pages: ``"ok"``, or the first complaint."""
@@ -263,6 +291,23 @@ class Store:
         if checkpoint:
             self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
         self._connection.close(force=True)
+
+
+def _fault(stream: str, previous: Head, found: Any) -> str:
+    """Say what is wrong with a row that ought to follow ``previous``."""
+    match found:
+        case (int(position), int(recorded_ns), int(crc), bytes(digest), bytes(payload)):
+            pass
+        case _:
+            return "a column is of another type"
+    if position != previous.position + 1:
+        return "this event is missing"
+    if crc != crc_of(stream, position, recorded_ns, digest, payload):
+        return "its checksum does not fit its content"
+    if digest.hex() != chain(previous.hash, stream, position, payload):
+        return "it does not follow from the one before"
+    msg = f"event {position} of {stream!r} was taken for damaged, and it is not"
+    raise InvariantError(msg)
 
 
 def _chunks(count: int) -> Iterator[tuple[int, int]]:

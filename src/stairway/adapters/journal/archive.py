@@ -1,0 +1,116 @@
+"""What has left the databases of a log, and how it is read.
+
+::
+
+    FOLDER/archive/
+      index.json               every segment, oldest first; replaced whole
+      lock                     held by the one archiver
+      fill/000000000001-000000065536.parquet
+
+The index is written before anything is trimmed, and nothing is ever taken out of it. It
+vouches for itself: the hash of its last event of a stream is what the first event that is
+still in the database is chained to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+
+from stairway.adapters.journal import files
+from stairway.adapters.journal.segment import Segment, read_segment
+from stairway.base.errors import DamagedLogError
+from stairway.events.envelope import GENESIS, Envelope, Head
+
+FOLDER = "archive"
+_INDEX = "index.json"
+
+
+class Archive:
+    """The archive of the log in ``folder``; an empty one where nothing was archived."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / FOLDER
+        self._segments: dict[str, tuple[Segment, ...]] = {}
+        self._seen: tuple[int, int] | None = None
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look again; an archiver may be at work.
+
+        Raises
+        ------
+        DamagedLogError
+            If the index cannot be read, or its segments do not follow upon one another.
+        """
+        path = self.folder / _INDEX
+        try:
+            state = path.stat()
+        except FileNotFoundError:
+            return
+        version = (state.st_mtime_ns, state.st_ino)
+        if version == self._seen:
+            return
+        self._segments = _by_stream(path, _decoded(path))
+        self._seen = version
+
+    def segments(self, stream: str | None = None) -> tuple[Segment, ...]:
+        """Return the segments of one stream, or of all, oldest first."""
+        if stream is not None:
+            return self._segments.get(stream, ())
+        return tuple(one for each in self._segments.values() for one in each)
+
+    def end(self, stream: str) -> Head:
+        """Position and hash of the last archived event; the empty head where none is."""
+        segments = self.segments(stream)
+        return Head(segments[-1].last, segments[-1].hash) if segments else Head()
+
+    def read(self, stream: str, after: int) -> Iterator[Envelope]:
+        """Yield the archived events behind position ``after``, each checked.
+
+        Raises
+        ------
+        DamagedLogError
+            If a file is missing or is not the one that was written.
+        """
+        for segment in self.segments(stream):
+            if segment.last > after:
+                for envelope in read_segment(self.folder, segment):
+                    if envelope.position > after:
+                        yield envelope
+
+    def add(self, segments: Sequence[Segment]) -> None:
+        """Take ``segments`` into the index; on return that survives a power cut."""
+        content = msgspec.json.encode([*self.segments(), *segments])
+        files.replace(self.folder / _INDEX, msgspec.json.format(content, indent=1) + b"\n")
+        self.refresh()
+
+
+def _decoded(path: Path) -> list[Segment]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=list[Segment])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        msg = (
+            f"the index of the archive, {path}, cannot be read ({error}): restore "
+            f"{path.parent} from a backup"
+        )
+        raise DamagedLogError(msg) from error
+
+
+def _by_stream(path: Path, found: Sequence[Segment]) -> dict[str, tuple[Segment, ...]]:
+    sorted_in: dict[str, tuple[Segment, ...]] = {}
+    for segment in found:
+        sorted_in[segment.stream] = (*sorted_in.get(segment.stream, ()), segment)
+    for stream, segments in sorted_in.items():
+        ends = [Head(0, GENESIS), *(Head(one.last, one.hash) for one in segments)]
+        starts = [Head(one.first - 1, one.before) for one in segments]
+        if starts != ends[:-1] or any(a.last >= b.last for a, b in pairwise(segments)):
+            msg = (
+                f"the index of the archive, {path}, has a gap in stream {stream!r}: restore "
+                f"{path.parent} from a backup"
+            )
+            raise DamagedLogError(msg)
+    return sorted_in

@@ -1,0 +1,275 @@
+"""Consumer groups beside a log on one machine: ``FOLDER/groups/NAME.db``.
+
+The log has one writer, and consumers are other processes; so a group's state lies in a
+file of its own, which each of its consumers may change for a moment at a time.
+
+Tables
+------
+``state(id, body, seal)``
+    One row: :class:`~stairway.events.group.GroupState` as MessagePack, and its SHA-256.
+``dead(id, body, seal)``
+    Dead letters, numbered from 1 without gaps.
+
+What SQLite does not notice, the seals do; and the cursors hold the chain hash of the
+event they point at, so a group is never used with a log that is not its own. Should the
+file lose its last commits, events are delivered again, which is what inboxes are for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, contextmanager
+from heapq import merge
+from itertools import islice
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import apsw
+import msgspec
+
+from stairway.adapters.journal.failures import no_room, unreadable, unwritable
+from stairway.adapters.journal.files import sync_folder
+from stairway.adapters.journal.layout import connect, create_aside, execute
+from stairway.adapters.journal.pair import ReadingPair
+from stairway.base.errors import ConfigError, DamagedLogError, DataError
+from stairway.events import group
+from stairway.events.delivery import DeadLetter, Delivery, GroupRules
+from stairway.events.envelope import Envelope, Head
+from stairway.events.group import GroupState, Held
+from stairway.events.streams import is_durable, require_name
+
+_S = TypeVar("_S")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_SCHEMA = (
+    "create table state (id integer primary key, body blob, seal blob) strict",
+    "create table dead (id integer primary key, body blob, seal blob) strict",
+)
+_ENCODER = msgspec.msgpack.Encoder()
+_STATE = msgspec.msgpack.Decoder(GroupState)
+_LETTER = msgspec.msgpack.Decoder(DeadLetter)
+
+
+class SqliteGroup:
+    """One consumer's hold on a group. Give each thread its own.
+
+    Raises
+    ------
+    ConfigError
+        If the name or a stream's name is none, or the group reads other streams.
+    DamagedLogError
+        If its file is not what was written, or belongs to another log.
+    """
+
+    def __init__(
+        self, folder: Path, name: str, rules: GroupRules, flush: Callable[[], None]
+    ) -> None:
+        self._path = _place(folder, name, rules)
+        self._rules = rules
+        self._flush = flush
+        self._make()
+        self._reading = ReadingPair(folder)
+        try:
+            self._connection = connect(self._path, read_only=False)
+            # Whoever closes last moves the write-ahead log into the file.
+            self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+            execute(self._connection, "pragma synchronous = full")
+            with self._turn():
+                self._require_ours(self._state())
+        except apsw.Error as error:
+            self.close()
+            raise unreadable(self._path, error) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _make(self) -> None:
+        self._path.parent.mkdir(exist_ok=True)
+        sync_folder(self._path.parent.parent)
+        if not self._path.exists():
+            body, seal = _sealed(group.new_group(self._rules))
+            first = f"insert into state values (1, x'{body.hex()}', x'{seal.hex()}')"  # noqa: S608 -- hex
+            create_aside(self._path, (*_SCHEMA, first))
+        # Whoever put it in place may not have come to this.
+        sync_folder(self._path.parent)
+
+    def take(self, consumer: str, limit: int, now_ns: int) -> tuple[Delivery, ...]:
+        """Hand out up to ``limit`` events: first those whose lease ran out, then new ones."""
+        self._flush()
+        with self._turn():
+            state = group.ticked(self._state(), self._rules, now_ns)
+            state, again, letters = group.taken_over(state, self._rules, consumer, limit)
+            old = [self._event(one) for one in again.values()]
+            new = self._unseen(state, min(limit - len(old), group.room(state)))
+            state, first = group.taken(state, self._rules, consumer, new)
+            self._keep(state, letters)
+        held = again | first
+        return tuple(
+            Delivery(envelope, held[token].tries, token)
+            for token, envelope in zip(held, [*old, *new], strict=True)
+        )
+
+    def ack(self, deliveries: Sequence[Delivery]) -> None:
+        """Say that ``deliveries`` are done with, all or none."""
+        if deliveries:
+            with self._turn():
+                self._keep(group.acknowledged(self._state(), deliveries))
+
+    def fail(self, delivery: Delivery, cause: str, now_ns: int) -> None:
+        """Give an event back, saying why; the last try makes a dead letter of it."""
+        with self._turn():
+            state, letters = group.given_back(
+                self._state(), self._rules, delivery, cause, now_ns
+            )
+            self._keep(state, letters)
+
+    def pending(self) -> int:
+        """Count events that are delivered and not acknowledged."""
+        with self._turn("begin"):
+            return len(self._state().held)
+
+    def dead_letters(self) -> tuple[DeadLetter, ...]:
+        """Return what was given up, oldest first."""
+        with self._turn("begin"):
+            rows = execute(self._connection, "select body, seal, id from dead order by id")
+            letters = tuple(_opened(self._path, row, _LETTER) for row in rows)
+            if [row[2] for row in rows] != [*range(1, self._state().dead + 1)]:
+                _refuse(self._path, "a dead letter is missing")
+            return letters
+
+    def close(self) -> None:
+        """Let go of it; what is pending stays pending."""
+        self._reading.close()
+        if hasattr(self, "_connection"):
+            self._connection.close(force=True)
+
+    def _event(self, one: Held) -> Envelope:
+        events = self._reading.of(one.stream).read(one.stream, one.position - 1, 1)
+        return next(events)
+
+    def _unseen(self, state: GroupState, count: int) -> list[Envelope]:
+        if count <= 0:
+            return []
+        readers = [
+            self._reading.of(stream).read(stream, head.position, min(count, 512))
+            for stream, head in state.cursors.items()
+        ]
+        return list(islice(merge(*readers, key=attrgetter("recorded_ns")), count))
+
+    def _require_ours(self, state: GroupState) -> None:
+        if set(state.cursors) != set(self._rules.streams):
+            msg = (
+                f"group {self._path.stem!r} reads {', '.join(sorted(state.cursors))}, not "
+                f"{', '.join(sorted(self._rules.streams))}: give other streams another group"
+            )
+            raise ConfigError(msg)
+        for stream, head in state.cursors.items():
+            if self._is_in_log(stream, head):
+                continue
+            if is_durable(stream):
+                _refuse(
+                    self._path,
+                    f"it has handed out event {head.position} of {stream!r}, which is not the "
+                    "one in this log",
+                )
+            # A power cut may take the last moments of telemetry.
+            state = group.begun_again(state, stream)
+            self._keep(state)
+
+    def _is_in_log(self, stream: str, head: Head) -> bool:
+        reader = self._reading.of(stream)
+        behind = reader.head(stream).position < head.position
+        return not behind and reader.at(stream, head.position) == head
+
+    @contextmanager
+    def _turn(self, begin: str = "begin immediate") -> Generator[None]:
+        """Change the group alone, all or nothing."""
+        try:
+            execute(self._connection, begin)
+            try:
+                yield
+                execute(self._connection, "commit")
+            finally:
+                if self._connection.in_transaction:
+                    execute(self._connection, "rollback")
+        except apsw.FullError as error:
+            raise no_room(self._path) from error
+        except apsw.IOError as error:
+            # After a failed sync nobody knows what is on the disk.
+            self._connection.close(force=True)
+            raise unwritable(self._path, error) from error
+        except apsw.Error as error:
+            raise unreadable(self._path, error) from error
+
+    def _state(self) -> GroupState:
+        return _state_in(self._path, self._connection)
+
+    def _keep(self, state: GroupState, letters: Sequence[DeadLetter] = ()) -> None:
+        execute(self._connection, "update state set body = ?, seal = ?", _sealed(state))
+        for number, letter in enumerate(letters, state.dead - len(letters) + 1):
+            execute(
+                self._connection,
+                "insert into dead values (?, ?, ?)",
+                (number, *_sealed(letter)),
+            )
+
+
+def needed(folder: Path) -> dict[str, int]:
+    """Return the first position of each stream that a group beside the log still needs.
+
+    Raises
+    ------
+    DamagedLogError
+        If a group's file is not what was written.
+    """
+    first: dict[str, int] = {}
+    for path in sorted((folder / "groups").glob("*.db")):
+        try:
+            with closing(connect(path, read_only=True)) as connection:
+                state = _state_in(path, connection)
+        except apsw.Error as error:
+            raise unreadable(path, error) from error
+        for stream, position in group.needed(state).items():
+            first[stream] = min(position, first.get(stream, position))
+    return first
+
+
+def _state_in(path: Path, connection: apsw.Connection) -> GroupState:
+    rows = execute(connection, "select body, seal from state")
+    if len(rows) != 1:
+        _refuse(path, "it has lost its state")
+    return _opened(path, rows[0], _STATE)
+
+
+def _opened(path: Path, row: Any, decoder: msgspec.msgpack.Decoder[_S]) -> _S:
+    body, seal = row[:2]
+    if not isinstance(body, bytes) or hashlib.sha256(body).digest() != seal:
+        _refuse(path, "its content does not fit its seal")
+    return decoder.decode(body)
+
+
+def _refuse(path: Path, cause: str) -> NoReturn:
+    msg = (
+        f"{path}: {cause}; move the file away and the group begins again at the first event "
+        "(inboxes keep effects from happening twice)"
+    )
+    raise DamagedLogError(msg)
+
+
+def _sealed(what: GroupState | DeadLetter) -> tuple[bytes, bytes]:
+    body = _ENCODER.encode(what)
+    return body, hashlib.sha256(body).digest()
+
+
+def _place(folder: Path, name: str, rules: GroupRules) -> Path:
+    if not _NAME.fullmatch(name):
+        msg = f"{name!r} is no name for a group: use up to 64 of a-z 0-9 _ -"
+        raise ConfigError(msg)
+    try:
+        for stream in rules.streams:
+            require_name(stream)
+    except DataError as error:
+        raise ConfigError(str(error)) from error
+    return folder / "groups" / f"{name}.db"

@@ -1,0 +1,138 @@
+"""Effects that happen once, though events are delivered more often than that.
+
+The consumer keeps its effects in an SQLite database of its own. Which events it has dealt
+with is kept in the same database and committed in the same transaction, so a crash leaves
+both or neither; the acknowledgement comes after, and when it is lost the event comes back
+and is found to be done.
+
+Tables
+------
+``inbox(consumers, stream, position, hash)``
+    What was dealt with, by the name of the group. The rest of the file is the consumer's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from stairway.adapters.journal.failures import no_room, unreadable, unwritable
+from stairway.adapters.journal.files import sync_folder
+from stairway.adapters.journal.layout import connect, create_aside, execute
+from stairway.base.errors import DamagedLogError, InvariantError
+from stairway.events.envelope import Envelope
+from stairway.events.streams import is_durable
+
+_SCHEMA = """create table inbox (
+    consumers text not null,
+    stream text not null,
+    position integer not null,
+    hash blob not null,
+    primary key (consumers, stream, position)
+) without rowid, strict"""
+_FIND = "select hash from inbox where consumers = ? and stream = ? and position = ?"
+_DONE = "insert or replace into inbox values (?, ?, ?, ?)"
+
+
+class Inbox:
+    """A consumer's database, made with ``schema`` where there is none. One thread's own.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> folder = TemporaryDirectory()
+    >>> inbox = Inbox(Path(folder.name) / "desk.db", ["create table filled (lots integer)"])
+    >>> fill = Envelope("fill", 1, b"100 lots", "0" * 64, 0)
+    >>> for _ in range(10):
+    ...     with inbox.once("desk", fill) as db:
+    ...         if db is not None:
+    ...             _ = db.execute("insert into filled values (100)")
+    >>> inbox.look("select sum(lots) from filled")
+    [(100,)]
+    >>> inbox.close()
+    >>> folder.cleanup()
+    """
+
+    def __init__(self, path: Path, schema: Sequence[str] = ()) -> None:
+        self._path = path
+        if not path.exists():
+            create_aside(path, (_SCHEMA, *schema))
+        sync_folder(path.parent)
+        try:
+            self._connection = connect(path, read_only=False)
+            self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+            execute(self._connection, "pragma synchronous = full")
+        except apsw.Error as error:
+            raise unreadable(path, error) from error
+
+    @contextmanager
+    def once(self, consumers: str, envelope: Envelope) -> Generator[apsw.Connection | None]:
+        """Hand out the database to write an effect into, or ``None`` where it was done.
+
+        The effect is committed at the end of the block, together with the note that it is
+        done. If the block raises, neither is; do not commit inside it.
+
+        Raises
+        ------
+        DamagedLogError
+            If another event of that place was dealt with: the log is not the same.
+        DiskFullError
+            If there is no room. Nothing was committed.
+        RecordError
+            If somebody else holds the database for a second, or the disk fails.
+        """
+        try:
+            execute(self._connection, "begin immediate")
+            try:
+                if self._is_done(consumers, envelope):
+                    yield None
+                else:
+                    yield self._connection
+                    self._note(consumers, envelope)
+            finally:
+                if self._connection.in_transaction:
+                    execute(self._connection, "rollback")
+        except apsw.FullError as error:
+            raise no_room(self._path) from error
+        except apsw.IOError as error:
+            self._connection.close(force=True)
+            raise unwritable(self._path, error) from error
+        except apsw.BusyError as error:
+            raise unreadable(self._path, error) from error
+
+    def _is_done(self, consumers: str, envelope: Envelope) -> bool:
+        key = (consumers, envelope.stream, envelope.position)
+        found = execute(self._connection, _FIND, key)
+        if not found:
+            return False
+        if found[0][0] == bytes.fromhex(envelope.hash):
+            return True
+        if not is_durable(envelope.stream):
+            # A power cut took the event that was dealt with; another has its place.
+            return False
+        msg = (
+            f"{self._path} has dealt with another event {envelope.position} of "
+            f"{envelope.stream!r} than the one in this log: the log was replaced, or is "
+            "another one; use the log that this consumer belongs to"
+        )
+        raise DamagedLogError(msg)
+
+    def _note(self, consumers: str, envelope: Envelope) -> None:
+        if not self._connection.in_transaction:
+            msg = "the effect was committed inside `once`, without the note that it is done"
+            raise InvariantError(msg)
+        digest = bytes.fromhex(envelope.hash)
+        place = (consumers, envelope.stream, envelope.position, digest)
+        execute(self._connection, _DONE, place)
+        execute(self._connection, "commit")
+
+    def look(self, statement: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """Return the rows of a query."""
+        return execute(self._connection, statement, values)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._connection.close(force=True)

@@ -1,0 +1,280 @@
+"""The record on one machine: two SQLite files, a lock, and room kept for the worst day.
+
+::
+
+    FOLDER/
+      lock             held by the one writer
+      ballast          room to finish in when the disk is full; there while writing
+      durable.db       what must survive a power cut         (synchronous = FULL)
+      durable.mark     how far it went
+      telemetry.db     bars, answers, timings                (synchronous = NORMAL)
+      telemetry.mark   how far it went, as of its last checkpoint
+      groups/NAME.db   what the consumers of a group have done; theirs to write
+      bells/           sockets of those who wait to be told of new events
+
+Opening for writing checks every event that is there: starting up is recovering. Reading
+checks every event it hands out. Nothing is ever repaired.
+
+``recorded_ns`` strictly increases over the whole log, also where the clock stands still
+or goes back, so it orders the events of all streams as they were appended.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from stairway.adapters.journal.failures import no_room
+from stairway.adapters.journal.files import Lock, is_no_room, sync_folder
+from stairway.adapters.journal.groups import SqliteGroup
+from stairway.adapters.journal.pair import FILES, ReadingPair, WritingPair, open_reader
+from stairway.adapters.journal.settings import Settings
+from stairway.adapters.journal.store import Row
+from stairway.adapters.journal.writer import GroupCommit
+from stairway.base.errors import (
+    ConfigError,
+    ConflictError,
+    DamagedLogError,
+    RecordError,
+)
+from stairway.base.verdict import Finding, Pass, Refuse, Verdict, passed, refuse
+from stairway.events.delivery import GroupRules
+from stairway.events.envelope import Envelope, Head, link
+from stairway.events.ports import EventLog, Group
+from stairway.events.streams import require_name, require_size
+
+
+def open_folder(
+    folder: Path,
+    config: Settings,
+    *,
+    read_only: bool = False,
+    clock_ns: Callable[[], int] = time.time_ns,
+) -> EventLog:
+    """Open the log in ``folder``; for writing, make it where there is none.
+
+    Raises
+    ------
+    ConfigError
+        If somebody else writes to it, or it cannot be opened as it is.
+    DamagedLogError
+        If anything in it is not what was written.
+    DiskFullError
+        If there is no room to start with.
+    """
+    try:
+        return ReadOnlyLog(folder) if read_only else SqliteLog(folder, config, clock_ns)
+    except OSError as error:
+        if is_no_room(error):
+            raise no_room(folder) from error
+        msg = f"no log can be opened in {folder} ({error.strerror}): check who may write there"
+        raise ConfigError(msg) from error
+
+
+def verify(folder: Path) -> Verdict:
+    """Check every event in ``folder`` against its checksum, its chain and the mark.
+
+    Changes nothing that is recorded (SQLite may leave an empty ``-wal`` file behind), and
+    may be called while a writer is at work.
+    """
+    good = 0
+    found: list[Finding] = []
+    for name in FILES:
+        try:
+            with closing(open_reader(folder, name)) as reader:
+                events, complaints = reader.findings()
+        except (ConfigError, DamagedLogError, RecordError) as error:
+            events, complaints = 0, [str(error)]
+        good += events
+        found.extend(Finding("log.damaged", complaint) for complaint in complaints)
+    if found:
+        return Refuse(tuple(found))
+    return passed("log.whole", "events whose checksum, chain and mark fit", good, n=good)
+
+
+class ReadOnlyLog:
+    """A log to look at; a writer may be at work on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._reading = ReadingPair(folder)
+
+    def append(
+        self, stream: str, payloads: Sequence[bytes], expected: int | None = None
+    ) -> Head:
+        """Refuse."""
+        msg = (
+            f"{len(payloads)} events for {stream!r} (expected {expected}) were given to a log "
+            "opened with read_only=True: open it for writing"
+        )
+        raise RecordError(msg)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def read(self, stream: str, after: int = 0) -> Iterator[Envelope]:
+        """Yield events with a position over ``after``."""
+        return self._reading.of(stream).read(stream, after)
+
+    def head(self, stream: str) -> Head:
+        """Return the last position and hash of ``stream``."""
+        return self._reading.of(stream).head(stream)
+
+    def streams(self) -> tuple[str, ...]:
+        """Return the names of all streams that hold anything, sorted."""
+        return self._reading.streams()
+
+    def group(self, name: str, rules: GroupRules) -> Group:
+        """Open the consumer group ``name``, or make it where there is none."""
+        return SqliteGroup(self._reading.folder, name, rules, self.flush)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._reading.close()
+
+
+class SqliteLog:
+    """The log, for its only writer. Safe to share between threads."""
+
+    def __init__(self, folder: Path, config: Settings, clock_ns: Callable[[], int]) -> None:
+        self._config = config
+        self._clock_ns = clock_ns
+        self._turn = threading.RLock()
+        folder.mkdir(parents=True, exist_ok=True)
+        sync_folder(folder.parent)
+        with ExitStack() as undo:
+            self._lock = Lock(folder / "lock")
+            undo.callback(self._lock.release)
+            self._files = WritingPair(folder, config)
+            undo.callback(self._files.close, failed=True)
+            self._reading = ReadingPair(folder)
+            undo.callback(self._reading.close)
+            self._heads = self._recover()
+            undo.pop_all()
+        self._writer = GroupCommit(self._files, config)
+
+    def _recover(self) -> dict[str, Head]:
+        """Read everything once: nothing is built upon a record that is not whole."""
+        self._last_ns = 0
+        heads: dict[str, Head] = {}
+        for stream in self._reading.streams():
+            reader = self._reading.of(stream)
+            for envelope in reader.read(stream, reader.archived(stream)):
+                heads[stream] = Head(envelope.position, envelope.hash)
+                self._last_ns = max(self._last_ns, envelope.recorded_ns)
+        return heads
+
+    def append(
+        self, stream: str, payloads: Sequence[bytes], expected: int | None = None
+    ) -> Head:
+        """Add events; return the stream's new head. Waits only for a full queue.
+
+        Raises
+        ------
+        ConflictError
+            If ``stream`` does not end at ``expected``.
+        DiskFullError
+            While the disk is full.
+        RecordError
+            Once writing has failed, or after ``close``.
+        """
+        with self._turn:
+            head = self._heads.get(stream) or _first(stream)
+            if expected is not None and head.position != expected:
+                msg = (
+                    f"stream {stream!r} ends at {head.position}, not at {expected}: somebody "
+                    "appended in between; read what is new and decide again"
+                )
+                raise ConflictError(msg)
+            rows = self._rows(stream, head, payloads)
+            self._writer.put(rows)
+            if rows:
+                head = Head(rows[-1].position, rows[-1].hash)
+                self._heads[stream] = head
+                self._last_ns = rows[-1].recorded_ns
+            return head
+
+    def _rows(self, stream: str, head: Head, payloads: Sequence[bytes]) -> list[Row]:
+        rows: list[Row] = []
+        name, position, linked = stream.encode(), head.position, bytes.fromhex(head.hash)
+        recorded_ns = max(self._clock_ns(), self._last_ns + 1)
+        for payload in payloads:
+            require_size(stream, payload)
+            position += 1
+            linked = link(linked, name, position, payload)
+            rows.append(Row(stream, position, recorded_ns, linked.hex(), bytes(payload)))
+            recorded_ns += 1
+        return rows
+
+    def flush(self) -> None:
+        """Wait until all that was appended is on disk.
+
+        Raises
+        ------
+        DiskFullError
+            If the disk is full. What was appended is kept, and written once there is room.
+        RecordError
+            If writing has failed.
+        """
+        self._writer.flush()
+
+    def read(self, stream: str, after: int = 0) -> Iterator[Envelope]:
+        """Yield events over ``after``, including all that were appended before the call."""
+        self.flush()
+        return self._reading.of(stream).read(stream, after)
+
+    def head(self, stream: str) -> Head:
+        """Return the last position and hash of ``stream``, on disk or on its way there."""
+        return self._heads.get(stream, Head())
+
+    def streams(self) -> tuple[str, ...]:
+        """Return the names of all streams that hold anything, sorted."""
+        with self._turn:
+            return tuple(sorted(self._heads))
+
+    def group(self, name: str, rules: GroupRules) -> Group:
+        """Open the consumer group ``name``, or make it where there is none.
+
+        Others may open it at the same time through a log with ``read_only=True``.
+        """
+        return SqliteGroup(self._reading.folder, name, rules, self.flush)
+
+    def health(self) -> Verdict:
+        """Say whether new risk may be taken on: there is room, and no reader is stuck."""
+        full = self._writer.full
+        if full is not None:
+            return refuse("log.disk_full", str(full))
+        size, bound = self._files.wal_bytes, self._config.max_wal_bytes
+        if not size <= bound:
+            detail = "a reader that does not move on keeps the write-ahead log from shrinking"
+            return refuse("log.wal_size", detail, size, bound)
+        return Pass()
+
+    def use_ballast(self) -> None:
+        """Let exits be recorded in the room the ballast left, while the disk is full."""
+        self._writer.use_ballast()
+
+    def close(self) -> None:
+        """Flush and let go of the files. Closing twice is closing once.
+
+        Raises
+        ------
+        RecordError
+            If something that was appended could not be written. It is lost; whatever was
+            flushed is not.
+        """
+        with self._turn:
+            if self._lock.released:
+                return
+            with ExitStack() as last:
+                last.callback(self._lock.release)
+                last.callback(lambda: self._files.close(failed=self._writer.failed))
+                last.callback(self._reading.close)
+                self._writer.close()
+
+
+def _first(stream: str) -> Head:
+    require_name(stream)
+    return Head()

@@ -1,0 +1,38 @@
+"""Which rows follow upon the head of a stream, and which are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stairway.adapters.journal.store import Row
+from stairway.base.errors import ConflictError
+from stairway.events.envelope import Head, chain
+from stairway.events.streams import require_size
+
+
+def require_expected(stream: str, head: Head, expected: int | None) -> None:
+    """Refuse to append where somebody else appended first."""
+    if expected is not None and head.position != expected:
+        msg = (
+            f"stream {stream!r} ends at {head.position}, not at {expected}: somebody "
+            "appended in between; read what is new and decide again"
+        )
+        raise ConflictError(msg)
+
+
+def follow(stream: str, head: Head, payloads: Sequence[bytes], first_ns: int) -> list[Row]:
+    """Chain ``payloads`` to ``head``, one nanosecond apart.
+
+    Examples
+    --------
+    >>> [(row.position, row.recorded_ns) for row in follow("fill", Head(), [b"a", b"b"], 7)]
+    [(1, 7), (2, 8)]
+    """
+    rows: list[Row] = []
+    position, seal = head.position, head.hash
+    for n, payload in enumerate(payloads):
+        require_size(stream, payload)
+        position += 1
+        seal = chain(seal, stream, position, payload)
+        rows.append(Row(stream, position, first_ns + n, seal, bytes(payload)))
+    return rows

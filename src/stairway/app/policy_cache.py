@@ -1,0 +1,99 @@
+"""What a worker holds of the policy store, on its own disk.
+
+::
+
+    FOLDER/policy.cache     SHA-256 of the rest, 32 bytes, and what is held (MessagePack)
+
+It is replaced whole. One that is damaged is worth nothing and is said aloud; what it holds
+is believed only as far as its signatures go, each time it is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from stairway.app.folder import write_whole
+from stairway.app.policy_store import Observed, PolicyStore
+from stairway.base.errors import DamagedLogError, RecordError
+from stairway.base.units import UtcNs
+from stairway.base.verdict import Finding
+from stairway.lifecycle.generation import Keys
+from stairway.lifecycle.leash import Leash, StaleRules, leash
+from stairway.lifecycle.policy_store import Reconciled, Standing, reconcile
+
+_SEAL_BYTES = 32
+_MOST_BYTES = 1 << 22
+_ENCODER = msgspec.msgpack.Encoder(order="deterministic")
+_DECODER = msgspec.msgpack.Decoder(Standing)
+
+
+def read_cache(path: Path) -> tuple[Standing, tuple[Finding, ...]]:
+    """Read what was held; nothing is held where the file is not there or not whole."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+    except FileNotFoundError:
+        return Standing(), ()
+    except OSError as error:
+        return Standing(), (Finding("policy.cache", f"{path}: {error.strerror}"),)
+    seal, body = content[:_SEAL_BYTES], content[_SEAL_BYTES:]
+    if len(content) <= _MOST_BYTES and hashlib.sha256(body).digest() == seal:
+        with suppress(msgspec.MsgspecError):  # Of another version; said below.
+            return _DECODER.decode(body), ()
+    detail = f"{path} is not what was written there: the store decides alone"
+    return Standing(), (Finding("policy.cache", detail),)
+
+
+class PolicyCache:
+    """One worker's hold on the policy store.
+
+    Parameters
+    ----------
+    keys
+        Whom it believes.
+    """
+
+    def __init__(self, path: Path, keys: Keys, rules: StaleRules) -> None:
+        self._path = path
+        self._keys = keys
+        self._rules = rules
+        self._standing, self._found_damaged = read_cache(path)
+
+    def refresh(self, store: PolicyStore | None, now_ns: UtcNs) -> Reconciled:
+        """Compare with the store, and keep what comes of it.
+
+        ``None`` is a store that cannot be reached. One that breaks, or is damaged, is no
+        better: nothing changes but the age of what is held.
+        """
+        seen = _unreachable("nobody asked it") if store is None else _look(store)
+        result = reconcile(self._standing, seen.statements, self._keys, now_ns)
+        alarms = (*self._found_damaged, *seen.alarms, *result.alarms)
+        if result.standing != self._standing:
+            body = _ENCODER.encode(result.standing)
+            write_whole(self._path, hashlib.sha256(body).digest() + body)
+        self._standing, self._found_damaged = result.standing, ()
+        return msgspec.structs.replace(result, alarms=alarms)
+
+    def leash(self, now_ns: UtcNs) -> Leash:
+        """Say how much may be done on it now."""
+        return leash(self._standing, self._rules, now_ns)
+
+    @property
+    def standing(self) -> Standing:
+        """What is held."""
+        return self._standing
+
+
+def _look(store: PolicyStore) -> Observed:
+    try:
+        return store.observe()
+    except (RecordError, DamagedLogError) as error:
+        return _unreachable(str(error))
+
+
+def _unreachable(why: str) -> Observed:
+    return Observed(None, (Finding("policy.unreachable", f"the policy store: {why}"),))

@@ -1,0 +1,214 @@
+"""The policy store in a log: one generation an event, number and position the same.
+
+Issuing is a compare-and-set on the position, so of those who race for a number one wins,
+and what lost may look again and decide anew. A model is put in charge only after its
+artifact was opened once more, and taken out of charge the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from stairway.adapters.artifacts.directory import Step, open_sealed, untold
+from stairway.app.catalog import CODEC, stream_of
+from stairway.base.errors import ConfigError, ConflictError, DataError
+from stairway.base.units import UtcNs
+from stairway.base.verdict import Finding, Refuse
+from stairway.events.ports import EventLog
+from stairway.lifecycle.generation import (
+    Generation,
+    Keys,
+    SignedGeneration,
+    after,
+    key_id,
+    opened,
+    sign,
+)
+from stairway.lifecycle.policy_store import Standing, reconcile
+from stairway.lifecycle.stage import Stage
+
+STREAM = "policy.generation"
+
+
+class Observed(msgspec.Struct, frozen=True):
+    """What a store shows, and what in it is no generation; ``None`` where it shows nothing."""
+
+    statements: tuple[SignedGeneration, ...] | None
+    alarms: tuple[Finding, ...]
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What the next generation is to say; what is ``None`` stays as it is."""
+
+    policy: str | None = None
+    stage: Stage | None = None
+    champions: Mapping[str, str | None] = {}
+    """Digest by slot; ``None`` hands the slot to the baseline. Slots not named stay."""
+
+    why: str
+
+
+class PolicyStore:
+    """Generations in a log."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+
+    def observe(self) -> Observed:
+        """Read everything that was ever issued."""
+        statements: list[SignedGeneration] = []
+        alarms: list[Finding] = []
+        for envelope in self._log.read(STREAM):
+            try:
+                fact = CODEC.decode(envelope.payload)
+            except DataError as error:
+                alarms.append(Finding("policy.form", f"event {envelope.position}: {error}"))
+                continue
+            if isinstance(fact, SignedGeneration):
+                statements.append(fact)
+            else:
+                detail = f"event {envelope.position} is a {type(fact).__name__}"
+                alarms.append(Finding("policy.form", detail))
+        return Observed(tuple(statements), tuple(alarms))
+
+    def append(self, signed: SignedGeneration, number: int) -> None:
+        """Record a generation at its place.
+
+        Raises
+        ------
+        ConflictError
+            If somebody else issued that number first.
+        """
+        self._log.append(stream_of(signed), [CODEC.encode(signed)], expected=number - 1)
+        self._log.flush()
+
+
+class Signer:
+    """Whoever may decide: holds the private key, and the folder of sealed models.
+
+    Parameters
+    ----------
+    models_key
+        Public key that the models must be signed with, 32 bytes.
+    """
+
+    def __init__(self, key: Ed25519PrivateKey, models: Path, models_key: bytes) -> None:
+        self._key = key
+        self._models = models
+        self._models_key = models_key
+        public = key.public_key().public_bytes_raw()
+        self.keys: Keys = {key_id(public): public}
+
+    def issue(
+        self, store: PolicyStore, change: Change, now_ns: UtcNs, at: Step = untold
+    ) -> Generation:
+        """Put ``change`` into force; ``at`` is told each step just before it is taken.
+
+        Raises
+        ------
+        ConflictError
+            If somebody else issued a generation meanwhile. Nothing was changed.
+        ConfigError
+            If a model that is to be in charge cannot be opened, or generations contradict
+            each other.
+        """
+        at("issue.observe")
+        before = self.in_force(store)
+        at("issue.verify")
+        self._require_whole(change)
+        following = self._following(before, change, now_ns)
+        at("issue.sign")
+        signed = sign(following, self._key)
+        at("issue.append")
+        store.append(signed, following.number)
+        at("issue.appended")
+        return following
+
+    def settle(
+        self, store: PolicyStore, change: Change, now_ns: UtcNs, tries: int = 16
+    ) -> Generation:
+        """Issue, and look again whenever somebody else was first."""
+        for _ in range(tries - 1):
+            try:
+                return self.issue(store, change, now_ns)
+            except ConflictError:
+                continue
+        return self.issue(store, change, now_ns)
+
+    def in_force(self, store: PolicyStore) -> tuple[Generation, str] | None:
+        """Return the generation in force and its identity; ``None`` before the first.
+
+        Raises
+        ------
+        ConfigError
+            If generations contradict each other, or none of those issued is believed.
+        """
+        shown = store.observe()
+        if not shown.statements and not shown.alarms:
+            return None
+        result = reconcile(Standing(), shown.statements, self.keys, UtcNs(0))
+        alarms, signed = (*shown.alarms, *result.alarms), result.standing.agreed
+        says = result.verdict if signed is None else opened(signed, self.keys)
+        if signed is None or not isinstance(says, Generation) or alarms:
+            findings = (*alarms, *result.verdict.findings)
+            msg = (
+                f"the policy store cannot be built upon: {findings[0].detail}; look at "
+                f"stream {STREAM}, and issue nothing before it is understood"
+            )
+            raise ConfigError(msg)
+        return says, signed.identity
+
+    def _require_whole(self, change: Change) -> None:
+        for slot, digest in change.champions.items():
+            if digest is None:
+                continue
+            answer = open_sealed(self._models, digest, self._models_key)
+            if isinstance(answer, Refuse):
+                msg = (
+                    f"model {digest[:12]} cannot be put in charge of {slot!r}: "
+                    f"{answer.findings[0].detail}"
+                )
+                raise ConfigError(msg)
+
+    def _following(
+        self, before: tuple[Generation, str] | None, change: Change, now_ns: UtcNs
+    ) -> Generation:
+        if before is None and (change.policy is None or change.stage is None):
+            msg = "the first generation has to name a policy and its stage"
+            raise ConfigError(msg)
+        said = None if before is None else before[0]
+        slots = dict(said.champions) if said else {}
+        slots |= dict(change.champions)
+        champions = {slot: digest for slot, digest in slots.items() if digest is not None}
+        policy = change.policy if change.policy is not None else (said.policy if said else "")
+        stage = change.stage if change.stage is not None else (said.stage if said else None)
+        return after(before, policy, stage or Stage.CANDIDATE, champions, now_ns, change.why)
+
+
+def rolled_back(store: PolicyStore, keys: Keys, slot: str, why: str) -> Change:
+    """Return the change that hands a slot back to who had it before.
+
+    One that was handed back already has nobody before it any more, so going back twice
+    goes further down, and the baseline is the floor.
+    """
+    line: list[str | None] = []
+    for signed in store.observe().statements or ():
+        says = opened(signed, keys)
+        holder = None if isinstance(says, Refuse) else says.champions.get(slot)
+        if isinstance(says, Refuse) or line[-1:] == [holder]:
+            continue
+        if line[-2:-1] == [holder]:
+            line.pop()
+        else:
+            line.append(holder)
+    return Change(champions={slot: line[-2] if len(line) > 1 else None}, why=why)
+
+
+def champion_of(standing: Standing, keys: Keys, slot: str) -> str | None:
+    """Return the digest of the model in charge of a slot; ``None`` is the baseline."""
+    says = None if standing.agreed is None else opened(standing.agreed, keys)
+    return None if says is None or isinstance(says, Refuse) else says.champions.get(slot)

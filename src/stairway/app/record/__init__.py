@@ -1,0 +1,1 @@
+"""The record of a run, to look at, to check, to carry away and to put into the archive."""

@@ -1,0 +1,128 @@
+"""Walk a whole log, and say whether it is what was written."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+
+import msgspec
+
+from stairway.app import plugins
+from stairway.app.catalog import CODEC
+from stairway.app.progress import Stages
+from stairway.app.record.place import Place, opened
+from stairway.base.errors import DamagedLogError, DataError
+from stairway.base.verdict import Pass, Verdict
+from stairway.events.envelope import Envelope
+from stairway.events.ports import EventLog
+
+_EVERY = 4_096
+_HELD = "every checksum, chain and high-water mark fits"
+_HELD_ELSEWHERE = (
+    "every chain fits; whether the end is there, only the folder of the one who writes can say"
+)
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What a check found.
+
+    Attributes
+    ----------
+    complaints
+        Stream, position and cause of all that is not what was written, or is no fact that
+        this version knows.
+    held
+        What an intact log was held against.
+    """
+
+    log: str
+    intact: bool
+    events: int
+    streams: int
+    complaints: tuple[str, ...]
+    held: str = _HELD
+
+    @property
+    def exit_code(self) -> int:
+        """0 where the log is intact, else 2."""
+        return 0 if self.intact else 2
+
+    def as_json(self) -> str:
+        """Write it as JSON."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2).decode() + "\n"
+
+    def as_text(self) -> str:
+        """Say it in a few lines."""
+        if self.intact:
+            return (
+                f"intact   {self.log}\n"
+                f"  {self.events:,} events of {self.streams} streams: {self.held}\n"
+            )
+        said = "".join(f"  {complaint}\n" for complaint in self.complaints)
+        return f"DAMAGED  {self.log}\n{said}"
+
+
+def check(place: Place, progress: Stages) -> Checked:
+    """Read every event at ``place``, archived ones included, and hold it to its promises.
+
+    Raises
+    ------
+    ConfigError
+        If there is nothing to check, or it was written by another version.
+    """
+    found = Findings(list(_of_files(place)))
+    try:
+        with closing(opened(place)) as log:
+            _walk(log, found, progress)
+    except DamagedLogError as error:
+        found.complaints.append(str(error))
+    complaints = tuple(dict.fromkeys(found.complaints))
+    return Checked(
+        log=str(place),
+        intact=not complaints,
+        events=found.events,
+        streams=found.streams,
+        complaints=complaints,
+        held=_HELD if place.folder is not None else _HELD_ELSEWHERE,
+    )
+
+
+@dataclass(slots=True)
+class Findings:
+    """What has been found so far."""
+
+    complaints: list[str]
+    events: int = 0
+    streams: int = 0
+
+
+def _walk(log: EventLog, found: Findings, progress: Stages) -> None:
+    streams = log.streams()
+    progress.begin("checking", sum(log.head(stream).position for stream in streams))
+    for stream in streams:
+        found.streams += 1
+        try:
+            for envelope in log.read(stream):
+                found.events += 1
+                found.complaints += _unknown(envelope)
+                if found.events % _EVERY == 0:
+                    progress.advance(found.events)
+        except DamagedLogError as error:
+            found.complaints.append(str(error))
+
+
+def _of_files(place: Place) -> tuple[str, ...]:
+    """Ask an engine that has files of its own what is wrong with them."""
+    if place.folder is None:
+        return ()
+    verdict: Verdict = plugins.load("logs", place.engine).verify(place.folder)
+    return () if isinstance(verdict, Pass) else tuple(f.detail for f in verdict.findings)
+
+
+def _unknown(envelope: Envelope) -> tuple[str, ...]:
+    try:
+        CODEC.decode(envelope.payload)
+    except DataError as error:
+        where = f"stream {envelope.stream!r}, position {envelope.position}"
+        return (f"{where}: it is what was written, but {error}",)
+    return ()

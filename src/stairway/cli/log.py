@@ -1,0 +1,248 @@
+"""``stairway log``: look at a record, check it, carry it away, archive what is old."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from stairway.app.record.stats import Stats
+
+GROUP_HELP = """Look at a record, check it, carry it away, archive what is old.
+
+LOG is the folder of a run, the folder of a log, or the URL of one: redis://..., postgresql://...
+Nothing here flushes, and nothing is trimmed that is not in a verified archive.
+"""
+STOPPED = 130
+_WIDE = 100
+_TAIL_HELP = """Show the newest events, decoded.
+
+[bold]Examples[/bold]
+
+  stairway log tail runs/sample-1
+
+  stairway log tail runs/sample-1 --stream gate.verdict -n 5
+
+  As JSON lines, and go on as more is recorded:
+
+    stairway log tail runs/sample-1 --follow --json
+
+Exit: 0 shown, 1 an error, 130 stopped by Ctrl-C.
+"""
+_STATS_HELP = """Count events, and say since when and how fast each stream grows.
+
+[bold]Examples[/bold]
+
+  stairway log stats runs/sample-1
+
+  stairway log stats runs/sample-1 --json
+
+Exit: 0 shown, 1 an error.
+"""
+_VERIFY_HELP = """Check every event against its checksum, its chain and the high-water mark.
+
+[bold]Examples[/bold]
+
+  stairway log verify runs/sample-1
+
+Exit: 0 intact, 2 damaged (stream, position and cause are named), 1 an error.
+"""
+_ARCHIVE_HELP = """Move old events into Parquet files beside the log; reading goes on as before.
+
+An event stays in the database while it is among the newest --keep-events, or younger than
+--keep-days, or not yet handled by every consumer group. It is trimmed only once its file is
+written, synced and read back.
+
+[bold]Examples[/bold]
+
+  stairway log archive runs/sample-1 --dry-run
+
+  stairway log archive runs/sample-1 --keep-events 10000 --keep-days 7 --yes
+
+Exit: 0 archived or nothing to archive, 1 an error or not agreed to, 130 stopped by Ctrl-C.
+"""
+_EXPORT_HELP = """Write events, decoded, to a file: .jsonl or .parquet.
+
+[bold]Examples[/bold]
+
+  stairway log export runs/sample-1 events.jsonl
+
+  stairway log export runs/sample-1 fills.parquet --stream order --stream trade.closed
+
+Of a damaged log it saves what is whole, and says where each stream ends.
+
+Exit: 0 written, 2 written and the log is damaged, 1 an error, 130 stopped by Ctrl-C.
+"""
+
+group = typer.Typer(name="log", help=GROUP_HELP, no_args_is_help=False)
+LogName = Annotated[
+    str, typer.Argument(metavar="LOG", help="Folder of a run or a log, or a URL.")
+]
+Streams = Annotated[
+    list[str] | None, typer.Option("--stream", help="Only this stream; may be repeated.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+
+
+@group.callback()
+def _log() -> None:
+    """Look at a record."""
+
+
+@group.command("tail", help=_TAIL_HELP)
+def tail(
+    log: LogName,
+    stream: Streams = None,
+    count: Annotated[int, typer.Option("-n", min=0, max=1_000_000, help="How many.")] = 20,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on for ever.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> int:
+    """Show the newest events."""
+    from contextlib import closing
+    from itertools import chain
+    from shutil import get_terminal_size
+
+    from stairway.app.record import entries
+    from stairway.app.record.place import find, opened
+
+    width = get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    with closing(opened(find(log))) as record:
+        wanted = entries.chosen(record, stream or ())
+        rest = entries.follow(record, stream or ()) if follow else iter(())
+        try:
+            for envelope in chain(entries.newest(record, wanted, count), rest):
+                said = entries.entry(envelope)
+                sys.stdout.write((said.as_json() if as_json else said.as_text(width)) + "\n")
+                sys.stdout.flush()
+        except KeyboardInterrupt:
+            return STOPPED
+    return 0
+
+
+@group.command("stats", help=_STATS_HELP)
+def stats(log: LogName, as_json: AsJson = False) -> int:
+    """Measure a log."""
+    from contextlib import closing
+
+    from stairway.app.record.place import find, opened
+    from stairway.app.record.stats import stats as measure
+
+    place = find(log)
+    with closing(opened(place)) as record:
+        found = measure(place, record)
+    if as_json:
+        sys.stdout.write(found.as_json())
+    else:
+        _draw(found)
+    return 0
+
+
+def _draw(found: Stats) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    is_wide = console.width >= _WIDE
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(
+        "stream", no_wrap=True, min_width=max((len(s.stream) for s in found.streams), default=0)
+    )
+    for name in ("events", "archived", *(("a minute", "first") if is_wide else ()), "last"):
+        justify = "left" if name in {"first", "last"} else "right"
+        table.add_column(name, justify=justify, no_wrap=True)
+    for one in found.streams:
+        rate = "" if one.per_minute is None else f"{one.per_minute:,.1f}"
+        more = (rate, one.first[:19]) if is_wide else ()
+        table.add_row(one.stream, f"{one.events:,}", f"{one.archived:,}", *more, one.last[:19])
+    console.print(table)
+    sizes = "  ".join(f"{name} {size / 1e6:.1f} MB" for name, size in found.files.items())
+    console.print(f"{found.events:,} events in {found.log}", soft_wrap=True)
+    if sizes:
+        console.print(sizes, soft_wrap=True)
+
+
+@group.command("verify", help=_VERIFY_HELP)
+def verify(log: LogName, as_json: AsJson = False) -> int:
+    """Check every event."""
+    from stairway.app.record.check import check
+    from stairway.app.record.place import find
+    from stairway.cli.progress import Bars
+
+    try:
+        with Bars() as progress:
+            answer = check(find(log), progress)
+    except KeyboardInterrupt:
+        typer.echo("stairway: stopped; a check changes nothing", err=True)
+        return STOPPED
+    sys.stdout.write(answer.as_json() if as_json else answer.as_text())
+    return answer.exit_code
+
+
+@group.command("archive", help=_ARCHIVE_HELP)
+def archive(
+    log: LogName,
+    keep_events: Annotated[
+        int, typer.Option(min=1, help="Newest events of a stream that stay.")
+    ] = 10_000,
+    keep_days: Annotated[
+        float, typer.Option(min=0, max=36_525, help="Younger events stay too.")
+    ] = 7.0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be moved.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Archive, then trim."""
+    from stairway.adapters.journal.archiver import RetentionRules
+    from stairway.app.record.place import find
+    from stairway.app.record.retention import move, would_move
+    from stairway.cli.progress import Bars
+
+    place = find(log)
+    rules = RetentionRules(keep_events=keep_events, keep_days=keep_days)
+    answer = would_move(place, rules)
+    if answer.events and not dry_run:
+        if not (yes or _agreed(answer.as_text())):
+            return 1
+        try:
+            with Bars() as progress:
+                answer = move(place, rules, progress)
+        except KeyboardInterrupt:
+            typer.echo("stairway: stopped; what was not archived was not trimmed", err=True)
+            return STOPPED
+    sys.stdout.write(answer.as_json() if as_json else answer.as_text())
+    return 0
+
+
+def _agreed(what: str) -> bool:
+    typer.echo(what, err=True, nl=False)
+    if not sys.stdin.isatty():
+        typer.echo("stairway: nothing was changed; give --yes to archive these", err=True)
+        return False
+    return typer.confirm("archive these, and trim the database?", err=True)
+
+
+@group.command("export", help=_EXPORT_HELP)
+def export(
+    log: LogName,
+    file: Annotated[Path, typer.Argument(help="File to write; must not exist.")],
+    stream: Streams = None,
+    as_json: AsJson = False,
+) -> int:
+    """Carry events away."""
+    from stairway.app.record.export import export as carry
+    from stairway.app.record.place import find
+    from stairway.cli.progress import Bars
+
+    try:
+        with Bars() as progress:
+            answer = carry(find(log), file, stream or (), progress)
+    except KeyboardInterrupt:
+        typer.echo(f"stairway: stopped; {file} was not made", err=True)
+        return STOPPED
+    sys.stdout.write(answer.as_json() if as_json else answer.as_text())
+    return answer.exit_code

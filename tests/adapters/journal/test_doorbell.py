@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from stairway.adapters.journal.doorbell import Doorbell, Ringer, ring
+from stairway.adapters.logs.sqlite import Config, open_log
+from stairway.base.errors import ConfigError
+from stairway.testing.log import small_settings
+
+CONFIG = Config(**small_settings())
+
+
+def bells(folder):
+    return sorted(p.name for p in (folder / "bells").iterdir())
+
+
+def test_everybody_who_waits_is_rung_and_a_ring_before_the_wait_counts(tmp_path):
+    with Doorbell(tmp_path) as one, Doorbell(tmp_path) as two:
+        ring(tmp_path)
+        assert (one.wait(1.0), two.wait(1.0)) == (True, True)
+        assert (one.wait(0.0), two.wait(0.0)) == (False, False)
+
+
+def test_many_rings_are_one(tmp_path):
+    with Doorbell(tmp_path) as bell:
+        for _ in range(5):
+            ring(tmp_path)
+        assert bell.wait(1.0)
+        assert not bell.wait(0.0)
+
+
+def test_a_bell_that_nobody_listens_to_stops_nobody_who_rings(tmp_path):
+    ringer = Ringer(tmp_path)
+    with Doorbell(tmp_path) as deaf, Doorbell(tmp_path) as bell:
+        for _ in range(5_000):
+            ringer.ring()
+        assert deaf.wait(0.0)
+        assert bell.wait(0.0)
+    ringer.close()
+
+
+def test_ringing_where_nobody_ever_waited_does_nothing(tmp_path):
+    ring(tmp_path)
+    ring(tmp_path / "nowhere")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_bell_of_a_dead_process_is_taken_down(tmp_path):
+    hang_up = (
+        "import os, sys, pathlib; from stairway.adapters.journal.doorbell import Doorbell;"
+    )
+    hang_up += "Doorbell(pathlib.Path(sys.argv[1])); os._exit(9)"
+    done = subprocess.run([sys.executable, "-c", hang_up, tmp_path], check=False)
+    assert done.returncode == 9
+    assert len(bells(tmp_path)) == 1
+    with Doorbell(tmp_path) as bell:
+        assert len(bells(tmp_path)) == 2
+        ring(tmp_path)
+        assert bells(tmp_path) == [bell._path.name]
+        assert bell.wait(1.0)
+    assert bells(tmp_path) == []
+
+
+@pytest.mark.parametrize("length", [1, 60, 75, 76, 77, 100, 200])
+def test_a_folder_with_a_long_path_has_bells_too(tmp_path, length):
+    folder = tmp_path / ("a" * length)
+    folder.mkdir()
+    before = sorted(Path("/proc/self/fd").iterdir())
+    with Doorbell(folder) as bell:
+        ring(folder)
+        assert bell.wait(1.0)
+    assert sorted(Path("/proc/self/fd").iterdir()) == before
+
+
+def test_what_is_no_socket_in_the_folder_disturbs_nobody(tmp_path):
+    with Doorbell(tmp_path) as bell:
+        (tmp_path / "bells" / "file").write_text("")
+        (tmp_path / "bells" / "folder").mkdir()
+        (tmp_path / "bells" / ("x" * 200)).write_text("")
+        full = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with full:
+            full.bind(str(tmp_path / "bells" / "0"))
+            ring(tmp_path)
+        assert bell.wait(1.0)
+
+
+def test_nobody_waits_longer_than_a_look(tmp_path, monkeypatch):
+    monkeypatch.setattr("stairway.adapters.journal.doorbell.LOOK_S", 0.01)
+    with Doorbell(tmp_path) as bell:
+        assert not bell.wait(3_600.0)
+
+
+def test_there_must_be_a_folder_to_hang_a_bell_in(tmp_path):
+    with pytest.raises(ConfigError, match=r"no bell can be hung up in .*read at intervals"):
+        Doorbell(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("stream", ["fill", "timing"])
+def test_the_log_rings_when_an_event_can_be_read(tmp_path, stream):
+    log = open_log(tmp_path, CONFIG)
+    reader = open_log(tmp_path, CONFIG, read_only=True)
+    with Doorbell(tmp_path) as bell:
+        for n in range(1, 30):
+            log.append(stream, [b"x"])
+            while reader.head(stream).position < n:
+                assert bell.wait(1.0)
+    reader.close()
+    log.close()
+
+
+def test_no_event_is_missed_by_one_who_hangs_up_the_bell_before_reading(tmp_path):
+    log = open_log(tmp_path, CONFIG)
+    log.append("timing", [b"0"])
+    log.flush()
+    seen = []
+
+    def follow():
+        reader = open_log(tmp_path, CONFIG, read_only=True)
+        with Doorbell(tmp_path) as bell:
+            while len(seen) < 300:
+                seen.extend(e.payload for e in reader.read("timing", len(seen)))
+                assert len(seen) == 300 or bell.wait(1.0)
+        reader.close()
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    for n in range(1, 300):
+        log.append("timing", [b"%d" % n])
+        log.flush()
+    thread.join()
+    assert seen == [b"%d" % n for n in range(300)]
+    log.close()

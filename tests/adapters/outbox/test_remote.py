@@ -1,0 +1,166 @@
+"""On another machine the log is read from Redis, and every event is checked."""
+
+from __future__ import annotations
+
+import zlib
+
+import pytest
+import redis
+
+from stairway.adapters.logs.redis import Config, open_log
+from stairway.base.errors import ConfigError, ConflictError, DamagedLogError, RecordError
+from stairway.events.delivery import GroupRules
+from stairway.events.envelope import Head
+from stairway.testing.log import small_settings
+from stairway.testing.redis_server import PrivateRedis, redis_settings
+
+CONFIG = Config(**small_settings(), **redis_settings())
+RULES = GroupRules(streams=("fill",), lease_ms=1_000, tries=5)
+
+
+@pytest.fixture
+def url(redis_server, tmp_path):
+    return redis_server.url(f"r{zlib.crc32(str(tmp_path).encode())}")
+
+
+@pytest.fixture
+def log(tmp_path, url):
+    made = open_log(tmp_path / "log", CONFIG, url=url)
+    made.append("fill", [b"%d" % n for n in range(1_300)])
+    made.append("market.bar", [b"bar"] * 3)
+    assert made.catch_up(10.0)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def remote(log, url):
+    assert log.head("fill").position == 1_300
+    made = open_log(None, CONFIG, url=url, read_only=True)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def admin(redis_server):
+    with redis_server.client() as client:
+        yield client
+
+
+def key_of(url, stream="fill"):
+    return f"bus:{url.rpartition('=')[2]}:{stream}"
+
+
+def test_it_is_the_same_log_from_any_place_on(log, remote):
+    assert remote.streams() == log.streams() == ("fill", "market.bar")
+    events = list(log.read("fill"))
+    for after in (0, 1, 511, 512, 513, 1_298, 1_299, 1_300, 9_999):
+        assert list(remote.read("fill", after)) == events[after:]
+    assert remote.head("fill") == log.head("fill")
+    assert remote.head("nobody") == Head()
+    assert list(remote.read("nobody")) == []
+    log.append("fill", [b"more"])
+    assert log.catch_up(5.0)
+    assert [e.payload for e in remote.read("fill", 1_300)] == [b"more"]
+
+
+def test_events_of_one_millisecond_are_found_too(tmp_path, url):
+    log = open_log(tmp_path / "still", CONFIG, url=url, clock_ns=lambda: 5_000_000)
+    log.append("fill", [b"%d" % n for n in range(40)])
+    assert log.catch_up(5.0)
+    remote = open_log(None, CONFIG, url=url, read_only=True)
+    for after in range(40):
+        assert [e.position for e in remote.read("fill", after)] == [*range(after + 1, 41)]
+    remote.close()
+    log.close()
+
+
+def test_it_cannot_be_written_and_says_when_it_is_closed(remote):
+    with pytest.raises(RecordError, match="read_only"):
+        remote.append("fill", [b"x"])
+    remote.flush()
+    remote.close()
+    with pytest.raises(RecordError, match="closed"):
+        remote.read("fill")
+
+
+def test_there_must_be_a_log_of_that_name(redis_server):
+    with pytest.raises(ConfigError, match=r"no log named 'nobody'.*log=NAME"):
+        open_log(None, CONFIG, url=redis_server.url("nobody"), read_only=True)
+
+
+def test_a_redis_that_does_not_answer_is_a_typed_error():
+    with pytest.raises(RecordError, match="ask again"):
+        open_log(None, CONFIG, url="redis://127.0.0.1:1", read_only=True)
+
+
+def test_a_missing_event_is_named_and_nothing_behind_it_is_handed_out(url, remote, admin):
+    key = key_of(url)
+    assert admin.xdel(key, admin.xrange(key)[699][0]) == 1
+    seen = []
+    with pytest.raises(DamagedLogError, match=r"'fill', position 700: .*archive"):
+        seen.extend(e.position for e in remote.read("fill"))
+    assert seen == [*range(1, 700)]
+    with pytest.raises(DamagedLogError, match="position 700"):
+        list(remote.read("fill", 700))
+    assert len(list(remote.read("fill", 701))) == 599
+
+
+def test_a_missing_end_is_damage_and_no_shorter_log(url, remote, admin):
+    key = key_of(url)
+    admin.xdel(key, *[identity for identity, _ in admin.xrevrange(key, count=5)])
+    with pytest.raises(DamagedLogError, match="position 1296"):
+        list(remote.read("fill"))
+    with pytest.raises(DamagedLogError, match="position 1300"):
+        remote.head("fill")
+
+
+@pytest.mark.parametrize("field", ["payload", "hash", "position", "recorded_ns"])
+def test_an_event_that_was_changed_is_damage(url, remote, admin, field):
+    key = key_of(url, "market.bar")
+    (*_, (identity, fields)) = admin.xrange(key)
+    changed = {**fields, field.encode(): b"0" * len(fields[field.encode()])}
+    admin.xdel(key, identity)
+    admin.execute_command(
+        "XSETID", key, admin.xrange(key)[-1][0], "ENTRIESADDED", 2, "MAXDELETEDID", "0-0"
+    )
+    admin.xadd(key, changed, id=identity)
+    with pytest.raises(DamagedLogError, match=r"'market\.bar', position 3"):
+        list(remote.read("market.bar"))
+
+
+def test_consumers_on_both_machines_share_the_work(log, remote):
+    here, there = log.group("desk", RULES), remote.group("desk", RULES)
+    mine, theirs = here.take("a", 700, 1), there.take("b", 700, 1)
+    assert [d.envelope.position for d in (*mine, *theirs)] == [*range(1, 1_301)]
+    with pytest.raises(ConflictError):
+        there.ack([with_token(theirs[0], 1)])
+    there.ack([*mine, *theirs])
+    assert here.pending() == 0
+    for group in (here, there):
+        group.close()
+
+
+def with_token(delivery, token):
+    return type(delivery)(delivery.envelope, delivery.tries, token)
+
+
+def test_a_group_whose_memory_was_changed_is_refused(remote, url, admin):
+    group = remote.group("desk", RULES)
+    group.take("a", 10, 1)
+    group.close()
+    key = key_of(url, ".group:desk")
+    body = admin.hget(key, "body")
+    admin.hset(key, "body", body[:-1] + bytes([body[-1] ^ 1]))
+    with pytest.raises(DamagedLogError, match="seal"):
+        remote.group("desk", RULES)
+
+
+def test_somebody_elses_server_is_refused(redis_server, tmp_path):
+    with pytest.raises(ConfigError, match="somebody else's"):
+        redis_server.require_ours(redis_server.pid + 1)
+    other = PrivateRedis(tmp_path)
+    other.port = redis_server.port
+    with pytest.raises(ConfigError, match="taken by another program"):
+        other.start()
+    assert isinstance(redis_server.client(), redis.Redis)

@@ -1,0 +1,95 @@
+"""A whole log is walked, and told whole or damaged."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+
+import apsw
+import msgspec
+import pytest
+
+from stairway.adapters.logs.sqlite import Config, open_log
+from stairway.app.progress import Silent
+from stairway.app.record.check import check
+from stairway.app.record.place import find
+from stairway.base.errors import ConfigError, DamagedLogError
+from stairway.testing.log import small_settings
+
+CONFIG = msgspec.convert(small_settings(), Config)
+
+
+def checked(folder):
+    return check(find(str(folder)), Silent())
+
+
+def change(path, statement):
+    with closing(apsw.Connection(str(path))) as connection:
+        connection.execute(statement).fetchall()
+        assert connection.changes() > 0
+
+
+def test_a_whole_log_is_intact(folder):
+    answer = checked(folder)
+    assert (answer.intact, answer.exit_code, answer.events, answer.streams) == (True, 0, 61, 16)
+    assert "intact" in answer.as_text()
+    assert json.loads(answer.as_json())["complaints"] == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "cause"),
+    [
+        ("update event set payload = x'00' where position = 2 and stream = 1", "checksum"),
+        ("update event set recorded_ns = 1 where position = 2 and stream = 1", "checksum"),
+        ("delete from event where position = 1 and stream = 1", "missing"),
+        ("delete from event where position = 2 and stream = 1", "ends before its high-water"),
+    ],
+)
+def test_damage_is_named_by_stream_position_and_cause(folder, statement, cause):
+    change(folder / "durable.db", statement)
+    answer = checked(folder)
+    assert (answer.intact, answer.exit_code) == (False, 2)
+    assert any(
+        cause in said and "stream '" in said and "position" in said
+        for said in answer.complaints
+    )
+    assert "DAMAGED" in answer.as_text()
+
+
+def test_each_complaint_is_said_once(folder):
+    change(folder / "durable.db", "update event set payload = x'00' where position = 1")
+    complaints = checked(folder).complaints
+    assert len(complaints) == len(set(complaints)) > 3
+
+
+def test_an_event_that_is_no_fact_is_told_from_one_that_was_changed(tmp_path):
+    with closing(open_log(tmp_path, CONFIG)) as log:
+        log.append("fill", [b"\xc1 no fact"])
+    answer = checked(tmp_path)
+    assert not answer.intact
+    assert "position 1: it is what was written, but" in answer.complaints[0]
+
+
+def test_a_missing_mark_is_damage(folder):
+    (folder / "durable.mark").unlink()
+    answer = checked(folder)
+    assert answer.exit_code == 2
+    assert any("high-water mark" in said for said in answer.complaints)
+
+
+def test_a_log_of_a_newer_version_is_refused_with_what_to_do(folder):
+    change(folder / "durable.db", "update about set value = '99' where name = 'format'")
+    with pytest.raises(ConfigError, match=r"format '99'.*use the version that wrote it"):
+        checked(folder)
+
+
+@pytest.mark.parametrize("name", ["durable", "telemetry"])
+def test_a_file_that_is_gone_with_its_mark_is_damage_and_is_not_made_anew(folder, name):
+    for path in folder.glob(f"{name}.*"):
+        path.unlink()
+    answer = checked(folder)
+    assert answer.exit_code == 2
+    assert any(f"{name}.db is gone" in said for said in answer.complaints)
+    with pytest.raises(DamagedLogError, match="is gone"):
+        open_log(folder, CONFIG)
+    assert not (folder / f"{name}.db").exists()

@@ -1,0 +1,133 @@
+"""A log is carried away whole, or not at all."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+
+import apsw
+import polars as pl
+import pytest
+
+from stairway.adapters.journal.archiver import RetentionRules
+from stairway.app.progress import Silent
+from stairway.app.record import export as exporting
+from stairway.app.record.export import export
+from stairway.app.record.place import find, opened
+from stairway.app.record.retention import move
+from stairway.base.errors import ConfigError
+
+
+def carried(folder, to, *streams):
+    return export(find(str(folder)), to, streams, Silent())
+
+
+def test_json_lines_hold_every_event_in_the_order_of_recording(folder, tmp_path):
+    answer = carried(folder, tmp_path / "x.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "x.jsonl").read_text("utf-8").splitlines()]
+    assert len(rows) == answer.events == 61
+    assert [r["recorded_ns"] for r in rows] == sorted(r["recorded_ns"] for r in rows)
+    with closing(opened(find(str(folder)))) as log:
+        hashes = {(s, e.position): e.hash for s in log.streams() for e in log.read(s)}
+    assert {(r["stream"], r["position"]): r["hash"] for r in rows} == hashes
+
+
+def test_parquet_holds_the_same(folder, tmp_path):
+    carried(folder, tmp_path / "x.jsonl")
+    carried(folder, tmp_path / "x.parquet")
+    lines = [
+        json.loads(line) for line in (tmp_path / "x.jsonl").read_text("utf-8").splitlines()
+    ]
+    rows = pl.read_parquet(tmp_path / "x.parquet").to_dicts()
+    assert [row | {"fact": json.loads(row["fact"])} for row in rows] == lines
+
+
+def test_only_the_streams_that_are_named(folder, tmp_path):
+    assert carried(folder, tmp_path / "x.jsonl", "run", "timing").events == 7
+    with pytest.raises(ConfigError, match="no stream 'nobody'"):
+        carried(folder, tmp_path / "y.jsonl", "nobody")
+    assert {path.name for path in tmp_path.iterdir()} == {"log", "x.jsonl"}
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("x.csv", r"end the name in \.jsonl or \.parquet"),
+        ("there.jsonl", "exists already"),
+        ("no/x.jsonl", "there is no folder"),
+    ],
+)
+def test_a_file_that_cannot_be_made_is_refused_before_anything_is_read(
+    folder, tmp_path, name, cause
+):
+    (tmp_path / "there.jsonl").write_text("mine")
+    with pytest.raises(ConfigError, match=cause):
+        carried(folder, tmp_path / name)
+    assert (tmp_path / "there.jsonl").read_text() == "mine"
+
+
+def test_of_a_damaged_log_what_is_whole_is_carried_away_and_the_rest_is_named(folder, tmp_path):
+    whole = carried(folder, tmp_path / "whole.jsonl")
+    with closing(apsw.Connection(str(folder / "durable.db"))) as connection:
+        connection.execute(
+            "update event set payload = x'00' where position = 2 and stream = "
+            "(select id from stream where name = 'run')"
+        ).fetchall()
+    answer = carried(folder, tmp_path / "x.jsonl")
+    assert (whole.exit_code, answer.exit_code) == (0, 2)
+    assert answer.events == whole.events - 4
+    assert any("stream 'run', position 2" in said for said in answer.complaints)
+    assert "DAMAGED" in answer.as_text()
+
+
+def test_a_log_without_its_mark_can_be_carried_away(folder, tmp_path):
+    (folder / "durable.mark").unlink()
+    answer = carried(folder, tmp_path / "x.jsonl")
+    assert (answer.events, answer.exit_code) == (61, 2)
+    assert any("high-water mark" in said for said in answer.complaints)
+
+
+def test_a_log_that_lost_its_end_is_not_taken_for_a_whole_one(folder, tmp_path):
+    with closing(apsw.Connection(str(folder / "durable.db"))) as connection:
+        connection.execute(
+            "delete from event where position = 5 and stream = "
+            "(select id from stream where name = 'run')"
+        ).fetchall()
+    answer = carried(folder, tmp_path / "x.jsonl")
+    assert (answer.events, answer.exit_code) == (60, 2)
+    assert any("ends before its high-water mark 5" in said for said in answer.complaints)
+
+
+def test_a_log_of_which_a_whole_file_is_gone_gives_the_other(folder, tmp_path):
+    (folder / "telemetry.db").unlink()
+    answer = carried(folder, tmp_path / "x.jsonl")
+    assert answer.exit_code == 2
+    assert 0 < answer.events < 61
+    (folder / "telemetry.mark").unlink()
+    assert any("is gone" in said for said in carried(folder, tmp_path / "y.jsonl").complaints)
+
+
+def test_what_was_archived_of_a_lost_file_is_carried_away(folder, tmp_path):
+    move(find(str(folder)), RetentionRules(keep_events=1, keep_days=0), Silent())
+    (folder / "durable.db").unlink()
+    answer = carried(folder, tmp_path / "x.jsonl", "run")
+    assert (answer.events, answer.exit_code) == (4, 2)
+
+
+def test_a_page_that_sqlite_cannot_read_costs_no_more_than_its_streams(folder, tmp_path):
+    content = bytearray((folder / "durable.db").read_bytes())
+    content[-4_096:] = bytes(4_096)
+    (folder / "durable.db").write_bytes(content)
+    answer = carried(folder, tmp_path / "x.jsonl")
+    assert answer.exit_code == 2
+    assert answer.events > 5
+
+
+def test_stopped_half_way_it_leaves_no_file(folder, tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(exporting, "_sync", stop)
+    with pytest.raises(KeyboardInterrupt):
+        carried(folder, tmp_path / "x.jsonl")
+    assert {path.name for path in tmp_path.iterdir()} == {"log"}

@@ -1,0 +1,152 @@
+"""``stairway log``, as it is called."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from stairway.adapters.logs.sqlite import Config, open_log
+from stairway.app.record import entries
+from stairway.cli import log as command
+from stairway.testing.log import small_settings
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "log-1"
+COMMANDS = ("tail", "stats", "verify", "archive", "export")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Copy a log of 61 events."""
+    return shutil.copytree(GOLDEN, tmp_path / "log")
+
+
+def damage(folder: Path) -> None:
+    content = bytearray((folder / "durable.mark").read_bytes())
+    content[:] = bytes(len(content))
+    (folder / "durable.mark").write_bytes(content)
+
+
+def test_tail_shows_the_newest_events_a_line_each(folder, stairway: Callable[..., Any]) -> None:
+    said = stairway("log", "tail", folder, "-n", "3")
+    assert said.code == 0
+    assert len(said.out.splitlines()) == 3
+    assert "trade.paired #2" in said.out
+
+
+def test_tail_of_one_stream_as_json_lines(folder, stairway: Callable[..., Any]) -> None:
+    said = stairway("log", "tail", folder, "--stream", "run", "--json")
+    rows = [json.loads(line) for line in said.out.splitlines()]
+    assert [(row["stream"], row["position"]) for row in rows] == [
+        ("run", n) for n in range(1, 6)
+    ]
+
+
+def test_following_ends_with_ctrl_c(folder, stairway, monkeypatch) -> None:
+    def stopped(_seconds):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(entries.follow, "__defaults__", (stopped,))
+    said = stairway("log", "tail", folder, "-n", "1", "--follow")
+    assert said.code == command.STOPPED
+    assert len(said.out.splitlines()) == 1
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_stats_fit_the_terminal_and_cut_no_name(folder, stairway, monkeypatch, width) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    said = stairway("log", "stats", folder)
+    rows = said.out.splitlines()[1:17]
+    assert said.code == 0
+    assert {row.split()[0] for row in rows} >= {"model.drift_detected", "run", "timing"}
+    assert width < 60 or all("…" not in row for row in rows)
+    assert "61 events in" in said.out
+
+
+def test_stats_as_data(folder, stairway: Callable[..., Any]) -> None:
+    assert json.loads(stairway("log", "stats", folder, "--json").out)["events"] == 61
+
+
+def test_stats_of_an_empty_log(tmp_path, stairway: Callable[..., Any]) -> None:
+    config = msgspec.convert(small_settings(), Config)
+    open_log(tmp_path / "empty", config).close()
+    said = stairway("log", "stats", tmp_path / "empty")
+    assert said.code == 0
+    assert "0 events in" in said.out
+
+
+def test_verify_ends_with_0_where_the_log_is_intact(folder, stairway) -> None:
+    said = stairway("log", "verify", folder)
+    assert (said.code, said.out.split()[0]) == (0, "intact")
+
+
+def test_verify_ends_with_2_where_it_is_damaged_and_names_the_place(folder, stairway) -> None:
+    damage(folder)
+    said = stairway("log", "verify", folder)
+    assert said.code == 2
+    assert "DAMAGED" in said.out
+    assert "durable.mark cannot be read" in said.out
+    assert json.loads(stairway("log", "verify", folder, "--json").out)["intact"] is False
+
+
+def test_archive_asks_before_it_trims(folder, stairway: Callable[..., Any]) -> None:
+    said = stairway("log", "archive", folder, "--keep-events", "1", "--keep-days", "0")
+    assert said.code == 1
+    assert "nothing was changed; give --yes" in said.sentence
+    assert not (folder / "archive").exists()
+
+
+def test_a_dry_run_of_archive_changes_nothing(folder, stairway: Callable[..., Any]) -> None:
+    said = stairway(
+        "log", "archive", folder, "--keep-events", "1", "--keep-days", "0", "--dry-run"
+    )
+    assert said.code == 0
+    assert "would be archived" in said.out
+    assert not (folder / "archive").exists()
+
+
+def test_archive_moves_what_is_old_and_nothing_is_missing(folder, stairway) -> None:
+    options = ("--keep-events", "1", "--keep-days", "0", "--yes", "--json")
+    answer = json.loads(stairway("log", "archive", folder, *options).out)
+    assert answer["done"]
+    assert answer["events"]["run"] == 4
+    assert stairway("log", "verify", folder).code == 0
+    assert len(stairway("log", "tail", folder, "--stream", "run").out.splitlines()) == 5
+
+
+@pytest.mark.parametrize("option", [("--keep-events", "0"), ("--keep-days", "-1")])
+def test_archive_always_keeps_something(folder, stairway, option) -> None:
+    assert stairway("log", "archive", folder, *option).code == 1
+
+
+def test_export_writes_a_file_that_is_not_there(folder, tmp_path, stairway) -> None:
+    said = stairway("log", "export", folder, tmp_path / "x.parquet", "--json")
+    assert json.loads(said.out)["events"] == 61
+    again = stairway("log", "export", folder, tmp_path / "x.parquet")
+    assert again.code == 1
+    assert "exists already" in again.sentence
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_is_no_log_is_said_in_one_sentence(name, stairway: Callable[..., Any]) -> None:
+    more = ("x.jsonl",) if name == "export" else ()
+    said = stairway("log", name, "nowhere", *more)
+    assert said.code == 1
+    assert said.sentence.startswith("there is no log in nowhere: name the folder of a run")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_how_it_is_called(name, stairway: Callable[..., Any]) -> None:
+    said = stairway("log", name, "--help")
+    assert said.code == 0
+    assert f"stairway log {name} " in said.out
+
+
+def test_there_is_no_command_that_flushes(stairway: Callable[..., Any]) -> None:
+    for word in ("flush", "clear", "delete", "trim", "reset", "purge"):
+        assert stairway("log", word, "x").code == 1

@@ -1,0 +1,227 @@
+"""Consumers that fail, crash and repeat themselves: each effect happens, and happens once."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from stairway.adapters.journal.inbox import Inbox
+from stairway.adapters.logs.sqlite import Config, open_log
+from stairway.base.errors import ConflictError
+from stairway.testing.groups import NOW_NS, group_rules
+from stairway.testing.log import small_settings
+
+CONFIG = Config(**small_settings())
+SCHEMA = ["create table effect (position integer)"]
+POISON = frozenset({3, 17, 40, 41, 99})
+
+
+def handle(delivery, done):
+    if delivery.envelope.position in POISON:
+        msg = f"event {delivery.envelope.position} cannot be dealt with"
+        raise ValueError(msg)
+    done.append(delivery.envelope.position)
+
+
+def work_through(folder, events, give_back):
+    """Work until nothing is left; return what was done and what was given up."""
+    log, done, deliveries = open_log(folder, CONFIG), [], 0
+    log.append("fill", [b"event"] * events)
+    group = log.group("desk", group_rules())
+    for n in range(events * 5):
+        taken = group.take("a", 16, NOW_NS + n)
+        if not taken:
+            break
+        for delivery in taken:
+            deliveries += 1
+            try:
+                handle(delivery, done)
+            except ValueError as error:
+                give_back(group, delivery, str(error), NOW_NS + n)
+            else:
+                group.ack([delivery])
+    letters, pending = group.dead_letters(), group.pending()
+    group.close()
+    log.close()
+    return done, letters, pending, deliveries
+
+
+def properly(group, delivery, cause, now_ns):
+    group.fail(delivery, cause, now_ns)
+
+
+def test_poison_is_tried_five_times_and_put_aside_with_its_cause(tmp_path, figures):
+    done, letters, pending, deliveries = work_through(tmp_path, 120, properly)
+    assert sorted(done) == [n for n in range(1, 121) if n not in POISON]
+    assert len(done) == len(set(done))
+    assert {letter.position for letter in letters} == POISON
+    assert {letter.tries for letter in letters} == {5}
+    for letter in letters:
+        assert letter.cause == f"event {letter.position} cannot be dealt with"
+    assert pending == 0
+    assert deliveries == 120 - len(POISON) + 5 * len(POISON)
+    figures(10, "some events are poison", events=120, poison=len(POISON), tries=5,
+            dead_letters=len(letters), lost=0)  # fmt: skip
+
+
+@pytest.mark.long
+def test_a_consumer_that_swallows_its_exceptions_is_seen_to_lose(tmp_path, figures):
+    def swallow(group, delivery, _cause, _now_ns):
+        group.ack([delivery])
+
+    done, letters, _, _ = work_through(tmp_path, 120, swallow)
+    lost = 120 - len(done) - len(letters)
+    assert lost == len(POISON)
+    figures(10, "planted: exceptions are swallowed and acknowledged", noticed=lost)
+
+
+class CrashError(Exception):
+    """The process is gone."""
+
+
+def crash(*, now):
+    if now:
+        raise CrashError
+
+
+class Desk(RuleBasedStateMachine):
+    """A consumer that gets everything ten times and crashes wherever it likes."""
+
+    once = staticmethod(Inbox.once)
+    fired: ClassVar = Counter()
+    root: ClassVar = None
+
+    def __init__(self):
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(dir=self.root))
+        self.log = open_log(self.folder, CONFIG)
+        self.now_ns, self.written = NOW_NS, 0
+        self.start()
+
+    def start(self):
+        self.group = self.log.group("desk", group_rules(tries=100))
+        self.inbox = Inbox(self.folder / "desk.db", SCHEMA)
+        self.held = []
+
+    def crash(self):
+        self.group.close()
+        self.inbox.close()
+        self.start()
+
+    @rule(count=st.integers(1, 3))
+    def write(self, count):
+        self.written += count
+        self.log.append("fill", [b"x"] * count)
+
+    @rule(limit=st.integers(1, 4))
+    def take(self, limit):
+        for _ in range(4):
+            self.now_ns += 500_000_000
+            self.held += self.group.take("a", limit, self.now_ns)
+
+    @precondition(lambda self: self.held)
+    @rule(
+        data=st.data(), fate=st.sampled_from(["ack", "lost ack", "crash after", "crash before"])
+    )
+    def act(self, data, fate):
+        delivery = data.draw(st.sampled_from(self.held))
+        try:
+            for _ in range(10):
+                with self.once(self.inbox, "desk", delivery.envelope) as db:
+                    if db is None:
+                        self.fired["duplicate"] += 1
+                        continue
+                    db.execute("insert into effect values (?)", (delivery.envelope.position,))
+                    crash(now=fate == "crash before")
+        except CrashError:
+            self.fired["crash before commit"] += 1
+            self.crash()
+            return
+        if fate == "crash after":
+            self.fired["crash before ack"] += 1
+            self.crash()
+        elif fate == "ack":
+            with suppress(ConflictError):
+                self.group.ack([delivery])
+                self.held.remove(delivery)
+
+    @invariant()
+    def no_effect_happens_twice(self):
+        rows = [row[0] for row in self.inbox.look("select position from effect")]
+        assert len(rows) == len(set(rows))
+
+    def teardown(self):
+        """Work off what is left: then every event has had its effect, once."""
+        done = -1
+        while done < self.written:
+            self.take(limit=50)
+            for delivery in self.held:
+                with self.once(self.inbox, "desk", delivery.envelope) as db:
+                    if db is not None:
+                        db.execute(
+                            "insert into effect values (?)", (delivery.envelope.position,)
+                        )
+            rows = [row[0] for row in self.inbox.look("select position from effect")]
+            before, done = done, len(set(rows))
+            assert before < done or done == self.written
+        assert sorted(rows) == [*range(1, self.written + 1)]
+        self.group.close()
+        self.inbox.close()
+        self.log.close()
+        shutil.rmtree(self.folder)
+
+
+def drive(machine, root, **options):
+    """Try it in so many ways as the profile says."""
+    machine.fired, machine.root = Counter(), root
+    examples = 500 if settings().max_examples >= 1_000 else 30
+    run_state_machine_as_test(
+        machine, settings=settings(max_examples=examples, stateful_step_count=25, **options)
+    )
+    return examples
+
+
+def test_effects_happen_once_though_events_come_ten_times_and_consumers_crash(ram, figures):
+    examples = drive(Desk, ram)
+    assert min(Desk.fired[what] for what in (
+        "duplicate", "crash before commit", "crash before ack")) > 0  # fmt: skip
+    figures(11, "each event ten times, crashes between effect and acknowledgement",
+            runs=examples, duplicates=Desk.fired["duplicate"],
+            crashes_before_commit=Desk.fired["crash before commit"],
+            crashes_before_ack=Desk.fired["crash before ack"], lost=0, doubled=0)  # fmt: skip
+
+
+class Hasty(Desk):
+    """Commits the effect first and the note that it is done afterwards."""
+
+    @staticmethod
+    @contextmanager
+    def once(inbox, consumers, envelope):
+        if inbox._is_done(consumers, envelope):
+            yield None
+            return
+        yield inbox._connection
+        inbox._connection.execute("begin immediate")
+        inbox._note(consumers, envelope)
+
+
+@pytest.mark.long
+def test_a_note_in_a_transaction_of_its_own_is_seen_to_double(ram, figures):
+    with pytest.raises(AssertionError):
+        drive(Hasty, ram, phases=[Phase.generate])
+    figures(11, "planted: effect and note in two transactions", noticed=1)

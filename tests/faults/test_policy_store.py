@@ -1,0 +1,136 @@
+"""Row 20: the policy store diverged. What a worker believes is asked of two independent minds.
+
+The checker knows nothing of how the answer is found: it counts what was signed, by number.
+"""
+
+from __future__ import annotations
+
+import os
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stairway.base.verdict import Pass
+from stairway.lifecycle import policy_store
+from stairway.lifecycle.generation import opened
+from stairway.lifecycle.policy_store import Standing, reconcile
+from stairway.testing.policy import KEY, OTHER_KEY, SPOILT, TRUSTED, signed, spoilt
+
+IS_LONG = os.environ.get("STAIRWAY_PROFILE") == "long"
+CASES = 1_000 if IS_LONG else 120
+CODES = {"policy.key", "policy.signature", "policy.form", "policy.parent"}
+GOOD = [
+    signed(number, word, key)
+    for number in range(1, 5)
+    for word in "ab"
+    for key in (KEY, OTHER_KEY)
+]
+BAD = [spoilt(signed(n, "b"), how) for n in (1, 4, 9) for how in SPOILT]
+ANY = st.sampled_from(GOOD + BAD)
+CACHED = st.builds(Standing, st.none() | ANY, st.just(()), st.just(5))
+STORES = st.none() | st.lists(ANY, max_size=6)
+
+
+def number_of(statement):
+    return msgspec.json.decode(statement.body)["number"]
+
+
+def is_good(statement):
+    return any(statement == good for good in GOOD)
+
+
+def complaints(cached, observed, answer):
+    """Everything that is wrong with an answer."""
+    own = [cached.agreed] if cached.agreed is not None and is_good(cached.agreed) else []
+    known = own + [s for s in observed or () if is_good(s)]
+    highest = max(map(number_of, known), default=0)
+    words = {s.body for s in known if number_of(s) == highest}
+    held, found = answer.standing, []
+    if held.agreed is not None and held.agreed not in known:
+        found.append("it holds what no trusted key signed")
+    if len(words) == 1 and (held.agreed is None or held.agreed.body not in words):
+        found.append("the highest signed generation is not in force")
+    if len(words) == 1 and not isinstance(answer.verdict, Pass):
+        found.append("it refuses where nothing contradicts")
+    if len(words) > 1 and isinstance(answer.verdict, Pass):
+        found.append("a conflict does not freeze")
+    if len(words) > 1 and held.agreed != (own[0] if own else None):
+        found.append("a conflict changed what was agreed")
+    if not words and (held.agreed is not None or isinstance(answer.verdict, Pass)):
+        found.append("something is assumed where nothing is known")
+    bad = {s.identity for s in observed or () if not is_good(s)}
+    told = sum(alarm.code in CODES for alarm in answer.alarms)
+    if told < len(bad):
+        found.append("something that is not believed is not said aloud")
+    return found
+
+
+def all_complaints(cached, observed):
+    answer = reconcile(cached, observed, TRUSTED, 9)
+    found = complaints(cached, observed, answer)
+    again = reconcile(answer.standing, observed, TRUSTED, 9)
+    if again.standing != answer.standing:
+        found.append("the second time something changed")
+    if observed is not None:
+        turned = reconcile(cached, [*observed[::-1], *observed], TRUSTED, 9)
+        if turned.standing.is_frozen != answer.standing.is_frozen or (
+            turned.standing.agreed and turned.standing.agreed.body
+        ) != (answer.standing.agreed and answer.standing.agreed.body):
+            found.append("the order of what was found, or seeing it twice, decides")
+    return found
+
+
+def test_the_worker_and_the_checker_agree(figures):
+    seen = {"conflicts": 0, "unsigned": 0, "unreachable": 0, "cases": 0}
+
+    @settings(max_examples=CASES, database=None, suppress_health_check=list(HealthCheck))
+    @given(CACHED, STORES)
+    def check(cached, observed):
+        assert all_complaints(cached, observed) == []
+        seen["cases"] += 1
+        seen["conflicts"] += reconcile(cached, observed, TRUSTED, 9).standing.is_frozen
+        seen["unsigned"] += any(not is_good(s) for s in observed or ())
+        seen["unreachable"] += observed is None
+
+    check()
+    assert seen["cases"] >= CASES * 0.9
+    assert min(seen.values()) > 0
+    figures(20, "older, newer, corrupted, missing, both changed", **seen, wrong=0)
+
+
+def trusting(signed, _keys):
+    """Planted: whoever says it, and however it is signed."""
+    try:
+        return msgspec.json.decode(signed.body, type=policy_store.Generation)
+    except msgspec.DecodeError:
+        return opened(signed, TRUSTED)
+
+
+def last_seen(known):
+    """Planted: of what has the highest number, the last that was found."""
+    highest = max((one.says.number for one in known), default=0)
+    return tuple(one for one in known if one.says.number == highest)[-1:]
+
+
+def top_by_signature(known):
+    """Planted: the same words under another signature are another statement."""
+    highest = max((one.says.number for one in known), default=0)
+    return tuple(one for one in known if one.says.number == highest)
+
+
+@pytest.mark.parametrize(
+    ("bug", "name", "planted", "noticed"),
+    [
+        ("unsigned highest wins", "opened", trusting, "no trusted key signed"),
+        ("a conflict is settled by chance", "_top", last_seen, "does not freeze"),
+        ("no dedupe of equal words", "_top", top_by_signature, "refuses where nothing"),
+    ],
+)
+def test_a_planted_bug_is_noticed(figures, monkeypatch, bug, name, planted, noticed):
+    monkeypatch.setattr(policy_store, name, planted)
+    pairs = [(Standing(a, (), 5), [b]) for a in (*GOOD[:8], None) for b in GOOD + BAD]
+    found = [said for cached, shown in pairs for said in all_complaints(cached, shown)]
+    assert any(noticed in said for said in found)
+    figures(20, f"planted: {bug}", noticed=len(found))

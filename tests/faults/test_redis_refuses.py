@@ -1,0 +1,283 @@
+"""Rows 17 and 18: Redis is away for long, or there and unable, or unwilling."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+import redis
+
+from stairway.adapters.logs.redis import Config, open_log
+from stairway.base.errors import ConfigError, DiskFullError
+from stairway.base.verdict import Pass, Refuse
+from stairway.testing.log import small_settings
+from stairway.testing.redis_load import Publisher, audit
+from stairway.testing.redis_server import private_redis, redis_settings
+
+LONG = os.environ.get("STAIRWAY_PROFILE") == "long"
+BATCH, RATE, AWAY_S = (50, 30_000.0, 60.0) if LONG else (10, 6_000.0, 4.0)
+"""Half an hour at 1,000 events a second, thirty times as fast where the machine can; or less."""
+
+pause = threading.Event().wait
+
+
+@pytest.fixture
+def server():
+    with private_redis("--appendonly", "no") as made:
+        yield made
+
+
+def opened(folder, server, **changes):
+    config = Config(**small_settings(), **redis_settings(**changes))
+    return open_log(folder, config, url=server.url("bus"))
+
+
+def audited(server, log, acked):
+    with server.client() as client:
+        return audit(client, "bus", log, acked)
+
+
+def refusal(log):
+    verdict = log.health()
+    assert isinstance(verdict, Refuse)
+    (finding,) = verdict.findings
+    return finding
+
+
+def until(condition):
+    for _ in range(2_000):
+        if condition():
+            return
+        pause(0.005)
+    pytest.fail("it did not happen")
+
+
+def test_publishing_goes_on_while_redis_is_away_and_all_of_it_arrives(
+    tmp_path, server, figures
+):
+    log = opened(tmp_path, server)
+    publisher = Publisher(log, batch=BATCH, rate=RATE)
+    publisher.start()
+    pause(0.3)
+    server.kill()
+    until(lambda: log.tally.failures > 3)
+    before = sum(publisher.acked.values())
+    pause(AWAY_S)
+    backlog = sum(publisher.acked.values()) - before
+    verdict = log.health()
+    server.start()
+    # Live events keep coming while the backlog drains.
+    pause(0.5)
+    acked = publisher.stop()
+    assert log.catch_up(300.0)
+    found = audited(server, log, publisher.acked)
+    p99_ms = publisher.append_ms(0.99)
+    log.close()
+    assert isinstance(verdict, Pass)
+    assert verdict.findings[0].code == "log.redis_waits"
+    assert backlog > 100 * AWAY_S
+    assert found.faults == 0
+    assert found.events == acked
+    assert p99_ms <= 50.0
+    figures(
+        17, "Redis away while events are published", away_s=AWAY_S, backlog=backlog,
+        events=acked, append_p99_ms=round(p99_ms, 3), lost=found.lost, doubled=found.doubled,
+        disordered=found.disordered, tries_meanwhile=log.tally.failures,
+    )  # fmt: skip
+
+
+def append_for_ever(log):
+    for _ in range(2_000):
+        log.append("fill", [bytes(1_000)] * 5)
+        pause(0.002)
+
+
+def test_beyond_the_bound_of_the_outbox_entries_are_refused_and_exits_are_not(
+    tmp_path, server, figures
+):
+    log = opened(tmp_path, server, max_outbox_bytes=400_000)
+    log.append("fill", [bytes(1_000)] * 50)
+    assert log.catch_up(5.0)
+    server.kill()
+    with pytest.raises(DiskFullError, match="max_outbox_bytes"):
+        append_for_ever(log)
+    assert refusal(log).code == "log.outbox_full"
+    log.use_ballast()
+    last = log.append("order.sent", [b"exit"])
+    log.flush()
+    assert last.position == 1
+    server.start()
+    assert log.catch_up(10.0)
+    until(lambda: isinstance(log.health(), Pass))
+    head = log.append("fill", [b"entry"])
+    assert log.catch_up(5.0)
+    found = audited(server, log, {"fill": head.position, "order.sent": 1})
+    assert found.faults == 0
+    log.close()
+    figures(
+        17, "the outbox reaches its bound", refused=1, exits_recorded=1,
+        events=found.events, lost=found.lost,
+    )  # fmt: skip
+
+
+def test_a_redis_that_is_away_at_the_start_is_caught_up_with_later(tmp_path, server):
+    server.kill()
+    log = opened(tmp_path, server)
+    log.append("fill", [b"early"])
+    log.flush()
+    assert not log.catch_up(0.05)
+    log.close()
+    server.start()
+    log = opened(tmp_path, server)
+    assert log.catch_up(5.0)
+    assert audited(server, log, {"fill": 1}).events == 1
+    log.close()
+
+
+def oom(server):
+    with server.client() as admin:
+        admin.config_set("maxmemory", "1mb")
+    return lambda admin: admin.config_set("maxmemory", "0")
+
+
+def misconf(server):
+    (server.folder / "dump.rdb").mkdir()
+    with server.client() as admin:
+        admin.config_set("stop-writes-on-bgsave-error", "yes")
+        admin.config_set("save", "3600 1")
+        admin.bgsave()
+        until(lambda: admin.info("persistence")["rdb_last_bgsave_status"] == "err")
+    return lambda admin: admin.config_set("stop-writes-on-bgsave-error", "no")
+
+
+def read_only(server):
+    with server.client() as admin:
+        admin.replicaof("127.0.0.1", server.port)
+    return lambda admin: admin.replicaof("no", "one")
+
+
+def busy(server):
+    def spin():
+        with server.client(socket_timeout=60.0) as client, pytest.raises(redis.ResponseError):
+            client.eval("while true do end", 0)
+
+    with server.client() as admin:
+        admin.config_set("busy-reply-threshold", "10")
+    spinning = threading.Thread(target=spin)
+    spinning.start()
+
+    def end(admin):
+        admin.script_kill()
+        spinning.join()
+
+    return end
+
+
+@pytest.mark.parametrize("trouble", [oom, misconf, read_only, busy])
+def test_trouble_that_passes_is_waited_out(tmp_path, server, figures, trouble):
+    log = opened(tmp_path, server)
+    log.append("fill", [b"before"] * 10)
+    assert log.catch_up(5.0)
+    end = trouble(server)
+    log.append("fill", [b"meanwhile"] * 200)
+    until(lambda: log.tally.failures > 1)
+    verdict = log.health()
+    assert isinstance(verdict, Pass)
+    assert verdict.findings[0].code == "log.redis_waits"
+    with server.client() as admin:
+        end(admin)
+    assert log.catch_up(10.0)
+    found = audited(server, log, {"fill": 210})
+    assert (found.faults, found.events) == (0, 210)
+    figures(
+        18, f"{trouble.__name__}: passes", failures=log.tally.failures, events=210,
+        lost=found.lost,
+    )  # fmt: skip
+    log.close()
+
+
+def test_a_redis_that_is_still_loading_is_waited_for(tmp_path, figures):
+    slow = ("--key-load-delay", "3000", "--loading-process-events-interval-bytes", "1024")
+    with private_redis("--appendonly", "no") as server:
+        log = opened(tmp_path, server)
+        log.append("fill", [b"before"] * 10)
+        assert log.catch_up(5.0)
+        with server.client() as admin:
+            for n in range(200):
+                admin.set(f"other:{n}", bytes(200))
+            admin.save()
+        server.kill()
+        log.append("fill", [b"meanwhile"] * 10)
+        server.start("--appendonly", "no", *slow, wait=False)
+        until(lambda: "loading" in (log.health().findings or (Said(""),))[0].detail)
+        assert log.catch_up(20.0)
+        server.await_answer()
+        found = audited(server, log, {"fill": 20})
+        assert (found.faults, found.events) == (0, 20)
+        figures(18, "loading: passes", failures=log.tally.failures, events=20, lost=found.lost)
+        log.close()
+
+
+class Said:
+    def __init__(self, detail):
+        self.detail = detail
+
+
+def no_auth(admin):
+    admin.config_set("requirepass", "changed")
+
+
+def no_perm(admin):
+    admin.execute_command("ACL", "SETUSER", "default", "-eval", "-evalsha")
+
+
+def wrong_type(admin):
+    admin.delete("bus:bus:fill")
+    admin.set("bus:bus:fill", "somebody else's")
+
+
+@pytest.mark.parametrize(
+    ("unwilling", "code"),
+    [
+        (no_auth, "AUTH"),
+        (no_perm, "NOPERM"),
+        (wrong_type, "WRONGTYPE"),
+    ],
+)
+def test_what_only_a_person_can_set_right_is_said_once_and_the_outbox_goes_on(
+    tmp_path, server, figures, unwilling, code
+):
+    log = opened(tmp_path, server)
+    log.append("fill", [b"before"] * 10)
+    assert log.catch_up(5.0)
+    with server.client() as admin:
+        unwilling(admin)
+        if unwilling is no_auth:
+            admin.client_kill_filter(_type="normal", skipme=True)
+    log.append("fill", [b"meanwhile"] * 10)
+    assert not log.catch_up(5.0)
+    finding = refusal(log)
+    failures = log.tally.failures
+    assert finding.code == "log.redis_refuses"
+    assert f"refuses, {code} (" in finding.detail
+    assert "outbox keeps what comes" in finding.detail
+    head = log.append("fill", [b"later"])
+    log.flush()
+    assert [e.position for e in log.read("fill")] == [*range(1, 22)]
+    pause(0.1)
+    assert log.tally.failures == failures
+    assert refusal(log) == finding
+    log.close()
+    figures(18, f"{unwilling.__name__}: stops", events=head.position, alarms=1, lost=0)
+
+
+def test_a_redis_that_would_throw_events_out_is_refused(tmp_path, server):
+    with server.client() as admin:
+        admin.config_set("maxmemory-policy", "allkeys-lru")
+    with pytest.raises(ConfigError, match=r"maxmemory-policy noeviction"):
+        opened(tmp_path, server)
+    with server.client() as admin:
+        assert admin.dbsize() == 0
+        admin.config_set("maxmemory-policy", "noeviction")
+    opened(tmp_path, server).close()

@@ -1,0 +1,288 @@
+"""Rows 15 and 16: answers that are lost on the way, and relays that think they are alone."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from stairway.adapters.logs.redis import Config, open_log
+from stairway.base.errors import ConfigError
+from stairway.base.verdict import Refuse
+from stairway.testing.log import small_settings
+from stairway.testing.redis_load import audit
+from stairway.testing.redis_server import private_redis, redis_settings
+
+LONG = os.environ.get("STAIRWAY_PROFILE") == "long"
+EVENTS, UNKNOWN = (6_000, 150) if LONG else (1_500, 20)
+
+
+class Proxy:
+    """Stands between clients and Redis, and loses, cuts short or holds back answers."""
+
+    def __init__(self, port, seed):
+        self._target, self._rng = port, np.random.default_rng(seed)
+        self.faults, self.is_honest = Counter(), False
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self.port = self._door.getsockname()[1]
+        self._ends, self._threads = [self._door], []
+
+    def _start(self, act, *arguments):
+        thread = threading.Thread(target=act, args=arguments)
+        self._threads.append(thread)
+        thread.start()
+
+    def _welcome(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._door.accept()
+                redis = socket.create_connection(("127.0.0.1", self._target))
+                self._ends += [client, redis]
+                self._start(self._carry, client, redis, lambda data: data)
+                self._start(self._carry, redis, client, self._answer)
+
+    def _carry(self, source, target, change):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65_536):
+                passed = change(data)
+                target.sendall(passed)
+                if passed is not data:
+                    break
+        for end in (source, target):
+            _cut(end)
+
+    def _answer(self, data):
+        """Pass an answer on as it is, or what is left of it before the connection is cut."""
+        fate = 1.0 if self.is_honest else self._rng.random()
+        if fate < 0.10:
+            self.faults["dropped"] += 1
+            return b""
+        if fate < 0.15:
+            self.faults["cut short"] += 1
+            return data[: len(data) // 2]
+        if fate < 0.17:
+            self.faults["stalled"] += 1
+            threading.Event().wait(0.3)
+        return data
+
+    def __enter__(self):
+        self._start(self._welcome)
+        return self
+
+    def __exit__(self, *_):
+        for end in self._ends:
+            _cut(end)
+        for thread in self._threads:
+            thread.join()
+        for end in self._ends:
+            end.close()
+
+
+def _cut(end):
+    with contextlib.suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)
+
+
+def test_an_answer_that_is_lost_neither_loses_nor_doubles_an_event(tmp_path, figures):
+    settings = redis_settings(
+        batch_events=20, socket_timeout_ms=150, backoff_last_ms=10, watch_ms=50
+    )
+    config = Config(**small_settings(), **settings)
+    with private_redis("--appendonly", "no") as server, Proxy(server.port, 4) as proxy:
+        log = open_log(tmp_path, config, url=f"redis://127.0.0.1:{proxy.port}?log=bus")
+        count = 0
+        while count < EVENTS or log.tally.unknown < UNKNOWN:
+            log.append("fill", [b"%d" % n for n in range(count, count + 20)])
+            count += 20
+            if count % 200 == 0:
+                log.catch_up(0.2)
+            assert count < 20 * EVENTS
+        proxy.is_honest = True
+        assert log.catch_up(30.0)
+        with server.client() as client:
+            found = audit(client, "bus", log, {"fill": count})
+        tally = log.tally
+        log.close()
+    assert found.faults == 0
+    assert found.events == count
+    # The faults fired.
+    assert tally.unknown >= UNKNOWN
+    assert tally.found > 0
+    assert min(proxy.faults[kind] for kind in ("dropped", "cut short", "stalled")) > 0
+    figures(
+        15, "answers dropped, cut short or stalled by a proxy", events=count,
+        unknown_outcomes=tally.unknown, found_to_have_arrived=tally.found,
+        dropped=proxy.faults["dropped"], cut_short=proxy.faults["cut short"],
+        stalled=proxy.faults["stalled"], lost=found.lost, doubled=found.doubled,
+    )  # fmt: skip
+
+
+RELAY = """
+import json, os, sys
+from pathlib import Path
+from stairway.adapters.logs.redis import Config, open_log
+from stairway.base.verdict import Refuse
+
+folder, url, config = Path(sys.argv[1]), sys.argv[2], Config(**json.loads(sys.argv[3]))
+{plant}
+log = open_log(folder, config, url=url)
+n = log.head("fill").position
+os.write(1, b"ready\\n")
+while sys.stdin.readline():
+    log.append("fill", [b"%d" % k for k in range(n, n + 50)])
+    n += 50
+    there = log.catch_up(3.0)
+    verdict = log.health()
+    code = verdict.findings[0].code if isinstance(verdict, Refuse) else "well"
+    os.write(1, b"%d %d %s\\n" % (n, there, code.encode()))
+log.close()
+"""
+
+
+class Machine:
+    """A process that appends fifty events each time it is told to."""
+
+    def __init__(self, folder, url, plant=""):
+        words = json.dumps(small_settings() | redis_settings())
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", RELAY.format(plant=plant), folder, url, words],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+        )  # fmt: skip
+        assert self.process.stdout.readline() == b"ready\n"
+
+    def ask(self):
+        self.process.stdin.write(b"go\n")
+
+    def answer(self):
+        position, there, code = self.process.stdout.readline().decode().split()
+        return int(position), there == "1", code
+
+    def go(self):
+        self.ask()
+        return self.answer()
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def zombie_story(tmp_path, server, plant=""):
+    """A machine is stopped, another takes its outbox over, the first wakes up again."""
+    url, first, second = server.url("bus"), tmp_path / "first", tmp_path / "second"
+    zombie = Machine(first, url, plant)
+    assert zombie.go() == (50, True, "well")
+    zombie.process.send_signal(signal.SIGSTOP)
+    shutil.copytree(first, second)
+    heir = Machine(second, url, plant)
+    assert heir.go() == (100, True, "well")
+    zombie.ask()
+    zombie.process.send_signal(signal.SIGCONT)
+    woken = zombie.answer()
+    later = [heir.go() for _ in range(3)]
+    heir.end()
+    zombie.end()
+    return woken, later, second
+
+
+def test_a_relay_that_was_replaced_stops_and_writes_nothing(tmp_path, figures):
+    with private_redis("--appendonly", "no") as server:
+        woken, later, folder = zombie_story(tmp_path, server)
+        # It had another event at position 51, and did not bring it in.
+        assert woken == (100, False, "log.redis_replaced")
+        assert later == [(150, True, "well"), (200, True, "well"), (250, True, "well")]
+        config = Config(**small_settings(), **redis_settings())
+        reader = open_log(folder, config, url=server.url("bus"), read_only=True)
+        with server.client() as client:
+            found = audit(client, "bus", reader, {"fill": 250})
+        reader.close()
+    assert (found.faults, found.events) == (0, 250)
+    figures(
+        16, "a stopped relay wakes up after another took over", events=found.events, gaps=0,
+        doubled=found.doubled, lost=found.lost, appended_by_the_old_one=0,
+    )  # fmt: skip
+
+
+def test_two_relays_at_once_leave_one_and_no_gap(tmp_path, figures):
+    with private_redis("--appendonly", "no") as server:
+        config = Config(**small_settings(), **redis_settings())
+        one = open_log(tmp_path / "one", config, url=server.url("bus"))
+        one.append("fill", [b"%d" % n for n in range(1_000)])
+        assert one.catch_up(5.0)
+        one.close()
+        shutil.copytree(tmp_path / "one", tmp_path / "two")
+        logs = [
+            open_log(tmp_path / name, config, url=server.url("bus")) for name in ("one", "two")
+        ]
+        for n in range(30):
+            for log in logs:
+                log.append("fill", [b"%d" % n] * 10)
+        assert logs[1].catch_up(5.0)
+        assert not logs[0].catch_up(5.0)
+        verdict = logs[0].health()
+        assert isinstance(verdict, Refuse)
+        assert verdict.findings[0].code == "log.redis_replaced"
+        with server.client() as client:
+            found = audit(client, "bus", logs[1], {"fill": 1_300})
+        assert (found.faults, found.events) == (0, 1_300)
+        for log in logs:
+            log.close()
+    figures(16, "two relays at once", events=found.events, lost=found.lost, losers_stopped=1)
+
+
+def test_another_log_of_the_same_name_is_refused_and_not_overwritten(tmp_path):
+    with private_redis("--appendonly", "no") as server:
+        config = Config(**small_settings(), **redis_settings())
+        log = open_log(tmp_path / "one", config, url=server.url("bus"))
+        log.append("fill", [b"mine"] * 3)
+        log.close()
+        other = open_log(tmp_path / "two", config, url=server.url("aside"))
+        other.append("fill", [b"theirs"] * 5)
+        other.close()
+        with pytest.raises(ConfigError, match="log=NAME"):
+            open_log(tmp_path / "two", config, url=server.url("bus"))
+        # Its folder is free again, and Redis is as it was.
+        again = open_log(tmp_path / "one", config, url=server.url("bus"))
+        with server.client() as client:
+            assert audit(client, "bus", again, {"fill": 3}).events == 3
+        again.close()
+
+
+NO_CHECK = """
+from stairway.adapters.outbox import relay
+from stairway.adapters.outbox.keys import EMPTY
+
+def append(client, keys, values):
+    pipe = client.pipeline(transaction=False)
+    for n in range(2, len(values), 5):
+        identity, position, recorded_ns, digest, payload = values[n : n + 5]
+        pipe.xadd(keys[0], {"payload": payload, "hash": digest, "position": position,
+                            "recorded_ns": recorded_ns}, id=identity)
+    pipe.execute(raise_on_error=False)
+    return b"ok", values[-5].encode()
+
+relay.APPEND = append
+"""
+
+
+@pytest.mark.long
+def test_planted_explicit_ids_without_compare_and_set_hide_what_is_missing(tmp_path, figures):
+    with private_redis("--appendonly", "no") as server:
+        _, _, folder = zombie_story(tmp_path, server, NO_CHECK)
+        config = Config(**small_settings(), **redis_settings())
+        reader = open_log(folder, config, url=server.url("bus"), read_only=True)
+        with server.client() as client:
+            found = audit(client, "bus", reader, {"fill": 250})
+        reader.close()
+    assert found.faults > 0
+    figures(16, "planted: explicit ids without compare-and-set", faults=found.faults)

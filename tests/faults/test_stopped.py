@@ -1,0 +1,320 @@
+"""Processes that are stopped, not dead: a consumer in the middle, a writer with the lock.
+
+What is stopped can come back. A consumer finds its events taken over, and its effects
+done; whoever had to wait for the writer was refused, and nothing was dropped in silence.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager, suppress
+
+import apsw
+import pytest
+
+from stairway.adapters.journal.inbox import Inbox
+from stairway.adapters.journal.store import Store
+from stairway.adapters.logs.sqlite import Config, open_log, verify
+from stairway.base.errors import ConflictError, RecordError
+from stairway.base.verdict import Pass, Refuse
+from stairway.events.delivery import GroupRules
+from stairway.testing.log import small_settings
+
+LONG = os.environ.get("STAIRWAY_PROFILE") == "long"
+STOPPED_S = 30.0 if LONG else 0.6
+SETTINGS = small_settings(max_wal_bytes=4_194_304)
+CONFIG = Config(**SETTINGS)
+LEASE_MS = 200
+RULES = {"streams": ["fill"], "lease_ms": LEASE_MS, "tries": 5}
+SCHEMA = ["create table effect (position integer)"]
+
+CONSUMER = """
+import json, sys, time
+from pathlib import Path
+from stairway.adapters.journal.inbox import Inbox
+from stairway.adapters.logs.sqlite import Config, open_log
+from stairway.base.errors import ConflictError
+from stairway.events.delivery import GroupRules
+
+folder, settings, rules = Path(sys.argv[1]), *map(json.loads, sys.argv[2:4])
+careless = sys.argv[4] == "careless"
+log = open_log(folder, Config(**settings), read_only=True)
+inbox = Inbox(folder / "desk.db")
+group = log.group("desk", GroupRules(**rules))
+deliveries = group.take("slow", 50, time.time_ns())
+print(len(deliveries), flush=True)
+sys.stdin.readline()
+for delivery in deliveries:
+    with inbox.once("desk", delivery.envelope) as db:
+        if db is not None or careless:
+            inbox._connection.execute(
+                "insert into effect values (?)", (delivery.envelope.position,)
+            )
+            if db is None:
+                inbox._connection.execute("commit")
+try:
+    group.ack(deliveries)
+    print("acknowledged", flush=True)
+except ConflictError:
+    print("fenced off", flush=True)
+"""
+
+
+@contextmanager
+def process(script, *arguments):
+    with subprocess.Popen(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def is_stopped(child):
+    with open(f"/proc/{child.pid}/stat", encoding="ascii") as file:  # noqa: PTH123 -- a line
+        return file.read().rpartition(")")[2].split()[0] == "T"
+
+
+def stop(child):
+    child.send_signal(signal.SIGSTOP)
+    while not is_stopped(child):
+        threading.Event().wait(0.001)
+
+
+def consume(log, inbox, until):
+    """Do the work of a consumer that is well, until so many effects are there."""
+    group, over = log.group("desk", GroupRules(**RULES)), 0
+    start = time.monotonic()
+    while inbox.look("select count(distinct position) from effect")[0][0] < until:
+        for delivery in (deliveries := group.take("well", 200, time.time_ns())):
+            with inbox.once("desk", delivery.envelope) as db:
+                if db is not None:
+                    db.execute("insert into effect values (?)", (delivery.envelope.position,))
+            over += delivery.tries > 1
+        group.ack(deliveries)
+        threading.Event().wait(0.02)
+        assert time.monotonic() - start < 60 + STOPPED_S
+    group.close()
+    return over
+
+
+def publish(log, seconds):
+    """Publish for a while; return how many events, the longest append, and the worst log."""
+    count, slowest_ns, wal_bytes = 0, 0, 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        start = time.perf_counter_ns()
+        log.append("fill", [bytes(500)] * 5)
+        slowest_ns = max(slowest_ns, time.perf_counter_ns() - start)
+        log.flush()
+        wal_bytes = max(wal_bytes, log._files.wal_bytes)
+        assert isinstance(log.health(), Pass)
+        count += 5
+        threading.Event().wait(0.01)
+    return count, slowest_ns, wal_bytes
+
+
+def stop_a_consumer(folder, kind):
+    """Stop a consumer that holds fifty events; return what came of it."""
+    inbox = Inbox(folder / "desk.db", SCHEMA)
+    log = open_log(folder, CONFIG)
+    log.append("fill", [bytes(500)] * 100)
+    log.flush()
+    arguments = (folder, json.dumps(SETTINGS), json.dumps(RULES), kind)
+    with process(CONSUMER, *arguments) as child:
+        assert child.stdout.readline() == "50\n"
+        stop(child)
+        count, slowest_ns, wal_bytes = publish(log, STOPPED_S)
+        over = consume(log, inbox, 100 + count)
+        assert is_stopped(child)
+        child.send_signal(signal.SIGCONT)
+        child.stdin.write("go on\n")
+        child.stdin.flush()
+        ended = child.stdout.readline().strip()
+        child.wait()
+    effects = [row[0] for row in inbox.look("select position from effect")]
+    log.close()
+    inbox.close()
+    return {
+        "published": 100 + count,
+        "taken_over": over,
+        "ended": ended,
+        "lost": 100 + count - len(set(effects)),
+        "doubled": len(effects) - len(set(effects)),
+        "wal_bytes": wal_bytes,
+        "slowest_append_ms": slowest_ns / 1e6,
+    }
+
+
+def test_a_consumer_that_was_stopped_is_fenced_off_and_doubles_nothing(tmp_path, figures):
+    found = stop_a_consumer(tmp_path, "careful")
+    assert found["taken_over"] == 50
+    assert found["ended"] == "fenced off"
+    assert found["lost"] == found["doubled"] == 0
+    assert found["wal_bytes"] <= CONFIG.max_wal_bytes
+    figures(8, "a consumer is stopped, then goes on", stopped_s=STOPPED_S, **found)
+
+
+@pytest.mark.long
+def test_a_consumer_without_an_inbox_is_seen_to_double(tmp_path, figures):
+    found = stop_a_consumer(tmp_path, "careless")
+    assert found["doubled"] == 50
+    figures(8, "planted: effects without an inbox", noticed=found["doubled"])
+
+
+READER = """
+import sys, apsw
+connection = apsw.Connection(sys.argv[1])
+connection.execute("begin")
+connection.execute("select count(*) from event").fetchall()
+print("reading", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_reader_that_was_stopped_in_a_transaction_raises_the_alarm(tmp_path, figures):
+    log = open_log(tmp_path, CONFIG)
+    log.append("fill", [b"x"])
+    log.flush()
+    with process(READER, tmp_path / "durable.db") as child:
+        assert child.stdout.readline() == "reading\n"
+        stop(child)
+        appended = 0
+        while isinstance(log.health(), Pass):
+            log.append("fill", [bytes(500)] * 500)
+            log.flush()
+            appended += 500
+            assert appended < 10**6
+        verdict = log.health()
+        assert isinstance(verdict, Refuse)
+        assert verdict.findings[0].code == "log.wal_size"
+        alarm_bytes = verdict.findings[0].value
+        child.send_signal(signal.SIGCONT)
+        child.stdin.write("go on\n")
+        child.stdin.flush()
+        child.wait()
+    log.append("fill", [b"x"])
+    log.flush()
+    log.append("fill", [b"x"])
+    log.flush()
+    assert isinstance(log.health(), Pass)
+    log.close()
+    assert isinstance(verify(tmp_path), Pass)
+    figures(8, "a foreign reader is stopped in a transaction", appended=appended,
+            alarm_bytes=alarm_bytes, bound_bytes=CONFIG.max_wal_bytes)  # fmt: skip
+
+
+HOLDER = """
+import sys, apsw
+connection = apsw.Connection(sys.argv[1])
+connection.execute("begin immediate")
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+def hold_the_lock(folder):
+    """Publish while a stopped process holds the database; return what came of it."""
+    log, acked, refused, waited_s = open_log(folder, CONFIG), 0, 0, 0.0
+    log.append("fill", [b"before"] * 10)
+    log.flush()
+    acked = 10
+    with process(HOLDER, folder / "durable.db") as child:
+        assert child.stdout.readline() == "held\n"
+        stop(child)
+        start = time.perf_counter()
+        try:
+            log.append("fill", [b"during"])
+            log.flush()
+            acked += 1
+        except RecordError:
+            refused += 1
+        waited_s = time.perf_counter() - start
+        with suppress(RecordError):
+            log.append("fill", [b"after"])
+            log.flush()
+            acked += 1
+        with suppress(RecordError):
+            log.close()
+        child.kill()
+        child.wait()
+        start = time.perf_counter()
+        other = apsw.Connection(str(folder / "durable.db"))
+        other.set_busy_timeout(1_000)
+        other.execute("begin immediate")
+        free_ms = (time.perf_counter() - start) * 1e3
+        there = other.execute("select count(*) from event").fetchall()[0][0]
+        other.execute("rollback")
+        other.close()
+    return {
+        "refused": refused,
+        "acknowledged": acked,
+        "lost": max(0, acked - there),
+        "waited_s": waited_s,
+        "free_after_kill_ms": free_ms,
+    }
+
+
+def test_a_writer_whose_database_is_held_by_a_stopped_process_refuses(tmp_path, figures):
+    found = hold_the_lock(tmp_path)
+    assert found["refused"] == 1
+    assert found["acknowledged"] == 10
+    assert found["lost"] == 0
+    log = open_log(tmp_path, CONFIG)
+    assert log.head("fill").position == 10
+    log.close()
+    # Waiting ends by itself: SQLite is told to wait for one second at most.
+    assert found["waited_s"] < 30
+    figures(9, "a stopped process holds the database", **found)
+
+
+@pytest.mark.long
+def test_a_writer_that_drops_what_it_cannot_write_is_seen_to_lose(
+    tmp_path, figures, monkeypatch
+):
+    insert = Store.insert
+
+    def careless(store, rows):
+        with suppress(RecordError):
+            insert(store, rows)
+
+    monkeypatch.setattr(Store, "insert", careless)
+    found = hold_the_lock(tmp_path)
+    assert found["lost"] > 0
+    figures(9, "planted: what cannot be written is dropped", noticed=found["lost"])
+
+
+def test_a_group_held_by_a_stopped_consumer_goes_on_when_it_is_killed(tmp_path, figures):
+    log = open_log(tmp_path, CONFIG)
+    log.append("fill", [b"x"] * 10)
+    group = log.group("desk", GroupRules(**RULES))
+    with process(HOLDER, tmp_path / "groups" / "desk.db") as child:
+        assert child.stdout.readline() == "held\n"
+        stop(child)
+        start = time.perf_counter()
+        with pytest.raises(RecordError, match="held by another program"):
+            group.take("a", 1, time.time_ns())
+        waited_s = time.perf_counter() - start
+        # Nobody who publishes waits for a consumer.
+        log.append("fill", [b"y"])
+        log.flush()
+        child.kill()
+        child.wait()
+    deliveries = group.take("a", 99, time.time_ns())
+    assert len(deliveries) == 11
+    group.ack(deliveries)
+    with pytest.raises(ConflictError):
+        group.ack(deliveries)
+    group.close()
+    log.close()
+    figures(9, "a stopped consumer holds its group", waited_s=waited_s, lost=0)
