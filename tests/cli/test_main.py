@@ -13,7 +13,15 @@ import typer
 from stairway.base.errors import DataError
 from stairway.cli import main as cli
 
-COMMANDS = (("run",), ("replay",), ("train", "rl"))
+COMMANDS = (
+    ("run",),
+    ("replay",),
+    ("gate",),
+    ("diagnose",),
+    ("constants",),
+    ("train", "rl"),
+    *(("log", name) for name in ("tail", "stats", "verify", "archive", "export")),
+)
 HEAVY = {"numba", "numpy", "polars", "apsw", "plotly", "cryptography", "psutil", "stairway.app"}
 HELP = "import sys; sys.argv[1:] = {argv}; from stairway.cli.main import main\ntry: main()\nexcept SystemExit as e: print(e.code, sorted(sys.modules), file=sys.stderr)"
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from stairway.app.rl import listen as rl_listen
-from stairway.cli import watching
+from stairway.app.rl import request as rl_request
 from stairway.testing.journal import practice_result
 
 
@@ -28,6 +28,7 @@ from stairway.testing.journal import practice_result
         (("--resume", "nowhere"), "nowhere"),
         (("--resume", "x", "--seeds", "3"), "--seeds was settled"),
         (("--resume", "x", "--practice", "practice"), "--practice was settled"),
+        (("--resume", "x", "--cache", "mine"), "--cache was settled"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(
@@ -65,6 +66,7 @@ def trained(
     [
         (practice_result(), 0, "The policy of seed 1 was accepted"),
         (practice_result(accepted=False), 2, "No policy was accepted"),
+        (practice_result(accepted=False, chosen_seed=1), 2, "No policy was accepted"),
     ],
 )
 def test_a_refused_policy_ends_with_2(
@@ -93,21 +95,83 @@ def test_ctrl_c_says_how_to_go_on(
     said = stairway("train", "rl", "--out", "here")
 
     assert said.code == 130
-    assert said.sentence.endswith("finish it with: stairway train rl --resume here")
+    assert said.sentence.endswith("resume with: stairway train rl --resume here")
 
 
-def test_without_a_terminal_each_cycle_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    result = practice_result(accepted=False)
+def test_ctrl_c_before_there_is_a_folder_promises_none(
+    stairway: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
 
-    with watching.Watching(result.seeds) as ear:
-        ear.begin("cycle 1 of 4", 12)
-        ear.advance(3)
-        ear.rollout(result.rollouts[0])
-        ear.seed_cycle(result.seed_cycles[-1])
-        ear.cycle(result.cycles[0])
+    monkeypatch.setattr(rl_request, "prepare", interrupted)
+    said = stairway("train", "rl", "--out", "here")
 
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.splitlines()[0] == "cycle 1 of 4 ..."
-    assert err.splitlines()[1].startswith("seed 2, cycle 2: hold rate 0.56")
-    assert err.splitlines()[2].startswith("cycle 1: revert")
+    assert said.code == 130
+    assert "--resume" not in said.sentence
+    assert "start it again" in said.sentence
+
+
+def test_a_reference_alone_leaves_no_run_and_says_what_to_do_next(
+    stairway: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rl_listen, "make_reference", lambda *_: Path("cache/gold-1"))
+
+    plain = stairway("train", "rl", "--gold", "--cache", "a b")
+    data = stairway("train", "rl", "--gold", "--json")
+
+    assert plain.code == data.code == 0
+    assert "kept in cache/gold-1" in plain.out
+    assert plain.out.endswith("  stairway train rl --cache 'a b'\n")
+    assert json.loads(data.out) == {"reference": "cache/gold-1", "train": "stairway train rl"}
+    assert not Path("runs").exists()
+
+
+def test_a_reference_half_made_is_not_said_to_be_kept(
+    stairway: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rl_listen, "make_reference", interrupted)
+    said = stairway("train", "rl", "--gold")
+
+    assert said.code == 130
+    assert "kept" not in said.sentence
+
+
+def test_references_lie_where_it_was_said(
+    stairway: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rl_listen, "practise", lambda *_: practice_result())
+    stairway("train", "rl", "--out", "here", "--cache", "mine")
+
+    asked = json.loads(Path("here/practice.json").read_text())
+    assert Path(asked["gold"]) == Path("mine/gold").absolute()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "train.html",
+        "result.json",
+        "unaccepted/",
+        "live.json",
+        "practice.json",
+        "cache",
+        "--resume runs/rl/sample-1",
+        "standard error",
+        "130",
+        "runs/rl/SOURCE-N",
+    ],
+)
+def test_help_says_what_is_left_where_and_how_it_ends(
+    words: str, stairway: Callable[..., Any]
+) -> None:
+    assert words in stairway("train", "rl", "--help").out
+
+
+def test_help_of_the_group_leads_to_the_command(stairway: Callable[..., Any]) -> None:
+    said = stairway("train", "--help").out
+
+    assert "stairway train rl --help" in said

@@ -18,7 +18,7 @@ import typer
 from typer.main import get_command
 
 from stairway.base.errors import StairwayError
-from stairway.cli import replay, run, train
+from stairway.cli import constants, diagnose, gate, log, replay, run, train
 
 app = typer.Typer(
     name="stairway",
@@ -29,7 +29,11 @@ app = typer.Typer(
 )
 app.command("run", help=run.HELP)(run.command)
 app.command("replay", help=replay.HELP)(replay.command)
+app.command("gate", help=gate.HELP)(gate.command)
+app.command("diagnose", help=diagnose.HELP)(diagnose.command)
+app.command("constants", help=constants.HELP)(constants.command)
 app.add_typer(train.group)
+app.add_typer(log.group)
 
 FAILED = 1
 

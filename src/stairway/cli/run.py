@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,6 +28,14 @@ HELP = """Train and judge models on real bars, then let them climb on bars that 
 
     stairway run --source my.toml --policy intraday
 
+  With a policy that [bold]stairway train rl[/bold] made of earlier bars:
+
+    stairway run --source my.toml --policy intraday --practised runs/rl/early
+
+  The record with an engine that others can read too (see deploy/):
+
+    stairway run --log redis://stairway@localhost:6379/0
+
   Finish a run that was stopped:
 
     stairway run --resume runs/sample-1
@@ -39,7 +48,17 @@ Exit: 0 done, 2 a gate stopped the run, 1 an error, 130 stopped by Ctrl-C.
 """
 
 STOPPED = 130
-_DECIDED_AT_START = ("source", "policy", "out", "seed", "drill")
+_DECIDED_AT_START = ("source", "policy", "out", "seed", "drill", "practised")
+
+
+Log = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        envvar="STAIRWAY_LOG",
+        help="Where the record goes: redis://... or postgresql://... [default: the folder]",
+    ),
+]
 
 
 def command(
@@ -63,6 +82,11 @@ def command(
     trust: Annotated[
         Path | None, typer.Option(help="Public key that --models must be signed with.")
     ] = None,
+    practised: Annotated[
+        Path | None,
+        typer.Option(help="Finished training run whose accepted policy is a member."),
+    ] = None,
+    log: Log = None,
     resume: Annotated[Path | None, typer.Option(help="Finish this run folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> int:
@@ -75,7 +99,7 @@ def command(
 
     if resume is not None:
         require_nothing_else(context, _DECIDED_AT_START)
-        request = resumed(resume, models, trust)
+        request = resumed(resume, models, trust, log)
     else:
         request = Request(
             source=source,
@@ -85,6 +109,8 @@ def command(
             drill=drill,
             models=models,
             trust=trust,
+            practised=practised,
+            log=log,
         )
     try:
         return _perform(request, as_json=as_json)
@@ -99,6 +125,8 @@ def _perform(request: Request, *, as_json: bool) -> int:
     from stairway.cli.progress import Bars
     from stairway.dashboard.conclude import conclude
 
+    # Polars put a handler of its own in place when it was imported, which waits.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     perform = run_drill if request.drill else run
     with Bars() as progress:
         outcome = perform(request, progress)

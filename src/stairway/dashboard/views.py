@@ -20,12 +20,14 @@ from stairway.adapters.logs import sqlite
 from stairway.app.catalog import CODEC, Fact
 from stairway.app.facts import DrillAnnounced, Funded, RunFinished, RunStarted
 from stairway.app.folder import open_existing
+from stairway.app.record.engine import open_run
 from stairway.app.recorder import run_hash
 from stairway.base.arrays import FloatArray, IntArray
 from stairway.base.errors import DataError
 from stairway.base.verdict import Refuse
 from stairway.decision.facts import WeightsInForce
 from stairway.decision.intent import Enter
+from stairway.events.fold import in_order
 from stairway.events.ports import EventLog
 from stairway.execution.facts import TradeClosed
 from stairway.lifecycle.facts import (
@@ -44,7 +46,7 @@ from stairway.risk.clamp import ClampedOrder
 from stairway.supervision.facts import DriftDetected, QualityMeasured, WeightsPublished
 from stairway.trader.facts import Decided, Marked
 
-UNSHOWN = frozenset({"order", "model.answer", "timing"})
+UNSHOWN = frozenset({"fill", "order", "model.answer", "timing"})
 """Streams of single orders, answers and durations: most of a record, and none of a report."""
 
 
@@ -137,7 +139,7 @@ def view(root: Path) -> RunView:
     """
     folder, ask = open_existing(root)
     # Only [log] is needed for reading, so a policy of another time does not stand in the way.
-    log = sqlite.open_log(folder.log, _log_config(ask.policy, root), read_only=True)
+    log = open_run(folder.log, _log_config(ask.policy, root), ask.log, read_only=True)
     try:
         return fold(log, root)
     finally:
@@ -151,10 +153,8 @@ def fold(log: EventLog, root: Path) -> RunView:
         msg = f"the record of {root} has not begun; finish it: stairway run --resume {root}"
         raise DataError(msg)
     seen = RunView(started)
-    for stream in log.streams():
-        if stream not in UNSHOWN:
-            for envelope in log.read(stream):
-                _take(seen, CODEC.decode(envelope.payload))
+    for envelope in in_order(log, [name for name in log.streams() if name not in UNSHOWN]):
+        _take(seen, CODEC.decode(envelope.payload))
     seen.run_hash = run_hash(log)
     return seen
 

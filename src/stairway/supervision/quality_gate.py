@@ -110,6 +110,32 @@ class Measured(msgspec.Struct, frozen=True):
     commonest: int
 
 
+class Counted(Measured, frozen=True):
+    """What was counted over a stream of somebody else's, where more can be wrong.
+
+    Every fault is a violation too: ``violations`` is the sum of the three kinds.
+
+    Attributes
+    ----------
+    absent, strange, outside
+        Answers in which something is missing (or no number), whose action nobody knows, and
+        whose confidence lies outside [0, 1].
+    repeats
+        Answers that were given before. They are counted here and nowhere else.
+    """
+
+    absent: int = 0
+    strange: int = 0
+    outside: int = 0
+    repeats: int = 0
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of confidence; 0 where there are not two answers."""
+        pairs = self.events * (self.events - 1)
+        return (max(self.spread, 0) / pairs) ** 0.5 / PPM if pairs > 0 else 0.0
+
+
 def measure(samples: Sequence[Sample]) -> Measured:
     """Count a window of answers, oldest first.
 
@@ -147,8 +173,19 @@ def judge(measured: Measured, model: str, rules: QualityRules) -> Verdict:
     return all_of(_checks(measured, model, rules))
 
 
+def judge_spread(measured: Measured, rules: QualityRules) -> Verdict:
+    """Hold confidence alone against the rules: its spread and its values.
+
+    Too few answers are inconclusive, as in :func:`judge`.
+    """
+    n, least = measured.events, max(rules.min_events, _LEAST_FOR_SPREAD)
+    if not n >= least:
+        return _at_least("gate.too_few", "answers", n, least, n)
+    return all_of([*_spread(measured, rules), _distinct(measured, rules)])
+
+
 def _checks(m: Measured, model: str, rules: QualityRules) -> Iterator[Verdict]:
-    yield _contract(m)
+    yield from _faults(m) if isinstance(m, Counted) else (_contract(m),)
     hours = m.span_ns / NS_PER_HOUR
     yield _at_least("gate.too_few", "answers", m.events, rules.min_events, m.events)
     yield _at_least("gate.span", "hours of answers", hours, rules.min_span_hours, m.events)
@@ -168,6 +205,20 @@ def _contract(m: Measured) -> Verdict:
         detail = f"{m.violations} answers broke the contract (confidence outside [0, 1])"
         return refuse("gate.contract", detail, m.violations, 0, m.events + m.violations)
     return passed("gate.contract", "every answer kept the contract", 0, 0, m.events)
+
+
+def _faults(m: Counted) -> Iterator[Verdict]:
+    seen, kinds = m.events + m.violations, 0
+    for count, what in (
+        (m.absent, "lack an action, a confidence, an instrument or a time"),
+        (m.strange, "have an action that is none of BUY, HOLD and SELL"),
+        (m.outside, "have a confidence outside [0, 1]"),
+    ):
+        if count > 0:
+            kinds += 1
+            yield refuse("gate.contract", f"{count} of {seen} answers {what}", count, 0, seen)
+    if kinds == 0:
+        yield _contract(m)
 
 
 def _at_least(code: str, what: str, value: float, bound: float, n: int) -> Verdict:
@@ -219,13 +270,33 @@ def _share(code: str, what: str, count: int, n: int, max_pct: int) -> Verdict:
 
 def _effective(kept: Sequence[Sample], actions: Counter[Action]) -> int:
     """Effective number of answers; r is measured inside each instrument's sequence."""
-    n, repeats, steps, last = len(kept), 0, 0, dict[str, Action]()
+    repeats, steps, last = 0, 0, dict[str, Action]()
     for sample in kept:
         before = last.get(sample.symbol)
         steps += before is not None
         repeats += before == sample.action
         last[sample.symbol] = sample.action
-    chance_top, chance_bottom = sum(c * c for c in actions.values()), n * n
+    return worth(tuple(actions.values()), repeats, steps)
+
+
+def worth(actions: Sequence[int], repeats: int, steps: int) -> int:
+    """Return how many independent answers sticky ones are worth, rounded down.
+
+    Parameters
+    ----------
+    actions
+        How often each action was chosen.
+    repeats, steps
+        Of the answers that follow another about the same instrument, those that repeat it,
+        and all of them.
+
+    Examples
+    --------
+    >>> worth((100, 100), repeats=99, steps=198), worth((100, 100), repeats=178, steps=198)
+    (200, 22)
+    """
+    n = sum(actions)
+    chance_top, chance_bottom = sum(c * c for c in actions), n * n
     if steps == 0 or chance_top == chance_bottom:
         return n
     chance = chance_top / chance_bottom

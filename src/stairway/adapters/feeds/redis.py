@@ -1,0 +1,206 @@
+"""A stream in Redis, anybody's: ``redis://USER:PASSWORD@HOST:PORT/DB?stream=KEY``.
+
+Only ``TYPE``, ``XINFO STREAM`` and ``XRANGE`` are ever sent, so a user who may do no more is
+enough: ``ACL SETUSER gate on >PASSWORD ~KEY +type +xinfo|stream +xrange +select``. Entries
+come in pages, and a pass ends at the entry that was last when it began.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import polars as pl
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, NoPermissionError
+from redis.retry import Retry
+
+from stairway.adapters.records.files import nothing_in
+from stairway.base.errors import ConfigError, DataError
+from stairway.supervision.field_map import Opening
+from stairway.supervision.ports import ENTRY_ID, Table
+
+_FORM = "write redis://USER:PASSWORD@HOST:PORT/0?stream=KEY (rediss:// for TLS)"
+_PORT = 6_379
+_PAGE = 8_192
+_TIMEOUT_S = 10.0
+_POLL_S = 0.5
+
+_Entry = tuple[str, dict[str, str] | None]
+
+
+def open_feed(uri: str, opening: Opening) -> Stream:
+    """Open the stream at ``uri``.
+
+    Raises
+    ------
+    ConfigError
+        If nothing answers there, the password is wrong, the user may not read, or the key
+        is no stream.
+    DataError
+        If the stream is empty.
+    """
+    del opening  # an entry has fields of its own
+    return Stream(uri)
+
+
+class Stream:
+    """The :class:`~stairway.supervision.ports.Feed` of one stream in Redis."""
+
+    def __init__(self, uri: str) -> None:
+        self._client, self.key, self._where = _connected(uri)
+        self._last = ""
+        try:
+            with self._naming():
+                kind = str(self._ask().type(self.key))
+                self._require_stream(kind)
+            self._require_entries()
+        except BaseException:
+            self.close()
+            raise
+
+    def _ask(self) -> Any:
+        return cast("Any", self._client)
+
+    def _require_stream(self, kind: str) -> None:
+        if kind == "none":
+            msg = f"there is no stream {self.key!r} in {self._where}: check its name"
+            raise ConfigError(msg)
+        if kind != "stream":
+            msg = (
+                f"{self.key!r} in {self._where} is a {kind} and no stream (WRONGTYPE): "
+                "name a stream"
+            )
+            raise ConfigError(msg)
+
+    def _require_entries(self) -> None:
+        if not self._about()["length"]:
+            what = f"the stream {self.key!r} of {self._where}"
+            raise nothing_in(what)
+
+    @contextmanager
+    def _naming(self) -> Generator[None]:
+        """Say in one sentence what an error of Redis means."""
+        try:
+            yield
+        except NoPermissionError as error:
+            msg = (
+                f"{self._where} does not let this user read {self.key!r} ({error}): it needs "
+                "+type +xinfo|stream +xrange on that key"
+            )
+            raise ConfigError(msg) from error
+        except AuthenticationError as error:
+            msg = f"{self._where} refuses the user or the password: check both in the address"
+            raise ConfigError(msg) from error
+        except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
+            msg = f"{self._where} does not answer: is it running, and is this its port?"
+            raise ConfigError(msg) from error
+        except redis.RedisError as error:
+            msg = f"{self._where} cannot read {self.key!r}: {error}"
+            raise DataError(msg) from error
+
+    def _about(self) -> dict[str, Any]:
+        with self._naming():
+            return cast("dict[str, Any]", self._ask().xinfo_stream(self.key))
+
+    def head(self, rows: int) -> Table:
+        """Return the first entries."""
+        return _table(self._page("-", "+", rows), 1)
+
+    def _page(self, first: str, last: str, count: int) -> list[_Entry]:
+        with self._naming():
+            return cast("list[_Entry]", self._ask().xrange(self.key, first, last, count=count))
+
+    def chunks(self, rows: int, only: Sequence[str] | None = None) -> Iterator[Table]:
+        """Yield entries up to the one that is last now; fields are columns of text."""
+        del only
+        last = str(self._about()["last-generated-id"])
+        after, start, held = "-", 1, list[_Entry]()
+        while page := self._page(after, last, min(rows, _PAGE)):
+            after = f"({page[-1][0]}"
+            held += page
+            while len(held) >= rows:
+                yield _table(held[:rows], start)
+                held, start = held[rows:], start + rows
+        if held:
+            yield _table(held, start)
+
+    def size(self) -> int | None:
+        """Entries in the stream now."""
+        return int(self._about()["length"])
+
+    def mark(self) -> Mapping[str, Any]:
+        """Length, first and last id, and how many were ever added."""
+        about = self._about()
+        ends = {
+            end: str(about[f"{end}-entry"][0]) if about.get(f"{end}-entry") else None
+            for end in ("first", "last")
+        }
+        self._last = str(about["last-generated-id"])
+        return {"stream": self.key, "length": int(about["length"]), **ends}
+
+    def wait(self, seconds: float) -> bool:
+        """Ask now and then whether there is a newer entry than at the last mark."""
+        known = self._last or str(self._about()["last-generated-id"])
+        until = time.monotonic() + seconds
+        while True:
+            if str(self._about()["last-generated-id"]) != known:
+                return True
+            left_s = until - time.monotonic()
+            if left_s <= 0:
+                return False
+            time.sleep(min(_POLL_S, left_s))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+
+def _connected(uri: str) -> tuple[redis.Redis, str, str]:
+    """Return a client, the key and a name for the server without its password."""
+    try:
+        parts = urlsplit(uri)
+        options = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+        port, db = parts.port or _PORT, int(parts.path.strip("/") or 0)
+    except ValueError:
+        # The words of the error may hold what stood where the port should be.
+        msg = f"the address of the stream cannot be read: {_FORM}"
+        raise ConfigError(msg) from None
+    key = options.pop("stream", "")
+    if parts.scheme not in {"redis", "rediss"} or not parts.hostname or not key or options:
+        msg = f"this is no address of a stream in Redis: {_FORM}"
+        raise ConfigError(msg)
+    client = redis.Redis(
+        host=parts.hostname,
+        port=port,
+        db=db,
+        username=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+        ssl=parts.scheme == "rediss",
+        socket_timeout=_TIMEOUT_S,
+        socket_connect_timeout=_TIMEOUT_S,
+        socket_read_size=1 << 18,
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
+        driver_info=None,
+        decode_responses=True,
+        encoding_errors="replace",
+        single_connection_client=False,
+    )
+    return client, key, f"Redis at {parts.hostname}:{port}"
+
+
+def _table(entries: Sequence[_Entry], start: int) -> Table:
+    """Put entries into columns, one for each field that any of them has."""
+    fields = [found or {} for _, found in entries]
+    names = dict.fromkeys(name for entry in fields for name in entry)
+    columns = [pl.Series(ENTRY_ID, [key for key, _ in entries], dtype=pl.String)]
+    columns += [
+        pl.Series(name, [entry.get(name) for entry in fields], dtype=pl.String)
+        for name in names
+    ]
+    return Table(pl.DataFrame(columns), start, "entry")

@@ -1,0 +1,116 @@
+"""One file that is read and never written: that it is there, and whole, and the same."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import polars as pl
+
+from stairway.base.errors import ConfigError, DataError, NoRecordsError
+
+_BLOCK = 1 << 20
+_POLL_S = 0.2
+_DAMAGE = (
+    OSError,
+    EOFError,
+    pl.exceptions.PolarsError,
+    pl.exceptions.PanicException,
+    UnicodeDecodeError,
+)
+
+
+class RecordFile:
+    """A file of records.
+
+    Raises
+    ------
+    ConfigError
+        If it does not exist, is no file, or may not be read.
+    DataError
+        If there is nothing in it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._bytes = 0
+        if not path.is_file():
+            state = "is no file" if path.exists() else "does not exist"
+            msg = f"{path} {state} (looked in {Path.cwd()}): give the path of a file of records"
+            raise ConfigError(msg)
+        try:
+            with path.open("rb"):
+                pass
+        except PermissionError as error:
+            msg = f"{path} may not be read: change its permissions"
+            raise ConfigError(msg) from error
+        if not path.stat().st_size:
+            raise nothing_in(str(path))
+
+    def mark(self) -> Mapping[str, Any]:
+        """Size and SHA-256 of the whole file, and when it was changed last."""
+        about = self.path.stat()
+        self._bytes = about.st_size
+        with self.path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return {
+            "path": str(self.path),
+            "bytes": about.st_size,
+            "modified_ns": about.st_mtime_ns,
+            "sha256": digest,
+        }
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the file is longer than it was marked."""
+        known = self._bytes or self.path.stat().st_size
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if self.path.stat().st_size > known:
+                return True
+            time.sleep(max(0.0, min(_POLL_S, until - time.monotonic())))
+        return self.path.stat().st_size > known
+
+    def close(self) -> None:
+        """Nothing is held open between two passes."""
+
+
+def nothing_in(what: str) -> NoRecordsError:
+    """Say that there are no records."""
+    return NoRecordsError(f"{what} is empty: there are no records to judge in it")
+
+
+@contextmanager
+def naming(what: str) -> Generator[None]:
+    """Say of which source an error of a library is.
+
+    Raises
+    ------
+    DataError
+        If what is read is damaged.
+    """
+    try:
+        yield
+    except _DAMAGE as error:
+        why = str(error).strip().partition("\n")[0]
+        msg = (
+            f"{what} cannot be read to its end ({why}): it is damaged, cut short or of another "
+            "format; fetch it again"
+        )
+        raise DataError(msg) from error
+
+
+@contextmanager
+def bytes_of(path: Path) -> Generator[BinaryIO]:
+    """Open a file, unpacking what ends in ``.gz``; its checksum is verified at its end."""
+    if path.suffix != ".gz":
+        with path.open("rb", buffering=_BLOCK) as file:
+            yield file
+        return
+    with gzip.open(path, "rb") as packed:
+        yield cast("BinaryIO", io.BufferedReader(cast("Any", packed), _BLOCK))

@@ -1,0 +1,77 @@
+"""What was asked: the source, from where on, against which bounds."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from stairway.app.gate.rules import DEFAULT
+
+_SHOWN = frozenset({"stream"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question about one source.
+
+    Attributes
+    ----------
+    source
+        What to read, as it was given; it may carry a password, and is never shown so.
+    after
+        Where *after* begins, as ``--after`` says it; ``None`` judges all there is.
+    policy, field_map
+        Bounds, and what the fields of a foreign layout mean.
+    """
+
+    source: str
+    after: str | None = None
+    policy: str = DEFAULT
+    field_map: Path | None = None
+
+    @property
+    def shown(self) -> str:
+        """The source without its password.
+
+        Examples
+        --------
+        >>> Asked("redis://bot:secret@localhost/0?stream=a").shown
+        'redis://bot@localhost/0?stream=a'
+        """
+        return shown_source(self.source)
+
+    def command(self, name: str = "gate") -> str:
+        """Say the command that asks the same again.
+
+        Examples
+        --------
+        >>> Asked("bot.jsonl", after="last-deploy").command()
+        'stairway gate --source bot.jsonl --policy intraday --after last-deploy'
+        """
+        said = ["stairway", name, "--source", self.shown]
+        if name == "gate":
+            said.extend(("--policy", self.policy))
+        if self.after is not None:
+            said.extend(("--after", self.after))
+        if self.field_map is not None:
+            said.extend(("--field-map", str(self.field_map)))
+        return shlex.join(said)
+
+
+def shown_source(source: str) -> str:
+    """Write a source without its password.
+
+    Examples
+    --------
+    >>> shown_source("bot.csv.gz")
+    'bot.csv.gz'
+    """
+    if "://" not in source:
+        return source
+    parts = urlsplit(source)
+    user = f"{parts.username}@" if parts.username else ""
+    host = parts.netloc.rpartition("@")[2]
+    kept = urlencode([(k, v) for k, v in parse_qsl(parts.query) if k in _SHOWN], safe=":/")
+    return f"{parts.scheme}://{user}{host}{parts.path}" + (f"?{kept}" if kept else "")

@@ -1,0 +1,80 @@
+"""What was understood of the first records, before anybody relies on it."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from itertools import islice
+
+from stairway.app.gate.asked import Asked
+from stairway.app.gate.cutover import said
+from stairway.app.gate.listen import HEAD, field_map, fields
+from stairway.app.gate.source import kind, opened
+from stairway.supervision.answers import NO_TIME, Answers, Names, Stage
+from stairway.supervision.field_map import Layout, Opening, recognise
+from stairway.supervision.reading import Reading
+
+_SHOWN = 6
+_CLOCKS = {"": "not known yet", "iso": "text, ISO 8601"}
+_WORDS = ("SELL", "HOLD", "BUY", "unknown action", "no action")
+
+
+def explained(asked: Asked) -> str:
+    """Say how a source is understood, and read its first answers aloud.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be opened, or no layout fits.
+    DataError
+        If it is empty, or what is there is damaged.
+    """
+    mapped = field_map(asked)
+    with closing(opened(asked.source, mapped.source if mapped else Opening())) as feed:
+        head = feed.head(HEAD)
+        found = fields(head)
+        layout = recognise(found, mapped)
+        reading = Reading(layout)
+        answers = reading.read(head)
+    unit = reading.clock.unit
+    lines = [
+        f"{asked.shown}, read as {kind(asked.source)}",
+        f"  layout  {layout.name}",
+        f"  fields  {', '.join(found[:20])}{', ...' if len(found) > 20 else ''}",  # noqa: PLR2004
+        *(f"  {line}" for line in _meanings(layout)),
+        f"  times   {_CLOCKS.get(unit or '', f'numbers in {unit} since 1970')}",
+        f"  first {len(head)} records hold {len(answers)} answers",
+        *(f"    {line}" for line in islice(_aloud(answers, reading.names), _SHOWN)),
+        *(f"  {line}" for line in reading.notes.sentences()),
+    ]
+    return "\n".join(lines)
+
+
+def _meanings(layout: Layout) -> list[str]:
+    if layout.map is None:
+        return []
+    own = layout.map.fields
+    named = {
+        "time": own.time,
+        "symbol": own.symbol,
+        "model": own.model,
+        "action": own.action,
+        "confidence": own.confidence,
+        "event id": own.event_id,
+    }
+    return [f"{what:<11} <- {field}" for what, field in named.items() if field is not None]
+
+
+def _aloud(answers: Answers, names: Names) -> list[str]:
+    lines: list[str] = []
+    for row in range(min(len(answers), _SHOWN)):
+        time_ns, symbol = int(answers.time_ns[row]), int(answers.symbol[row])
+        parts = (
+            "no time" if time_ns == NO_TIME else said(time_ns),
+            names.models.names[int(answers.model[row])],
+            Stage(int(answers.stage[row])).name.lower(),
+            names.symbols.names[symbol] if symbol >= 0 else "no instrument",
+            _WORDS[int(answers.action[row])],
+            f"{float(answers.confidence[row]):g}",
+        )
+        lines.append("  ".join(parts))
+    return lines

@@ -1,0 +1,144 @@
+"""Follow confidence from raw score to final intent, and say where it dies."""
+
+from __future__ import annotations
+
+import msgspec
+
+from stairway.app.gate.asked import Asked
+from stairway.app.gate.cutover import said
+from stairway.app.gate.hunt import Value, value
+from stairway.app.gate.listen import listen
+from stairway.app.gate.report import STATEMENT
+from stairway.app.gate.rules import policy
+from stairway.app.progress import Stages
+from stairway.base.errors import NoRecordsError
+from stairway.base.verdict import Finding
+from stairway.supervision.answers import Stage
+from stairway.supervision.collapse import Death, diagnose
+from stairway.supervision.quality_gate import PPM
+
+_DEAD = 2
+
+
+class Died(msgspec.Struct, frozen=True):
+    """A stage of one member at which variance dies, and the evidence.
+
+    Attributes
+    ----------
+    before
+        ``"alive"``, or ``"not recorded"``: what the stage before it was.
+    value, count, share_frac, share_before_frac
+        The commonest confidence, its mass there, and its share at the stage before.
+    """
+
+    member: str
+    stage: str
+    sentence: str
+    before: str
+    std: float
+    std_before: float | None
+    value: float
+    count: int
+    share_frac: float
+    share_before_frac: float | None
+    first: str | None
+    last: str | None
+    symbols: dict[str, int]
+    reasons: dict[str, int]
+    findings: tuple[Finding, ...]
+
+    def as_text(self) -> str:
+        """Say it in a few lines."""
+        lines = [self.sentence]
+        if self.first is not None:
+            lines.append(f"  {self.first} to {self.last}")
+        for name, found in (("reasons", self.reasons), ("instruments", self.symbols)):
+            if found:
+                listed = ", ".join(f"{what} {n:,}" for what, n in found.items())
+                lines.append(f"  {name}: {listed}")
+        lines.extend(f"  {one.code}: {one.detail}" for one in self.findings)
+        return "\n".join(lines)
+
+
+class Followed(msgspec.Struct, frozen=True):
+    """What was found on the way.
+
+    Attributes
+    ----------
+    deaths, leaks
+        Stages at which variance dies; values with too much mass where it does not.
+    alive, too_few
+        Who is alive at which stage, and who said too little to tell.
+    """
+
+    source: str
+    deaths: tuple[Died, ...]
+    leaks: tuple[Value, ...]
+    alive: tuple[str, ...]
+    too_few: tuple[str, ...]
+    statement: str = STATEMENT
+
+    @property
+    def exit_code(self) -> int:
+        """0 where everybody is alive everywhere, else 2."""
+        return 0 if self.alive and not self.deaths and not self.too_few else _DEAD
+
+    def as_json(self) -> str:
+        """Write it as JSON."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2).decode() + "\n"
+
+    def as_text(self) -> str:
+        """Say it in a few lines."""
+        lines = [one.as_text() for one in self.deaths]
+        if self.alive:
+            lines.append(f"alive: {'; '.join(self.alive)}")
+        if self.too_few:
+            lines.append(f"too few answers to tell: {'; '.join(self.too_few)}")
+        if not lines:
+            lines.append(f"{self.source} holds no answers: there is nothing to follow")
+        if self.leaks:
+            lines.append("values that were not computed, though the rest lives:")
+            lines.extend(one.as_text() for one in self.leaks)
+        return "\n".join(lines) + "\n"
+
+
+def followed(asked: Asked, progress: Stages) -> Followed:
+    """Follow confidence through the stages. Raises what ``gate`` raises."""
+    bounds = policy(asked.policy)
+    try:
+        heard = listen(asked, progress)
+    except NoRecordsError:
+        return Followed(asked.shown, (), (), (), ())
+    found = diagnose(heard.after, bounds.rules)
+    return Followed(
+        source=asked.shown,
+        deaths=tuple(_died(one) for one in found.deaths),
+        leaks=tuple(value(one) for one in found.leaks),
+        alive=tuple(_who(one) for one in found.alive),
+        too_few=tuple(_who(one) for one in found.too_few),
+    )
+
+
+def _who(one: tuple[str, Stage]) -> str:
+    return f"{one[0]}, {one[1].name.lower()}"
+
+
+def _died(one: Death) -> Died:
+    told = one.told
+    return Died(
+        member=one.member,
+        stage=one.stage.name.lower(),
+        sentence=one.sentence,
+        before=one.before.value,
+        std=one.std,
+        std_before=one.std_before,
+        value=one.value_ppm / PPM,
+        count=one.count,
+        share_frac=one.share,
+        share_before_frac=one.share_before,
+        first=None if told is None else said(told.since_ns),
+        last=None if told is None else said(told.until_ns),
+        symbols={} if told is None else told.symbols,
+        reasons={} if told is None else told.reasons,
+        findings=one.reasons,
+    )

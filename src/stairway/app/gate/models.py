@@ -1,0 +1,156 @@
+"""Each model of a pass on its own: what it said, what that comes to, what is drawn of it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from stairway.app.gate.cutover import said
+from stairway.app.gate.listen import Heard
+from stairway.app.gate.report import Comparison, Example, ModelReport, Rate, Side, Spike
+from stairway.base.units import NS_PER_HOUR
+from stairway.base.verdict import Refuse
+from stairway.supervision.answers import NO_TIME, Stage
+from stairway.supervision.constants import constants
+from stairway.supervision.cutover import Comparison as Compared
+from stairway.supervision.cutover import Delta
+from stairway.supervision.event_rate import LEAST_PER_MINUTE, eta_ns, judge_rate
+from stairway.supervision.quality_gate import PPM, QualityRules, judge
+from stairway.supervision.tally import Spread, Tally
+
+BINS = 100
+_WORDS = ("SELL", "HOLD", "BUY", "unknown", "missing")
+_WHY = {
+    "absent": "something is missing",
+    "strange": "no action that is known",
+    "outside": "confidence outside [0, 1]",
+}
+_MINUTE_NS = NS_PER_HOUR // 60
+_SLOW_HOURS = 24.0
+
+
+def judged(
+    heard: Heard, compared: Compared | None, rules: QualityRules
+) -> tuple[ModelReport, ...]:
+    """Judge all who answered on either side; a raw score only where it is all there is."""
+    tallies = [tally for tally in (heard.after, heard.before) if tally is not None]
+    who = list(dict.fromkeys(one for tally in tallies for one in tally.heard()))
+    spoken = {model for model, stage in who if stage is not Stage.RAW}
+    changes = {(d.model, d.stage): d for d in compared.deltas} if compared else {}
+    return tuple(
+        ModelReport(
+            model=model,
+            stage=stage.name.lower(),
+            after=side(heard.after, model, stage, rules),
+            before=None if heard.before is None else side(heard.before, model, stage, rules),
+            tests=_tests(changes.get((model, stage))),
+        )
+        for model, stage in who
+        if stage is not Stage.RAW or model not in spoken
+    )
+
+
+def _tests(change: Delta | None) -> tuple[Comparison, ...]:
+    """Put the tests of one model in a row; nothing where a side has too little."""
+    if change is None or change.confidence is None or change.actions is None:
+        return ()
+    said, acted = change.confidence, change.actions
+    detail = f"worth {said.worth[0]:,} independent answers before, {said.worth[1]:,} after"
+    return (
+        Comparison("confidence", "Cliff's delta", said.cliffs_delta, said.ks_p, said.effect),
+        Comparison("its distribution", "KS", said.ks, said.ks_p, detail),
+        Comparison("its distribution", "energy", said.energy, said.energy_p, detail),
+        Comparison("actions", "Cramér's V", acted.cramers_v, acted.p, detail),
+    )
+
+
+def side(tally: Tally, model: str, stage: Stage, rules: QualityRules) -> Side:
+    """Judge what one model said on one side."""
+    counted = tally.measured(model, stage)
+    slot = model.partition("/")[0]
+    acted = tally.acted(model, stage)
+    return Side(
+        counted=counted,
+        verdict=judge(counted, slot, rules),
+        bars=bars(tally.spread(model, stage)),
+        spikes=_spikes(tally.spread(model, stage)),
+        transitions=tuple(tuple(row) for row in tally.moved(model, stage).tolist()),
+        symbols={
+            tally.names.symbols.names[i]: tuple(mix)
+            for i, mix in enumerate(acted.tolist())
+            if any(mix)
+        },
+        examples=_examples(tally, model, stage),
+    )
+
+
+def _spikes(values: Spread) -> tuple[Spike, ...]:
+    return tuple(
+        Spike(one.value_ppm / PPM, one.count, one.share, one.expected, one.p_value)
+        for one in constants(values).found
+    )
+
+
+def bars(values: Spread) -> tuple[int, ...]:
+    """Count confidences in a hundred equal bins; 1 falls into the last.
+
+    Examples
+    --------
+    >>> bars(Spread(np.array([0, 999_999, 1_000_000]), np.array([5, 1, 2])))[::99]
+    (5, 3)
+    """
+    bins = np.minimum(values.ppm * BINS // PPM, BINS - 1)
+    return tuple(np.bincount(bins, values.count, BINS).astype(int).tolist())
+
+
+def rate(heard: Heard, models: tuple[ModelReport, ...], rules: QualityRules) -> Rate:
+    """Say how fast events come, and when there will be enough of every model."""
+    events = heard.after.events
+    slow = rules.min_span_hours >= _SLOW_HOURS
+    is_alarm = isinstance(judge_rate(events), Refuse) and not slow
+    alert = f"events come slowly: {events.per_minute or 0:.3g} a minute of {LEAST_PER_MINUTE}"
+    gap_ns, _ = events.largest_gap
+    span_ns = events.latest_ns - events.earliest_ns
+    return Rate(
+        events=events.count,
+        duplicates=max((m.after.counted.repeats for m in models), default=0),
+        late=events.backwards,
+        first=said(events.earliest_ns) if events.count else "",
+        last=said(events.latest_ns) if events.count else "",
+        span_hours=span_ns / NS_PER_HOUR,
+        per_minute=events.per_minute,
+        largest_gap_s=gap_ns / 1e9,
+        eta_minutes=_eta(models, rules, span_ns),
+        alert=alert if is_alarm else "",
+    )
+
+
+def _eta(models: tuple[ModelReport, ...], rules: QualityRules, span_ns: int) -> float | None:
+    """Minutes until every model has answered often and long enough, at its own pace."""
+    minutes = span_ns / _MINUTE_NS
+    waits = [max(rules.min_span_hours * 60 - minutes, 0.0)]
+    for one in models:
+        n = one.after.counted.events
+        left = eta_ns(n, rules.min_events, n / minutes if minutes > 0 else None)
+        waits.append(math.inf if left is None else left / _MINUTE_NS)
+    longest = max(waits)
+    return longest if models and math.isfinite(longest) else None
+
+
+def _examples(tally: Tally, model: str, stage: Stage) -> tuple[Example, ...]:
+    return tuple(
+        Example(
+            what=_WHY[one.fault],
+            at=_where(one.place, one.time_ns),
+            action=_WORDS[one.action],
+            confidence=None if math.isnan(one.confidence) else one.confidence,
+        )
+        for one in tally.examples
+        if (one.model, one.stage) == (model, stage)
+    )
+
+
+def _where(place: int, time_ns: int) -> str:
+    when = "no time" if time_ns == NO_TIME else said(time_ns)
+    return f"record {place + 1}, {when}" if place >= 0 else when

@@ -1,0 +1,172 @@
+"""Judge a source: one pass, then every model on its own, then the whole.
+
+1. Listen: both sides of a cutover are counted in one pass.
+2. Judge what each model said after it; before is counted and shown, and decides nothing.
+3. Compare both sides, look for exact values with too much mass, ask whether models agree.
+4. Nothing heard, or no before where one was asked for, is inconclusive: it never passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from stairway.app.gate.asked import Asked
+from stairway.app.gate.cutover import said
+from stairway.app.gate.listen import Heard, listen
+from stairway.app.gate.models import judged, rate
+from stairway.app.gate.report import LAYOUT, Agreement, GateReport, ModelReport, Rate
+from stairway.app.gate.rules import DEFAULT, GatePolicy, policy
+from stairway.app.progress import Silent, Stages
+from stairway.base.errors import NoRecordsError
+from stairway.base.verdict import Finding, Verdict, all_of, inconclusive
+from stairway.supervision.agreement import agreement
+from stairway.supervision.answers import Stage
+from stairway.supervision.collapse import diagnose
+from stairway.supervision.cutover import compare
+
+_SEED, _MEMBERS = 7, 2
+_EMPTY = Rate(0, 0, 0, "", "", 0.0, None, 0.0)
+
+
+def gate(
+    source: str | Path,
+    *,
+    after: str | None = None,
+    policy: str = DEFAULT,
+    field_map: Path | None = None,
+) -> GateReport:
+    """Judge whether the models in ``source`` still answer as if alive.
+
+    Parameters
+    ----------
+    source
+        A file, the folder of a run, or a URL such as ``redis://localhost/0?stream=KEY``. It
+        is read and never written.
+    after
+        Judge from there on: an instant, ``last-deploy``, ``systemd:UNIT``,
+        ``docker:CONTAINER``.
+    policy
+        A shipped policy, or a TOML file with ``[quality_gate]``.
+    field_map
+        A TOML file that says which field of a foreign layout means what.
+
+    Raises
+    ------
+    ConfigError
+        If the source, the policy, the map or the cutover cannot be used as given.
+    DataError
+        If what is there is damaged.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from stairway.testing.telemetry import telemetry, write
+    >>> with TemporaryDirectory() as folder:
+    ...     report = gate(write(telemetry("violation"), Path(folder) / "bot.jsonl"))
+    >>> report.passed, report.exit_code, report.codes
+    (False, 2, ('gate.contract',))
+    """
+    return gated(Asked(str(source), after, policy, field_map), Silent())
+
+
+def gated(asked: Asked, progress: Stages) -> GateReport:
+    """Do what ``gate`` does, and say how far it is. Raises the same."""
+    bounds = policy(asked.policy)
+    try:
+        heard = listen(asked, progress)
+    except NoRecordsError as error:
+        return _nothing(asked, bounds, str(error))
+    return reported(asked, bounds, heard)
+
+
+def reported(asked: Asked, bounds: GatePolicy, heard: Heard) -> GateReport:
+    """Make the report of a pass."""
+    # The seed is a constant, so that the same telemetry has the same p-values.
+    rng = np.random.default_rng(_SEED)
+    compared = None if heard.sides is None else compare(heard.sides, rng)
+    models = judged(heard, compared, bounds.rules)
+    return GateReport(
+        layout=LAYOUT,
+        version=version("stairway"),
+        at=_now(),
+        verdict=all_of(_verdicts(heard, models)),
+        source=asked.shown,
+        marks=heard.marks,
+        understood=heard.understood,
+        policy=bounds.name,
+        policy_digest=bounds.digest,
+        rules=msgspec.to_builtins(bounds.rules),
+        cutover=heard.cutover,
+        rate=rate(heard, models, bounds.rules),
+        models=models,
+        agreement=_agreement(heard, bounds.rules.min_events),
+        warnings=() if compared is None else compared.warnings,
+        command=asked.command(),
+        diagnosis=tuple(one.sentence for one in diagnose(heard.after, bounds.rules).deaths),
+    )
+
+
+def _agreement(heard: Heard, least: int) -> Agreement | None:
+    """Ask whether members agree; of a single member there is nothing to say."""
+    members = sum(stage is Stage.CALIBRATED for _, stage in heard.after.heard())
+    if members < _MEMBERS:
+        return None
+    found = agreement(heard.after.events, least)
+    share = None if found.share is None else float(found.share)
+    hard = found.hard / found.events if found.events else None
+    return Agreement(found.go.value, found.why, found.events, share, hard)
+
+
+def _verdicts(heard: Heard, models: tuple[ModelReport, ...]) -> Iterator[Verdict]:
+    if not models:
+        detail = f"none of {heard.records} records holds an answer of a model"
+        if heard.cutover is not None and heard.before is not None and heard.before.events.count:
+            detail = f"no model answered from the cutover {said(heard.cutover.at_ns)} on"
+        yield inconclusive("gate.no_answers", detail, 0, 1, heard.records)
+    if heard.before is not None and heard.cutover is not None and not heard.before.events.count:
+        first = said(heard.after.events.earliest_ns)
+        detail = f"the cutover {said(heard.cutover.at_ns)} lies before the first event, {first}"
+        yield inconclusive("gate.no_before", f"{detail}: there is no before", 0, 1, 0)
+    for one in models:
+        yield _of(one.model, one.verdict)
+
+
+def _of(model: str, verdict: Verdict) -> Verdict:
+    """Name the model in every finding."""
+    found = (_named(model, finding) for finding in verdict.findings)
+    return msgspec.structs.replace(verdict, findings=tuple(found))
+
+
+def _named(model: str, finding: Finding) -> Finding:
+    return msgspec.structs.replace(finding, detail=f"{model}: {finding.detail}")
+
+
+def _nothing(asked: Asked, bounds: GatePolicy, why: str) -> GateReport:
+    return GateReport(
+        layout=LAYOUT,
+        version=version("stairway"),
+        at=_now(),
+        verdict=inconclusive("gate.no_answers", why, 0, 1, 0),
+        source=asked.shown,
+        marks=({}, {}),
+        understood=(),
+        policy=bounds.name,
+        policy_digest=bounds.digest,
+        rules=msgspec.to_builtins(bounds.rules),
+        cutover=None,
+        rate=_EMPTY,
+        models=(),
+        agreement=None,
+        warnings=(),
+        command=asked.command(),
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

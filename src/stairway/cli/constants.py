@@ -1,0 +1,45 @@
+"""``stairway constants``: values that models say far too often to have come by them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from stairway.cli.gate import STOPPED, After, FieldMap, Source
+
+HELP = """Find exact confidences whose mass no smooth distribution explains, ranked.
+
+A fallback that answers 0.5, a cap at 0.75, and values that nobody thought of. A model that is
+discrete by nature, calibrated in steps say, is not accused.
+
+[bold]Examples[/bold]
+
+  stairway constants --source bot.jsonl
+
+  stairway constants --source "redis://localhost/0?stream=trade.intents" --json
+
+Exit: 0 none found, 2 some found or nothing to judge, 1 an error, 130 stopped by Ctrl-C.
+"""
+
+
+def command(
+    source: Source,
+    after: After = None,
+    field_map: FieldMap = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+) -> int:
+    """Look for constants."""
+    from stairway.app.gate.asked import Asked
+    from stairway.app.gate.hunt import hunted
+    from stairway.cli.progress import Bars
+
+    try:
+        with Bars() as progress:
+            found = hunted(Asked(source, after, field_map=field_map), progress)
+    except KeyboardInterrupt:
+        typer.echo("stairway: stopped; what was read is as it was", err=True)
+        return STOPPED
+    sys.stdout.write(found.as_json() if as_json else found.as_text())
+    return found.exit_code

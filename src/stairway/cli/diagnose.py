@@ -1,0 +1,46 @@
+"""``stairway diagnose``: where on its way confidence dies."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from stairway.cli.gate import STOPPED, After, FieldMap, Source
+
+HELP = """Follow confidence from raw score to final intent, and name where its variance dies.
+
+Stage, member and value are named, with the share, the count, the first and last time, and the
+reason codes and instruments that travel with it.
+
+[bold]Examples[/bold]
+
+  stairway diagnose --source bot.jsonl
+
+  stairway diagnose --source runs/sample-1 --json
+
+Exit: 0 it is alive at every stage, 2 it dies or nothing was heard, 1 an error, 130 stopped by
+Ctrl-C.
+"""
+
+
+def command(
+    source: Source,
+    after: After = None,
+    field_map: FieldMap = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+) -> int:
+    """Follow confidence."""
+    from stairway.app.gate.asked import Asked
+    from stairway.app.gate.follow import followed
+    from stairway.cli.progress import Bars
+
+    try:
+        with Bars() as progress:
+            found = followed(Asked(source, after, field_map=field_map), progress)
+    except KeyboardInterrupt:
+        typer.echo("stairway: stopped; what was read is as it was", err=True)
+        return STOPPED
+    sys.stdout.write(found.as_json() if as_json else found.as_text())
+    return found.exit_code

@@ -1,0 +1,1 @@
+"""What the gate found, for people: in a terminal, as Markdown, as one HTML file."""

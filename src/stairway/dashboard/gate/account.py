@@ -1,0 +1,213 @@
+"""What the gate found in words, the same in the terminal, in Markdown and on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from stairway.app.gate.cutover import said
+from stairway.app.gate.report import GateReport, ModelReport, Side
+from stairway.base.verdict import Inconclusive, Pass, Refuse
+from stairway.dashboard.words import (
+    MINUS,
+    count,
+    counted,
+    figure,
+    listed,
+    sentence,
+    share,
+    word,
+)
+
+ACTIONS = ("SELL", "HOLD", "BUY")
+DASH = "\N{EN DASH}"
+_MOST_SPIKES = 3
+_UNLIKELY = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure of one model, before and after; ``before`` is empty without a cutover."""
+
+    what: str
+    before: str
+    after: str
+    change: str
+
+
+def title(one: ModelReport) -> str:
+    """Name a model, and its stage where that is not the usual one."""
+    return one.model if one.stage in {"calibrated", one.model} else f"{one.model}, {one.stage}"
+
+
+def headline(report: GateReport) -> str:
+    """Say the verdict and whom it is about, in one sentence."""
+    bad = [title(m) for m in report.models if word(m.verdict) == word(report.verdict)]
+    match report.verdict:
+        case Pass():
+            n = len(report.models)
+            return "Alive: it passes." if n == 1 else f"Alive: all {n} pass."
+        case Refuse():
+            return f"Refused: {listed(bad)}." if bad else "Refused."
+        case Inconclusive():
+            return f"Not enough to tell: {listed(bad)}." if bad else "Not enough to tell."
+        case _:
+            assert_never(report.verdict)
+
+
+def scope(report: GateReport) -> str:
+    """Say what was looked at, in one line."""
+    rate = report.rate
+    said_rate = "" if rate.per_minute is None else f", {figure(rate.per_minute)} a minute"
+    models = counted(len({m.model for m in report.models}), "model")
+    return f"{counted(rate.events, 'event')} of {models}, {hours(rate.span_hours)}{said_rate}"
+
+
+def hours(span_hours: float) -> str:
+    """Say how long, in the unit that fits.
+
+    Examples
+    --------
+    >>> hours(3.9967), hours(0.13), hours(72.0)
+    ('4.0 hours', '8 minutes', '3.0 days')
+    """
+    if span_hours < 1:
+        return counted(round(span_hours * 60), "minute")
+    return f"{span_hours:.1f} hours" if span_hours < 48 else f"{span_hours / 24:.1f} days"  # noqa: PLR2004
+
+
+def why(one: ModelReport) -> tuple[str, ...]:
+    """Say in one sentence each what decided about a model; nothing where it passed."""
+    if isinstance(one.verdict, Pass):
+        return ()
+    return tuple(sentence(finding) for finding in one.verdict.findings)
+
+
+def vitals(side: Side) -> str:
+    """Say in one line how a model answers."""
+    if side.std is None or side.hold_frac is None:
+        return counted(side.counted.events, "answer")
+    parts = (
+        counted(side.counted.events, "answer"),
+        f"HOLD {share(side.hold_frac)}",
+        f"std {side.std:.3f}",
+        f"P10{DASH}P90 {width(side)}",
+    )
+    return ", ".join(parts)
+
+
+def width(side: Side) -> str:
+    """Write P10 to P90; nothing without answers."""
+    if side.quantiles is None:
+        return ""
+    low, high = side.quantiles
+    return f"{low:.2f}{DASH}{high:.2f}"
+
+
+def spikes(side: Side) -> tuple[str, ...]:
+    """Say which exact values occur too often."""
+    return tuple(
+        f"{one.value:g} in {percent_of(one.share_frac)} of answers: {count(one.count)} times, "
+        f"where its neighbours suggest {figure(round(one.expected, 1))} ({chance(one.p_value)})"
+        for one in side.spikes[:_MOST_SPIKES]
+    )
+
+
+def percent_of(frac: float) -> str:
+    """Write a share; what is not whole is not called whole.
+
+    Examples
+    --------
+    >>> percent_of(0.73), percent_of(0.0801), percent_of(0.9996)
+    ('73.0 %', '8.0 %', '99.9 %')
+    """
+    return f"{min(100 * frac, 99.9) if frac < 1 else 100:.1f} %"
+
+
+def chance(p_value: float) -> str:
+    """Write a p-value; below what anybody can picture, only that.
+
+    Examples
+    --------
+    >>> chance(0.03124), chance(0.0)
+    ('p = 0.0312', 'p < 1e-12')
+    """
+    return f"p = {figure(p_value)}" if p_value >= _UNLIKELY else "p < 1e-12"
+
+
+def figures(one: ModelReport) -> tuple[Row, ...]:
+    """Put the figures of a model side by side."""
+    return tuple(_rows(one.before, one.after))
+
+
+def _rows(before: Side | None, after: Side) -> Iterator[Row]:
+    for what, text, value in _FIGURES:
+        was = None if before is None else value(before)
+        now = value(after)
+        change = "" if was is None or now is None else _change(now - was, text)
+        yield Row(what, text(was), text(now), change)
+
+
+def _count(value: float | None) -> str:
+    return "" if value is None else count(int(value))
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else percent_of(value)
+
+
+def _three(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _change(change: float, text: Callable[[float | None], str]) -> str:
+    """Write a change with its sign; that of a share in points of a per cent."""
+    if text is _count:
+        written = f"{change:+,.0f}"
+    elif text is _share:
+        written = f"{100 * change:+.1f} pp"
+    else:
+        written = f"{change:+.3f}"
+    return written.replace("-", MINUS)
+
+
+def _wide(side: Side) -> float | None:
+    return None if side.quantiles is None else side.quantiles[1] - side.quantiles[0]
+
+
+def _answers(side: Side) -> float | None:
+    return side.counted.events
+
+
+def _worth(side: Side) -> float | None:
+    return side.counted.effective
+
+
+def _different(side: Side) -> float | None:
+    return side.counted.distinct
+
+
+_FIGURES: tuple[
+    tuple[str, Callable[[float | None], str], Callable[[Side], float | None]], ...
+] = (
+    ("answers", _count, _answers),
+    ("worth, of independent ones", _count, _worth),
+    ("HOLD", _share, lambda side: side.hold_frac),
+    ("std of confidence", _three, lambda side: side.std),
+    (f"P10{DASH}P90, width", _three, _wide),
+    ("commonest value", _share, lambda side: side.single_frac),
+    ("different values", _count, _different),
+)
+
+
+def parting(report: GateReport) -> str:
+    """Say where before ends; nothing without a cutover."""
+    cut = report.cutover
+    return "" if cut is None else f"Judged from {said(cut.at_ns)} on ({cut.origin})."
+
+
+def order(models: Sequence[ModelReport]) -> tuple[ModelReport, ...]:
+    """Put those first that decided."""
+    rank = ("refuse", "inconclusive", "pass")
+    return tuple(sorted(models, key=lambda m: rank.index(word(m.verdict))))

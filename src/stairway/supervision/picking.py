@@ -1,0 +1,158 @@
+"""Fields of a chunk by name, number or path, as columns.
+
+A path steps with dots into what a field holds: an object, JSON text, or the Python value
+that somebody wrote where JSON was meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import msgspec
+import polars as pl
+
+from stairway.base.errors import ConfigError, DataError
+from stairway.supervision.cells import column
+from stairway.supervision.field_map import Field, Said
+from stairway.supervision.literal import read_literal
+from stairway.supervision.ports import Chunk, Documents
+
+_DECODE = msgspec.json.Decoder().decode
+
+
+def parsed(
+    texts: Sequence[str | bytes], place: Callable[[int], str]
+) -> tuple[list[dict[str, Any]], int]:
+    """Decode records, and count those that were Python and no JSON.
+
+    Raises
+    ------
+    DataError
+        If one is neither, or no object; ``place(row)`` names it.
+    """
+    try:
+        found: list[Any] = list(map(_DECODE, texts))
+        reprs = 0
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        found, reprs = [], 0
+        for row, text in enumerate(texts):
+            value, is_repr = _either(text, place, row)
+            found.append(value)
+            reprs += is_repr
+    for row, value in enumerate(found):
+        if not isinstance(value, dict):
+            msg = f"{place(row)} is no object with fields: {str(texts[row])[:60]}"
+            raise DataError(msg)
+    return found, reprs
+
+
+def _either(text: str | bytes, place: Callable[[int], str], row: int) -> tuple[Any, bool]:
+    try:
+        return _DECODE(text), False
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        why = str(error)
+    try:
+        return read_literal(text if isinstance(text, str) else text.decode()), True
+    except (DataError, UnicodeDecodeError) as error:
+        msg = f"{place(row)} is neither JSON nor a Python value ({why}): {str(text)[:60]}"
+        raise DataError(msg) from error
+
+
+class Picker:
+    """Columns of one chunk.
+
+    Parameters
+    ----------
+    strict
+        Refuse a field that no record of this chunk has.
+    """
+
+    def __init__(self, chunk: Chunk, strict: bool) -> None:  # noqa: FBT001 - asked once
+        self._strict = strict
+        self._chunk = chunk
+        self._inside: dict[str, list[Any]] = {}
+        self.reprs = 0
+        self._records: list[dict[str, Any]] = []
+        if isinstance(chunk, Documents):
+            self._records, self.reprs = parsed(chunk.texts, chunk.place)
+
+    def __len__(self) -> int:
+        return len(self._chunk)
+
+    def always(self, value: str) -> pl.Series:
+        """Return a column that says the same everywhere."""
+        return pl.Series([value], dtype=pl.String).extend_constant(value, len(self) - 1)
+
+    def pick(self, named: Field | None) -> pl.Series:
+        """Return the column of a field; one of nulls where none is named.
+
+        Raises
+        ------
+        ConfigError
+            If the records have no such field.
+        """
+        if named is None:
+            return pl.Series([None] * len(self), dtype=pl.String)
+        if isinstance(named, Said):
+            return self.always(named.value)
+        if isinstance(self._chunk, Documents):
+            return self._from_records(named)
+        return self._from_frame(self._chunk.frame, named)
+
+    def _from_frame(self, frame: pl.DataFrame, named: str | int) -> pl.Series:
+        if isinstance(named, int):
+            if named > frame.width:
+                what = f"column {named}"
+                raise self._missing(what, f"{frame.width} columns")
+            return frame.to_series(named - 1)
+        if named in frame.columns:
+            return frame[named]
+        head, _, rest = named.partition(".")
+        if not rest or head not in frame.columns:
+            there = ", ".join(map(repr, frame.columns))
+            raise self._missing(repr(named), there)
+        if head not in self._inside:
+            self._inside[head] = [_opened(value) for value in frame[head].to_list()]
+        return self._stepped(self._inside[head], rest, named)
+
+    def _from_records(self, named: str | int) -> pl.Series:
+        if isinstance(named, int):
+            msg = f"column {named} has no meaning in records with names; name the field"
+            raise ConfigError(msg)
+        if any(named in record for record in self._records):
+            return column([record.get(named) for record in self._records])
+        return self._stepped(list(self._records), named, named)
+
+    def _stepped(self, values: list[Any], path: str, named: str) -> pl.Series:
+        for step in path.split("."):
+            values = [_step(value, step) for value in values]
+        if self._strict and all(value is None for value in values):
+            raise self._missing(repr(named), "none of that name in the first records")
+        return column(values)
+
+    def _missing(self, what: str, there: str) -> ConfigError:
+        msg = (
+            f"the field map names {what}, which the records do not have from "
+            f"{self._chunk.place(0)} on; there are: {there}"
+        )
+        return ConfigError(msg)
+
+
+def _step(value: Any, step: str) -> Any:
+    inside = _opened(value)
+    return cast("dict[str, Any]", inside).get(step) if isinstance(inside, dict) else None
+
+
+def _opened(value: Any) -> Any:
+    """Look into text that holds a value; other text holds none."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return _DECODE(value)
+    except msgspec.MsgspecError:
+        pass
+    try:
+        return read_literal(value)
+    except DataError:
+        return None

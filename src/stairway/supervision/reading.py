@@ -1,0 +1,376 @@
+"""Records of a feed to answers, a chunk at a time.
+
+1. The layout says which fields mean what; it was recognised from the first records.
+2. A record that says nothing of models (another kind of event, a row that a map leaves out)
+   is counted and passed over. A record that should and does not is a fault, and is kept.
+3. What cannot be read as a record at all is an error that names its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import compress
+from operator import attrgetter
+from typing import Any, cast
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from stairway.base.arrays import FloatArray, IntArray
+from stairway.base.errors import DataError
+from stairway.supervision import cells
+from stairway.supervision.answers import (
+    MISSING,
+    Answers,
+    Names,
+    Stage,
+    columns,
+    from_margin,
+)
+from stairway.supervision.cells import NO_NAME
+from stairway.supervision.event_columns import events_in, own_facts
+from stairway.supervision.field_map import (
+    PAYLOAD,
+    STAIRWAY,
+    Actions,
+    FieldMap,
+    Layout,
+    Voice,
+    action_code,
+    recognise,
+)
+from stairway.supervision.instants import Clock, to_ns, unit_of
+from stairway.supervision.notes import Notes
+from stairway.supervision.picking import Picker, parsed
+from stairway.supervision.ports import ENTRY_ID, Chunk, Documents, Ragged, Table
+from stairway.supervision.unfold import Event, Flat, decoded, unfolded
+
+_INTENT = "trade.intent"
+_PERCENT, _NO_FRACTION = 100.0, 2.0
+_OPENS = ("{", "b'{'")
+_BROKEN = ("member.contract_violation", "member.not_finite")
+
+
+class Reading:
+    """Reads the chunks of one stream, in order.
+
+    Parameters
+    ----------
+    layout
+        From :func:`~.field_map.recognise`.
+    names
+        What codes stand for; shared with whoever counts.
+
+    Examples
+    --------
+    >>> from stairway.supervision.field_map import recognise
+    >>> rows = pl.DataFrame({"ts": [1_700_000_000], "symbol": ["BTC"], "model": ["a"],
+    ...                      "action": ["BUY"], "confidence": ["0.6"]})
+    >>> reading = Reading(recognise(rows.columns))
+    >>> reading.read(Table(rows, 2, "line")).confidence.tolist(), reading.clock.unit
+    ([0.6], 's')
+    """
+
+    def __init__(self, layout: Layout, names: Names | None = None) -> None:
+        self.layout = layout
+        self.names = names or Names()
+        self.notes = Notes()
+        own = layout.map.fields if layout.map else None
+        self.clock = Clock(own.unit, own.tz) if own else Clock()
+        self._width: int | None = None
+        self._looked = False
+        self._symbol = cells.name_coder(self.names.symbols)
+        self._regime = cells.name_coder(self.names.regimes)
+        self._reason = cells.name_coder(self.names.reasons)
+        self._action = cells.Coder(action_code)
+        self._member = cells.Coder(self._member_code)
+
+    def read(self, chunk: Chunk) -> Answers:
+        """Return the answers that a chunk of records holds.
+
+        Raises
+        ------
+        ConfigError
+            If the layout does not fit the records.
+        DataError
+            If a record cannot be read, or header and rows do not fit each other.
+        """
+        if isinstance(chunk, Table) and chunk.ragged is not None:
+            self._require_even(chunk.ragged)
+        if isinstance(chunk, Documents) and chunk.open_end:
+            chunk = self._without_cut(chunk)
+        if not len(chunk):
+            return _interleaved([])
+        start = self.notes.records
+        self.notes.records += len(chunk)
+        if self.layout.name == PAYLOAD:
+            answers = self._events(chunk, start)
+        elif self.layout.name == STAIRWAY:
+            answers = self._own(chunk, start)
+        else:
+            answers = self._rows(chunk, start)
+        self._look(answers.confidence, chunk)
+        return answers
+
+    def _without_cut(self, chunk: Documents) -> Documents:
+        """Leave the last line out where it was cut: its writer may not be done with it."""
+        try:
+            msgspec.json.decode(chunk.texts[-1])
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            if str(chunk.texts[-1][:1]) in _OPENS:
+                self.notes.cut += 1
+                return replace(chunk, texts=chunk.texts[:-1], open_end=False)
+        return chunk
+
+    def _require_even(self, ragged: Ragged) -> None:
+        mapped = self.layout.map
+        widths = set(ragged.widths)
+        if mapped and mapped.by_number and widths == {self._width or max(widths)}:
+            self._width = max(widths)
+            return
+        raise DataError(uneven(ragged))
+
+    def _look(self, confidence: FloatArray, chunk: Chunk) -> None:
+        """Refuse percentages that nobody said are some, once there is anything to see."""
+        told = confidence[np.isfinite(confidence) & (confidence != 0.0)]
+        if self._looked or not told.size:
+            return
+        self._looked = True
+        over = int(np.count_nonzero((told >= _NO_FRACTION) & (told <= _PERCENT)))
+        if 2 * over > told.size:
+            msg = (
+                f"{over} of the first {told.size} confidences lie between 2 and 100 (from "
+                f"{chunk.place(0)} on): if they are percentages, write scale = 100 under "
+                "[fields] of a field map"
+            )
+            raise DataError(msg)
+
+    def _time(self, stamps: pl.Series, chunk: Chunk) -> IntArray:
+        try:
+            if self.clock.unit is None:
+                self.clock = Clock(unit_of(stamps), self.clock.tz)
+            return to_ns(stamps, self.clock)
+        except DataError as error:
+            msg = f"from {chunk.place(0)} on: {error}"
+            raise DataError(msg) from error
+
+    # -- flat rows, and whatever a map names ---------------------------------------------
+
+    def _rows(self, chunk: Chunk, start: int) -> Answers:
+        mapped = cast("FieldMap", self.layout.map)
+        picker = Picker(chunk, self.notes.records == len(chunk))
+        self.notes.reprs += picker.reprs
+        place = np.arange(start, start + len(chunk), dtype=np.int64)
+        own, kept = mapped.fields, _kept(picker, mapped)
+        if kept is not None:
+            self.notes.passed_over["rows that the map leaves out"] += int((~kept).sum())
+        event = {
+            "time_ns": self._time(picker.pick(own.time), chunk),
+            "event": cells.hashed(picker.pick(own.event_id)),
+            "symbol": cells.coded(picker.pick(own.symbol), self.names.symbols),
+            "regime": cells.coded(picker.pick(own.regime), self.names.regimes),
+            "place": place,
+        }
+        parts = [
+            self._voice(picker, name, voice, kept, event)
+            for name, voice in mapped.voices.items()
+        ]
+        return _interleaved(parts)
+
+    def _voice(
+        self,
+        picker: Picker,
+        name: str | None,
+        voice: Voice,
+        kept: Any,
+        event: dict[str, Any],
+    ) -> Answers:
+        mapped = cast("FieldMap", self.layout.map)
+        label, belief = picker.pick(voice.action), picker.pick(voice.confidence)
+        model = picker.pick(mapped.fields.model) if name is None else picker.always(name)
+        answers = columns(
+            model=cells.coded(model, self.names.models, required=True),
+            action=cells.actions(label, mapped.actions),
+            confidence=cells.numbers(belief) / mapped.fields.scale,
+            stage=np.full(len(label), voice.code),
+            reason=cells.coded(picker.pick(voice.reason), self.names.reasons),
+            **event,
+        )
+        there = np.ones(len(label), dtype=bool) if kept is None else kept
+        if name is not None:
+            silent = (cells.words(label).is_null() & cells.words(belief).is_null()).to_numpy()
+            if count := int((silent & there).sum()):
+                self.notes.silent[name] += count
+            there = there & ~silent
+        return answers.where(there)
+
+    # -- events with a payload ------------------------------------------------------------
+
+    def _events(self, chunk: Chunk, start: int) -> Answers:
+        if isinstance(chunk, Documents):
+            outer, inner, reprs = decoded(chunk.texts, chunk.place)
+        else:
+            outer, inner, reprs = events_in(chunk)
+        self.notes.reprs += reprs
+        rows = np.arange(len(outer), dtype=np.int64)
+        kinds = list(map(attrgetter("event_type"), outer))
+        if not {None, _INTENT}.issuperset(kinds):
+            pairs = list(zip(kinds, inner, strict=True))
+            there = [
+                kind in {None, _INTENT} or bool(one.model_breakdown) for kind, one in pairs
+            ]
+            gone = [str(kind) for (kind, _), kept in zip(pairs, there, strict=True) if not kept]
+            self.notes.passed_over.update(gone)
+            outer, inner = list(compress(outer, there)), list(compress(inner, there))
+            rows = rows[there]
+        event = self._about(outer, inner, chunk, rows) | {"place": rows + start}
+        return _interleaved([self._flat(flat, event) for flat in unfolded(inner)])
+
+    def _about(
+        self, outer: list[Event], inner: list[Event], chunk: Chunk, rows: IntArray
+    ) -> dict[str, Any]:
+        """Return what holds for a whole event; the payload's word counts before others."""
+
+        def said(name: str) -> list[Any]:
+            get = attrgetter(name)
+            own = list(map(get, inner))
+            if None in own:
+                own = [get(o) if v is None else v for v, o in zip(own, outer, strict=True)]
+            return own
+
+        given = said("ts")
+        if None in given:
+            pairs = zip(given, said("timestamp"), strict=True)
+            given = [other if ts is None else ts for ts, other in pairs]
+        stamps = cells.column(given)
+        return {
+            "time_ns": self._time(self._from_ids(stamps, chunk, rows), chunk),
+            "event": cells.hashed(cells.column(said("event_id"))),
+            "symbol": self._symbol.codes(said("symbol")),
+            "regime": self._regime.codes(said("regime")),
+        }
+
+    def _from_ids(self, stamps: pl.Series, chunk: Chunk, rows: IntArray) -> pl.Series:
+        """Take the time of entries from their ids where none of the stream has another."""
+        is_named = isinstance(chunk, Table) and ENTRY_ID in chunk.frame.columns
+        if (
+            not is_named
+            or stamps.null_count() < len(stamps)
+            or self.clock.unit not in {None, "ms"}
+        ):
+            return stamps
+        self.notes.from_ids += len(stamps)
+        ids = cast("Table", chunk).frame[ENTRY_ID][rows]
+        return ids.str.split("-").list.first().cast(pl.Int64, strict=False)
+
+    def _flat(self, flat: Flat, event: dict[str, Any]) -> Answers:
+        about = {name: values[flat.row] for name, values in event.items()}
+        pairs = list(zip(flat.model, flat.inner, strict=True))
+        return columns(
+            model=self._member.codes(pairs),
+            action=self._action.codes(flat.action),
+            confidence=cells.beliefs(flat.confidence),
+            stage=np.full(len(flat.row), flat.stage),
+            reason=self._reason.codes(flat.reason),
+            **about,
+        )
+
+    def _member_code(self, pair: tuple[str, str | None]) -> int:
+        slot, inner = pair
+        name = slot.strip() or NO_NAME
+        within = (inner or "").strip()
+        return self.names.models.code(f"{name}/{within}" if within not in {"", name} else name)
+
+    # -- Stairway's own record ------------------------------------------------------------
+
+    def _own(self, chunk: Chunk, start: int) -> Answers:
+        frame = own_facts(chunk)
+        frame = frame.with_columns(place=pl.Series(np.arange(start, start + len(chunk))))
+        kind = frame["type"]
+        self.notes.passed_over.update(
+            str(one) for one in kind.filter(~kind.is_in(["model.predicted", "model.excluded"]))
+        )
+        failed = frame.filter((kind == "model.excluded") & ~frame["code"].is_in(_BROKEN))
+        failed = failed.filter(failed["code"] != "member.warming_up")
+        self.notes.failures.update(
+            f"{model} {code}" for model, code in failed.select("model", "code").iter_rows()
+        )
+        broken = (kind == "model.excluded") & frame["code"].is_in(_BROKEN)
+        kept = frame.filter((kind == "model.predicted") | broken.fill_null(value=False))
+        return _interleaved([self._stage(kept, Stage.RAW), self._stage(kept, Stage.CALIBRATED)])
+
+    def _stage(self, frame: pl.DataFrame, stage: Stage) -> Answers:
+        belief = cells.numbers(frame["raw" if stage is Stage.RAW else "confidence"])
+        action = cells.actions(frame["action"], Actions())
+        model = cells.joined(frame["model"], frame["version"])
+        event = cells.words(frame["symbol"]) + "|" + cells.text(frame["as_of_ns"])
+        said = columns(
+            time_ns=to_ns(frame["as_of_ns"], Clock("ns")),
+            event=cells.hashed(event),
+            model=cells.coded(model, self.names.models, required=True),
+            symbol=cells.coded(frame["symbol"], self.names.symbols),
+            action=action,
+            confidence=from_margin(belief) if stage is Stage.RAW else belief,
+            stage=np.full(len(action), stage),
+            reason=cells.coded(frame["code"], self.names.reasons),
+            regime=cells.coded(frame["regime"], self.names.regimes),
+            place=frame["place"].to_numpy(),
+        )
+        return said.where(action != MISSING) if stage is Stage.RAW else said
+
+
+def layout_of(chunk: Chunk, mapped: FieldMap | None = None) -> Layout:
+    """Recognise the layout of the first records; ragged rows are refused before it is sought.
+
+    Raises
+    ------
+    ConfigError
+        If no layout fits.
+    DataError
+        If a record cannot be read, or rows do not fit their header.
+    """
+    if isinstance(chunk, Documents):
+        records, _ = parsed(chunk.texts, chunk.place)
+        found = list(dict.fromkeys(name for record in records for name in record))
+        return recognise(found, mapped)
+    if chunk.ragged and not (mapped and mapped.by_number):
+        raise DataError(uneven(chunk.ragged))
+    return recognise(chunk.frame.columns, mapped)
+
+
+def uneven(ragged: Ragged) -> str:
+    """Say how rows and header do not fit, and what helps."""
+    rows = sum(ragged.widths.values())
+    counts = ", ".join(
+        f"{n:,} of {rows:,} rows have {width} values"
+        for width, n in sorted(ragged.widths.items())
+    )
+    return (
+        f"the rows are ragged: the header names {ragged.names} fields and {counts} (the first "
+        f"other one is {ragged.first}), so names and values cannot be matched. Where all rows "
+        "are of one width, a field map that names every column by its number is understood"
+    )
+
+
+def _kept(picker: Picker, mapped: FieldMap) -> Any:
+    """Return (n,) bool of the rows that a map keeps, ``None`` for all."""
+    if not mapped.only:
+        return None
+    kept = np.ones(len(picker), dtype=bool)
+    for name, values in mapped.only.items():
+        found = cells.words(picker.pick(name)).is_in(list(values)).fill_null(value=False)
+        kept &= found.to_numpy()
+    return kept
+
+
+def _interleaved(parts: Sequence[Answers]) -> Answers:
+    """Put answers in the order of their records; those of one record stay in theirs."""
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        return columns(time_ns=[], model=[], symbol=[], action=[], confidence=[])
+    names = Answers.__dataclass_fields__
+    whole = columns(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names})
+    return whole.where(np.argsort(whole.place, kind="stable"))

@@ -1,0 +1,386 @@
+"""What is counted of a stream of answers, in memory that does not grow with the stream.
+
+1. Repeats are marked first: an answer whose event, model and stage are among the last 2^20
+   answers with an id is counted as a repeat, and nowhere else.
+2. Each (model, stage) has a slot: counts, and a histogram over whole millionths of
+   confidence, from which spread, quantiles, distinct values and the commonest are exact at
+   a resolution of 1e-6. A slot takes 2 MB as a rule, and less where few values occur.
+3. Of each value that has much of the mass, when it was said and with what: see
+   :class:`Told`.
+
+Everything is an integer and is carried from chunk to chunk: however a stream is cut, the
+tally is the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stairway.base.arrays import BoolArray, IntArray
+from stairway.base.errors import DataError, InvariantError
+from stairway.supervision import counts
+from stairway.supervision import kernels as k
+from stairway.supervision.answers import ACTIONS, Answers, Names, Stage
+from stairway.supervision.event_rate import Events
+from stairway.supervision.quality_gate import PPM, Counted, worth
+
+WINDOW = 2**20
+"""Answers with an id among which a repeat is always seen."""
+
+EXAMPLES = counts.EXAMPLES
+"""Faults of each kind, of each model at each stage, of which the row is kept."""
+
+FAULTS = counts.FAULTS
+"""Names of the kinds of faults: see :class:`~stairway.supervision.quality_gate.Counted`."""
+
+_SLOTS, _SYMBOLS, _MODELS = 64, 64, 256
+_MOST_COUNTED = int(np.iinfo(np.uint32).max)
+
+Take = NDArray[np.uint8]
+
+
+class Repeats:
+    """What was said lately, to know it again. One for a whole stream, both sides of a cutover.
+
+    Examples
+    --------
+    >>> from stairway.supervision.answers import columns
+    >>> chunk = columns(time_ns=[1, 1], event=[7, 7], model=[0, 0], symbol=[0, 0],
+    ...                 action=[2, 2], confidence=[0.6, 0.6])
+    >>> Repeats().mark(chunk).tolist()
+    [1, 2]
+    """
+
+    def __init__(self, window: int = WINDOW) -> None:
+        slots = 2 ** int(np.ceil(np.log2(2 * window)))
+        self._seen = k.Seen(
+            np.zeros(window, np.uint64),
+            np.zeros(max(slots, 8), np.uint64),
+            np.zeros(1, np.int64),
+        )
+
+    def mark(self, answers: Answers) -> Take:
+        """Return 1 for each row that is new and 2 for one that repeats, and remember them."""
+        take = np.empty(len(answers), np.uint8)
+        k.find_repeats(answers.event, answers.model, answers.stage, self._seen, take)
+        return take
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One answer at fault, as it was said.
+
+    Attributes
+    ----------
+    fault
+        A name of :data:`FAULTS`.
+    place
+        Number of the record in its source, from 0; -1 where that is not known.
+    action
+        Code, as in :mod:`~stairway.supervision.answers`.
+    confidence
+        As said; NaN where missing.
+    """
+
+    fault: str
+    model: str
+    stage: Stage
+    place: int
+    time_ns: int
+    action: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is remembered of one value of one model.
+
+    A value of which more than one answer in 500 consists is practically always remembered,
+    though not always from its first time: ``witnessed`` of its ``count`` answers were seen,
+    and if all of them, then the rest is exact. ``since_ns`` is otherwise a time at which it
+    had begun.
+
+    Attributes
+    ----------
+    symbols, reasons
+        How many of the witnessed answers each of the first six had, the commonest first.
+    """
+
+    witnessed: int
+    since_ns: int
+    until_ns: int
+    symbols: dict[str, int]
+    reasons: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The confidences that occurred, ascending, and how often. Both (n_values,) int64."""
+
+    ppm: IntArray
+    count: IntArray
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of everything that was said. ``add`` changes it in place.
+
+    Examples
+    --------
+    >>> from stairway.supervision.answers import BUY, columns
+    >>> names = Names()
+    >>> tally = Tally(names)
+    >>> tally.add(columns(time_ns=[1, 2], model=names.models.codes(["mlp", "mlp"]),
+    ...                   symbol=names.symbols.codes(["A", "B"]), action=[BUY, BUY],
+    ...                   confidence=[0.6, 0.4]))
+    >>> tally.measured("mlp").actions
+    {'BUY': 2, 'HOLD': 0, 'SELL': 0}
+    """
+
+    names: Names
+    repeats: Repeats = field(default_factory=Repeats)
+    events: Events = field(default_factory=Events)
+    _examples: dict[tuple[int, int], list[Example]] = field(
+        init=False, default_factory=dict[tuple[int, int], list[Example]]
+    )
+    _counts: k.Counts = field(init=False)
+    _slots: dict[tuple[int, int], int] = field(
+        init=False, default_factory=dict[tuple[int, int], int]
+    )
+
+    def __post_init__(self) -> None:
+        self._counts = counts.nothing(_SLOTS, _SYMBOLS, np.full((_MODELS, 4), -1, np.int16))
+
+    def add(self, answers: Answers, take: Take | None = None) -> None:
+        """Count a chunk.
+
+        Parameters
+        ----------
+        take : (n,) uint8
+            0 for rows to leave out, 1 to count, 2 for repeats; by default what this tally's
+            own ``repeats`` says.
+
+        Raises
+        ------
+        InvariantError
+            If a code stands for no name.
+        """
+        self._check(answers)
+        self._make_room(len(self.names.symbols))
+        marked = self.repeats.mark(answers) if take is None else take
+        rows = k.Rows(
+            answers.time_ns, answers.model, answers.symbol, answers.action, answers.confidence,
+            answers.stage, answers.reason, answers.regime, marked,
+        )  # fmt: skip
+        already = self._counts.examples[:, :, 0].copy()
+        at = k.count_answers(rows, self._counts, 0, EXAMPLES)
+        while at < len(answers):
+            self._open(int(answers.model[at]), int(answers.stage[at]))
+            at = k.count_answers(rows, self._counts, at, EXAMPLES)
+        self._keep_examples(answers, already)
+        self.events.add(rows)
+
+    @property
+    def examples(self) -> list[Example]:
+        """The first faults of each kind of everybody, in the order in which they were heard."""
+        return [example for slot in sorted(self._examples) for example in self._examples[slot]]
+
+    def heard(self) -> list[tuple[str, Stage]]:
+        """Return who answered at which stage, in order of stage and first answer."""
+        order = sorted(self._slots, key=lambda who: (who[1], who[0]))
+        return [(self.names.models.names[model], Stage(stage)) for model, stage in order]
+
+    def measured(self, model: str, stage: Stage = Stage.CALIBRATED) -> Counted:
+        """Return what the quality gate judges of one model at one stage.
+
+        Actions are counted over all instruments; how sticky they are inside each.
+        """
+        mine = self._mine(model, stage)
+        values = self.spread(model, stage)
+        n, actions = int(mine[k.EVENTS]), mine[k.ACTED : k.ACTED + 3].tolist()
+        moved = mine[k.MOVED : k.MOVED + 9].reshape(3, 3)
+        absent, strange, outside = mine[k.FAULTS : k.FAULTS + 3].tolist()
+        total, squares = _sums(values)
+        return Counted(
+            events=n,
+            violations=absent + strange + outside,
+            effective=worth(actions, int(moved.trace()), int(moved.sum())) if n else 0,
+            span_ns=int(mine[k.LAST_NS] - mine[k.FIRST_NS]),
+            symbols=int(np.count_nonzero(self.acted(model, stage).sum(axis=1))),
+            actions={ACTIONS[i].value: actions[i] for i in (2, 1, 0)},
+            spread=n * squares - total**2,
+            p10_ppm=quantile(values, 10),
+            p90_ppm=quantile(values, 90),
+            distinct=len(values.ppm),
+            commonest=int(values.count.max(initial=0)),
+            absent=absent,
+            strange=strange,
+            outside=outside,
+            repeats=int(mine[k.REPEATS]),
+        )
+
+    def spread(self, model: str, stage: Stage = Stage.CALIBRATED) -> Spread:
+        """Return the confidences of one model at one stage, in millionths."""
+        slot = self._slot(model, stage)
+        if slot < 0:
+            return Spread(np.zeros(0, np.int64), np.zeros(0, np.int64))
+        return Spread(*counts.bins(self._counts, slot))
+
+    def acted(self, model: str, stage: Stage = Stage.CALIBRATED) -> IntArray:
+        """Return how often each action was chosen, (n_symbols, 3): SELL, HOLD, BUY."""
+        slot, n = self._slot(model, stage), len(self.names.symbols)
+        if slot < 0:
+            return np.zeros((n, 3), np.int64)
+        return self._counts.acted[slot, :n].copy()
+
+    def moved(self, model: str, stage: Stage = Stage.CALIBRATED) -> IntArray:
+        """Return how often each action (row) was followed by each, within an instrument."""
+        return self._mine(model, stage)[k.MOVED : k.MOVED + 9].reshape(3, 3).copy()
+
+    def heard_between(self, model: str, stage: Stage = Stage.CALIBRATED) -> tuple[int, int]:
+        """Return the times of the earliest and latest answer that kept the contract."""
+        mine = self._mine(model, stage)
+        return int(mine[k.FIRST_NS]), int(mine[k.LAST_NS])
+
+    def told(self, model: str, ppm: int, stage: Stage = Stage.CALIBRATED) -> Told | None:
+        """Return what is remembered of a value; ``None`` where others have its place."""
+        slot = self._slot(model, stage)
+        memory = self._counts.memory[slot, k.bucket_of(ppm)]
+        if slot < 0 or int(memory[k.VALUE]) != ppm + 1:
+            return None
+        return Told(
+            witnessed=int(memory[k.SEEN]),
+            since_ns=int(memory[k.SINCE]),
+            until_ns=int(memory[k.UNTIL]),
+            symbols=_listed(memory[k.SYMBOLS : k.REASONS], self.names.symbols.names),
+            reasons=_listed(memory[k.REASONS :], self.names.reasons.names),
+        )
+
+    def merge(self, later: Tally) -> None:
+        """Add what ``later`` counted, as if its answers had followed these.
+
+        Exact where the stream was cut between two events and repeats were marked over the
+        whole of it (one :class:`Repeats`); what is :class:`Told` of a value may be less.
+        """
+        if later.names is not self.names:
+            msg = "tallies are merged over the same names"
+            raise InvariantError(msg)
+        self._make_room(later._counts.acted.shape[1])
+        for (model, stage), theirs in later._slots.items():
+            mine = self._open(model, stage)
+            counts.merge_slot(self._counts, mine, later._counts, theirs)
+            for kind in range(len(FAULTS)):
+                kept = [
+                    *self._examples.get((mine, kind), []),
+                    *later._examples.get((theirs, kind), []),
+                ]
+                self._examples[mine, kind] = kept[:EXAMPLES]
+                self._counts.examples[mine, kind, 0] = len(kept[:EXAMPLES])
+        self.events.merge(later.events)
+
+    def _check(self, answers: Answers) -> None:
+        names, n = self.names, len(answers)
+        if n == 0:
+            return
+        for what, column, least, most in (
+            ("model", answers.model, 0, min(len(names.models), _MODELS)),
+            ("symbol", answers.symbol, -1, len(names.symbols)),
+            ("stage", answers.stage, 0, len(Stage)),
+            ("reason", answers.reason, -1, len(names.reasons)),
+            ("regime", answers.regime, -1, len(names.regimes)),
+        ):
+            if not (column.min() >= least and column.max() < most):
+                msg = f"a {what} has a code for which there is no name (there are {most})"
+                raise InvariantError(msg)
+        if self.events.rows + n > _MOST_COUNTED:
+            msg = f"more than {_MOST_COUNTED:,} answers: gate a part, with --after"
+            raise DataError(msg)
+
+    def _slot(self, model: str, stage: Stage) -> int:
+        try:
+            return self._slots.get((self.names.models.names.index(model), int(stage)), -1)
+        except ValueError:
+            return -1
+
+    def _mine(self, model: str, stage: Stage) -> IntArray:
+        slot = self._slot(model, stage)
+        return self._counts.counters[slot] if slot >= 0 else np.zeros(k.COUNTERS, np.int64)
+
+    def _open(self, model: int, stage: int) -> int:
+        known = self._slots.get((model, stage))
+        if known is not None:
+            return known
+        slot = self._slots[model, stage] = len(self._slots)
+        if slot >= len(self._counts.counters):
+            self._counts = counts.grown(self._counts, 2 * slot, self._counts.acted.shape[1])
+        self._counts.slot[model, stage] = slot
+        return slot
+
+    def _make_room(self, symbols: int) -> None:
+        slots, there = self._counts.acted.shape[:2]
+        if symbols > there:
+            self._counts = counts.grown(self._counts, slots, max(symbols, 2 * there))
+
+    def _keep_examples(self, answers: Answers, already: IntArray) -> None:
+        now = self._counts.examples
+        had = np.zeros(now.shape[:2], np.int64)
+        had[: len(already)] = already
+        for slot, kind in np.argwhere(now[:, :, 0] > had).tolist():
+            rows = now[slot, kind, 1 + had[slot, kind] : 1 + now[slot, kind, 0]]
+            kept = self._examples.setdefault((slot, kind), [])
+            kept.extend(self._example(answers, int(row), FAULTS[kind]) for row in rows)
+
+    def _example(self, answers: Answers, row: int, fault: str) -> Example:
+        return Example(
+            fault=fault,
+            model=self.names.models.names[int(answers.model[row])],
+            stage=Stage(int(answers.stage[row])),
+            place=int(answers.place[row]),
+            time_ns=int(answers.time_ns[row]),
+            action=int(answers.action[row]),
+            confidence=float(answers.confidence[row]),
+        )
+
+
+def quantile(values: Spread, percent: int) -> int:
+    """Return the nearest-rank quantile of confidence in millionths; 0 where there is none.
+
+    Examples
+    --------
+    >>> quantile(Spread(np.array([300_000, 700_000]), np.array([1, 9])), 10)
+    300000
+    """
+    if len(values.ppm) == 0:
+        return 0
+    up_to = np.cumsum(values.count)
+    rank = -(-percent * int(up_to[-1]) // 100)
+    return int(values.ppm[np.searchsorted(up_to, rank)])
+
+
+def after(answers: Answers, cutover_ns: int) -> BoolArray:
+    """Tell which answers belong to *after*: those at the instant too, and those of no time.
+
+    Examples
+    --------
+    >>> from stairway.supervision.answers import NO_TIME, columns
+    >>> chunk = columns(time_ns=[9, 10, NO_TIME], model=[0] * 3, symbol=[0] * 3,
+    ...                 action=[2] * 3, confidence=[0.6] * 3)
+    >>> after(chunk, 10).tolist()
+    [False, True, True]
+    """
+    return (answers.time_ns >= cutover_ns) | (answers.time_ns == k.NO_TIME)
+
+
+def _sums(values: Spread) -> tuple[int, int]:
+    """Return the exact sum and sum of squares, of whatever size."""
+    high, low = np.divmod(values.ppm * values.ppm, PPM)
+    squares = int(high @ values.count) * PPM + int(low @ values.count)
+    return int(values.ppm @ values.count), squares
+
+
+def _listed(pairs: IntArray, names: list[str]) -> dict[str, int]:
+    found = {names[code - 1]: n for code, n in pairs.reshape(-1, 2).tolist() if code}
+    return dict(sorted(found.items(), key=lambda item: -item[1]))

@@ -1,0 +1,172 @@
+"""Events are told apart, timed and waited for; members are held against each other."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stairway.base.verdict import Inconclusive, Pass, Refuse
+from stairway.supervision.answers import NO_TIME, columns
+from stairway.supervision.event_rate import Events, eta_ns, judge_rate
+from stairway.supervision.tally import Tally
+from stairway.testing.answers import names, tallied
+
+MINUTE_NS = 60 * 10**9
+HOUR_NS = 60 * MINUTE_NS
+
+
+def at_minutes(minutes: Sequence[float]) -> Events:
+    """One answer each, of one model about one instrument."""
+    n = len(minutes)
+    return tallied(
+        {
+            "time_ns": [round(m * MINUTE_NS) for m in minutes],
+            "model": [0] * n,
+            "symbol": [0] * n,
+            "action": [2] * n,
+            "confidence": [0.5] * n,
+        }
+    ).events
+
+
+Said = tuple[int, int, int, int]
+
+SAID = st.lists(
+    st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(0, 1), st.integers(0, 2)),
+    max_size=40,
+)
+"""Time in hours, model, symbol and action."""
+
+
+@given(SAID)
+def test_events_and_votes_are_what_plain_python_counts(said: list[Said]) -> None:
+    groups: list[list[Said]] = []
+    for one in said:
+        last = groups[-1] if groups else []
+        same = last and (last[0][0], last[0][2]) == (one[0], one[2])
+        if same and all(other[1] != one[1] for other in last):
+            last.append(one)
+        else:
+            groups.append([one])
+    time, model, symbol, action = np.array(said, np.int64).reshape(-1, 4).T
+    events = tallied(
+        {
+            "time_ns": time * HOUR_NS,
+            "model": model,
+            "symbol": symbol,
+            "action": action,
+            "confidence": np.full(len(said), 0.5),
+        }
+    ).events
+    votes = np.zeros((65, 65), int)
+    for group in groups:
+        actions = [one[3] for one in group]
+        votes[len(group), max(actions.count(a) for a in actions)] += 1
+    hours = [sum(group[0][0] == hour for group in groups) for hour in range(24)]
+    starts = [group[0][0] * HOUR_NS for group in groups]
+    gaps = [b - a for a, b in itertools.pairwise(starts)]
+    assert events.count == len(groups)
+    assert events.votes[0].tolist() == votes.tolist()
+    assert events.votes[1] == sum({0, 2} <= {one[3] for one in group} for group in groups)
+    assert events.hours.tolist() == hours
+    assert events.backwards == sum(gap < 0 for gap in gaps)
+    assert events.largest_gap[0] == max([0, *gaps])
+    assert (events.earliest_ns, events.latest_ns) == (
+        min(starts, default=0),
+        max(starts, default=0),
+    )
+
+
+def test_members_after_the_calibrated_stage_do_not_vote() -> None:
+    events = tallied(
+        {
+            "time_ns": [1, 1, 1],
+            "model": [0, 1, 3],
+            "symbol": [0, 0, 0],
+            "action": [2, 2, 0],
+            "confidence": [0.5] * 3,
+            "stage": [1, 1, 2],
+        }
+    ).events
+    assert events.count == 1
+    assert events.votes[0][2, 2] == 1
+    assert events.votes[1] == 0
+
+
+def test_an_answer_at_fault_has_no_vote_but_is_an_event() -> None:
+    said = {"model": [0, 0, 0], "symbol": [0, 0, 0], "action": [2, 2, 2]}
+    events = tallied(
+        said | {"time_ns": [5, 9, NO_TIME], "confidence": [1.05, np.nan, 0.5]}
+    ).events
+    assert events.count == 2
+    assert events.votes[0][0, 0] == 2
+
+
+def test_regimes_are_counted_by_event() -> None:
+    said = {"time_ns": [1, 2, 3], "model": [0] * 3, "symbol": [0] * 3, "action": [2] * 3}
+    events = tallied(said | {"confidence": [0.5] * 3, "regime": [-1, 0, 0]}).events
+    assert events.regimes[:3].tolist() == [1, 2, 0]
+
+
+# -- how fast ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("every", "kind"), [(0.5, Pass), (0.499, Pass), (0.501, Refuse)])
+def test_exactly_two_events_a_minute_are_enough(every: float, kind: type) -> None:
+    assert isinstance(judge_rate(at_minutes(np.arange(100) * every)), kind)
+
+
+@pytest.mark.parametrize("minutes", [[], [3.0], [3.0, 3.0]])
+def test_a_rate_needs_time_between_events(minutes: list[float]) -> None:
+    events = at_minutes(minutes)
+    assert events.per_minute is None
+    assert isinstance(judge_rate(events), Inconclusive)
+
+
+def test_the_largest_gap_says_when_it_began() -> None:
+    events = at_minutes([0, 1, 2, 60, 61])
+    assert events.largest_gap == (58 * MINUTE_NS, 2 * MINUTE_NS)
+    assert "58 minutes apart" in judge_rate(events).findings[0].detail
+
+
+def test_the_rate_of_late_is_that_of_the_last_ten_minutes() -> None:
+    busy_then_slow = [*np.arange(0, 100, 0.1), *np.arange(100, 120)]
+    assert at_minutes(busy_then_slow).lately == 1.0
+    assert at_minutes([*np.arange(0, 20), 500]).lately == 0.0
+    assert at_minutes(np.arange(0, 5, 0.5)).lately == 2.0
+
+
+def test_merged_tallies_know_the_rate_of_late_too() -> None:
+    known = names()
+    whole, parts = Tally(known), [Tally(known), Tally(known)]
+    minutes = np.arange(0, 100, 0.7)
+    for part, some in zip(parts, np.array_split(minutes, 2), strict=True):
+        said = columns(
+            time_ns=np.round(some * MINUTE_NS),
+            model=np.zeros(len(some)),
+            symbol=np.zeros(len(some)),
+            action=np.full(len(some), 2),
+            confidence=np.full(len(some), 0.5),
+        )
+        part.add(said)
+        whole.add(said)
+    parts[0].merge(parts[1])
+    assert parts[0].events.lately == whole.events.lately
+    assert parts[0].events.largest_gap == whole.events.largest_gap
+
+
+def test_a_gap_where_two_tallies_meet_is_a_gap() -> None:
+    one, other = at_minutes([0, 1]), at_minutes([10, 10.5])
+    one.merge(other)
+    assert one.largest_gap == (9 * MINUTE_NS, MINUTE_NS)
+
+
+def test_waiting_is_told_in_time() -> None:
+    assert eta_ns(41, 200, 3.0) == 53 * MINUTE_NS
+    assert eta_ns(41, 200, None) is None
+    assert eta_ns(41, 200, float("nan")) is None
