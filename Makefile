@@ -1,7 +1,9 @@
 # Every target does all of its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long check bench lock clean
+.PHONY: help setup run test test-long quality-gate-cutover check bench lock clean
 BIN := .venv/bin
+# Tests of one file stay on one worker, files in order; ARGS="-n 0" runs them all in this process.
+WORKERS := -n 2 --dist loadscope --no-loadscope-reorder
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s'|'
@@ -12,11 +14,16 @@ setup: ## make .venv with pinned dependencies
 run: setup ## train and judge models on twenty years of real bars, write report.html
 	@$(BIN)/stairway run $(ARGS)
 
-test: setup ## everything that must hold, in under fifteen minutes
-	@$(BIN)/pytest -m "not long" $(ARGS)
+test: ## everything that must hold, in under fifteen minutes
+	@scripts/setup.sh tests
+	@$(BIN)/pytest $(WORKERS) -m "not long" $(ARGS)
 
-test-long: setup ## the same with long profiles of faults and properties
-	@STAIRWAY_PROFILE=long $(BIN)/pytest $(ARGS)
+test-long: ## the same with long profiles of faults and properties
+	@scripts/setup.sh tests
+	@STAIRWAY_PROFILE=long $(BIN)/pytest $(WORKERS) $(ARGS)
+
+quality-gate-cutover: setup ## judge SOURCE=... from CUTOVER_TS=... on: exit 0 pass, 2 not, 1 an error
+	@$(BIN)/stairway gate --source "$(SOURCE)" --after "$(CUTOVER_TS)" $(ARGS)
 
 check: setup ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check src tests benchmarks scripts

@@ -22,7 +22,7 @@ from stairway.models.ask import Question, ask_pair
 from stairway.models.bodies.policy import PolicyBody
 from stairway.models.calibration import REGIMES, apply
 from stairway.models.families import KINDS
-from stairway.models.policy import FEATURES
+from stairway.models.observation import FEATURES
 from stairway.models.ports import ModelRuntime, PairRuntime
 from stairway.models.prediction import Exclusion, Prediction
 from stairway.models.sealed import SealedModel

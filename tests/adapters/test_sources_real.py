@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,9 @@ def test_outages_of_an_exchange_are_counted_as_gaps() -> None:
         bar_seconds=60,
     )
     raw = parquet.read(config)
+    twin = raw.second
+    prices = {name: getattr(twin, name) * 1.01 for name in ("open", "high", "low", "close")}
+    raw = replace(raw, second=replace(twin, **prices))
     pair, report = align(raw, REFUSE, AROUND_THE_CLOCK)
     assert len(pair) == len(raw.first) == 436_798
     day = (pair.time_ns - 1) // (86_400 * 10**9)

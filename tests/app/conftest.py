@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from stairway.events.fold import in_order
 from stairway.adapters.logs.sqlite import Config, open_log
 from stairway.adapters.runtimes.rule import RuleRuntime
 from stairway.app import settings as policies
@@ -221,8 +222,8 @@ class Story:
     heard: Eavesdropper
     books: list[dict[str, Book]]
 
-    def facts(self, stream: str) -> list[Fact]:
-        return [CODEC.decode(e.payload) for e in self.log.read(stream)]
+    def facts(self, *streams: str) -> list[Fact]:
+        return [CODEC.decode(e.payload) for e in in_order(self.log, streams)]
 
 
 @pytest.fixture(scope="session")

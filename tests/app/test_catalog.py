@@ -17,8 +17,13 @@ from msgspec import inspect
 from stairway.app import catalog
 from stairway.app.catalog import CODEC, Fact, stream_of, streams
 from stairway.base.errors import DataError, InvariantError
-from stairway.base.verdict import Finding
+from stairway.base.units import Lots, Micros, Ticks, UtcNs
+from stairway.base.verdict import Finding, Pass
 from stairway.events.streams import MEASURED, TELEMETRY, is_durable
+from stairway.execution.facts import VenueSaid
+from stairway.execution.orders import Accepted, Filled
+from stairway.lifecycle.facts import ModelMoved
+from stairway.lifecycle.stage import Stage
 from stairway.market.instrument import Instrument
 from stairway.testing.bars import INSTRUMENTS
 
@@ -30,6 +35,7 @@ PLAIN = st.none() | st.booleans() | INT64 | st.floats(allow_nan=False) | WORDS
 
 
 SIMPLE: dict[type[inspect.Type], st.SearchStrategy[Any]] = {
+    inspect.BytesType: st.binary(max_size=9),
     inspect.NoneType: st.none(),
     inspect.BoolType: st.booleans(),
     inspect.IntType: INT64,
@@ -124,19 +130,54 @@ def test_every_fact_is_frozen_and_has_a_tag_of_its_own(cls: type[msgspec.Struct]
 
 @pytest.mark.parametrize("cls", FACTS, ids=lambda cls: cls.__name__)
 def test_every_fact_has_a_stream(cls: type[msgspec.Struct]) -> None:
-    assert catalog._STREAMS[cls] in streams()
+    several = catalog._BY_CONTENT.get(cls, (None, ()))[1]
+    assert set(several or (catalog._STREAMS[cls],)) <= set(streams())
 
 
 def test_every_stream_has_a_fact_and_a_fact_of_no_stream_is_none() -> None:
-    assert set(catalog._STREAMS) == set(FACTS)
+    assert {*catalog._STREAMS, *catalog._BY_CONTENT} == set(FACTS)
+    assert not set(catalog._STREAMS) & set(catalog._BY_CONTENT)
     assert list(streams()) == sorted(set(streams()))
 
 
 def test_streams_that_may_lose_their_last_moments_are_named_on_purpose() -> None:
     assert set(streams()) >= TELEMETRY
     assert MEASURED <= TELEMETRY
-    for stream in ("order", "trade.intent", "trade.closed", "model.moved", "book.funded"):
+    for stream in (
+        "order",
+        "fill",
+        "trade.intent",
+        "trade.closed",
+        "model.promoted",
+        "model.rolled_back",
+    ):
         assert is_durable(stream)
+
+
+@pytest.mark.parametrize(
+    ("cause", "stream"),
+    [
+        ("promotion.shadow", "model.promoted"),
+        ("promotion.champion", "model.promoted"),
+        ("rollback.breaker", "model.rolled_back"),
+        ("rollback.restored", "model.rolled_back"),
+        ("gate.refused", "model.moved"),
+        ("operator", "model.moved"),
+        ("superseded", "model.moved"),
+    ],
+)
+def test_who_waits_for_promotions_or_rollbacks_reads_nothing_else(
+    cause: str, stream: str
+) -> None:
+    move = ModelMoved(UtcNs(1), "m", "d", Stage.CANDIDATE, Stage.SHADOW, cause, Pass())
+    assert stream_of(move) == stream
+    assert stream in streams()
+
+
+def test_fills_have_a_stream_of_their_own_and_other_answers_stay_with_their_orders() -> None:
+    filled = Filled("o", "x1", UtcNs(1), Lots(1), Ticks(1), Micros(0))
+    assert stream_of(VenueSaid(1, "capital", filled)) == "fill"
+    assert stream_of(VenueSaid(1, "capital", Accepted("o", UtcNs(1)))) == "order"
 
 
 @pytest.mark.parametrize("thing", [None, 3, "order", object()])

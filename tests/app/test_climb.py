@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from stairway.events.fold import in_order
 from stairway.adapters.logs.sqlite import open_log
 from stairway.app.catalog import CODEC
 from stairway.app.climb import Hand, announcements, climb, require_same_run, started
@@ -20,6 +21,7 @@ from stairway.base.errors import ConfigError, DamagedLogError, DataError, Invari
 from stairway.base.units import UtcNs
 from stairway.lifecycle.facts import ModelMoved, OperatorMoved
 from stairway.lifecycle.stage import Stage
+from stairway.testing.runs import MOVES
 
 Ready = tuple[Prepared, Shelf]
 
@@ -43,10 +45,13 @@ def go(ready: Ready, *hand: OperatorMoved):
     return climb(prepared.folder, prepared.ask, prepared.bars, shelf, hand, Silent())
 
 
-def facts(folder: RunFolder, ready: Ready, stream: str) -> list[object]:
+def facts(folder: RunFolder, ready: Ready, stream: str | tuple[str, ...]) -> list[object]:
     log = open_log(folder.log, ready[0].settings.log, read_only=True)
     try:
-        return [CODEC.decode(e.payload) for e in log.read(stream)]
+        return [
+            CODEC.decode(e.payload)
+            for e in in_order(log, (stream,) if isinstance(stream, str) else stream)
+        ]
     finally:
         log.close()
 
@@ -156,9 +161,7 @@ def test_an_order_is_carried_out_at_its_bar(ready: Ready) -> None:
     go(ready, order(ready, 700))
     told = facts(ready[0].folder, ready, "operator")
     assert told == [order(ready, 700)]
-    moves = [
-        f for f in facts(ready[0].folder, ready, "model.moved") if isinstance(f, ModelMoved)
-    ]
+    moves = [f for f in facts(ready[0].folder, ready, MOVES) if isinstance(f, ModelMoved)]
     mine = [m for m in moves if m.cause == "operator"]
     assert {m.time_ns for m in mine} <= {order(ready, 700).time_ns}
 

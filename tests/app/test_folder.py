@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace as with_field
 from pathlib import Path
 
@@ -115,6 +118,12 @@ def test_no_run_is_said_to_be_none(tmp_path: Path) -> None:
         folders.open_existing(tmp_path)
     with pytest.raises(ConfigError, match="is no run folder"):
         folders.open_existing(tmp_path / "gone")
+
+
+def test_a_training_run_is_said_to_be_one(tmp_path: Path) -> None:
+    (tmp_path / "practice.json").touch()
+    with pytest.raises(ConfigError, match=r"is a training run, .*: stairway train rl --resume"):
+        folders.open_existing(tmp_path)
 
 
 @pytest.mark.parametrize("layout", [0, LAYOUT + 1, None, "1"])
@@ -252,10 +261,52 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     assert path.read_bytes() == b"old"
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_says_what_to_free_and_how_to_go_on(code: int) -> None:
-    error = folders._cannot_write(Path("x"), OSError(code, "full"))
-    assert str(error) == "no room left for x; free some disk space, then --resume"
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+@pytest.mark.parametrize(
+    ("there", "then"),
+    [
+        (None, "give the same command again"),
+        ("run.json", "stairway run --resume {0}"),
+        ("practice.json", "stairway train rl --resume {0}"),
+    ],
+)
+def test_a_full_disk_says_what_to_free_and_how_to_go_on(
+    code: int, there: str | None, then: str, tmp_path: Path
+) -> None:
+    if there is not None:
+        (tmp_path / there).touch()
+    path = tmp_path / "deep" / "x"
+    said = str(folders._cannot_write(path, OSError(code, "full")))
+    assert said == f"no room left for {path}; free some disk space, then {then}".format(
+        tmp_path
+    )
+
+
+@contextmanager
+def room_for(n_bytes: int) -> Iterator[None]:
+    """Let no file of this process grow any larger."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_first_file_without_room_leaves_nothing_and_can_be_asked_for_again(
+    tmp_path: Path,
+) -> None:
+    folder = folders.create(tmp_path / "run")
+    with room_for(1_000), pytest.raises(ConfigError, match="then give the same command again"):
+        folders.write_bars(folder, BARS)
+    assert [*folder.root.iterdir()] == []
+    assert kept(tmp_path / "run").bars.is_file()
+
+
+@pytest.mark.parametrize("begun", [".run.json.new", ".practice.json.new", "bars.npz"])
+def test_a_start_that_was_killed_as_it_began_is_begun_again(begun: str, tmp_path: Path) -> None:
+    (tmp_path / begun).write_bytes(b"half")
+    assert kept(tmp_path).bars.stat().st_size > 4
 
 
 def test_json_is_for_people_too(tmp_path: Path) -> None:

@@ -77,6 +77,19 @@ def test_every_function_that_a_kernel_compiles_lies_in_a_file_that_is_looked_at(
     assert {f"{name}.py" for name in borrowed} < set(kernelcache.COMPILED)
 
 
+def test_every_number_that_is_compiled_in_lies_in_a_file_that_is_looked_at() -> None:
+    borrowed = {
+        (node.module or "").split(".")[-1]
+        for path in kernelcache._PACKAGE.rglob("*.py")
+        if path.name == "kernels.py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("stairway")
+        if any(alias.name.isupper() for alias in node.names)
+    }
+    assert borrowed >= {"observation", "normaliser", "terms"}
+    assert {f"{name}.py" for name in borrowed} <= set(kernelcache.COMPILED)
+
+
 def test_a_change_in_what_kernels_borrow_is_another_folder(package: Path) -> None:
     before = kernelcache.folder(package)
     (package / "costs.py").write_text("cost = 2\n")

@@ -53,3 +53,19 @@ def test_a_source_has_a_config_and_a_way_to_read() -> None:
         module = plugins.load("sources", name)
         assert hasattr(module, "Config")
         assert callable(module.read)
+
+
+def test_a_library_that_is_not_installed_is_named_with_the_way_to_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    for name in [
+        n
+        for n in sys.modules
+        if n.startswith(("stairway.adapters.outbox", "stairway.adapters.logs.redis"))
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(
+        ConfigError, match=r"'redis' needs redis.*pip install 'stairway\[redis\]'"
+    ):
+        plugins.load("logs", "redis")

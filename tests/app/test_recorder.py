@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from itertools import groupby
+from stairway.app.catalog import stream_of
 from stairway.app.catalog import CODEC, Fact
 from stairway.app.facts import Funded, RunFinished, Timing
 from stairway.app.recorder import Recorder, run_hash, telemetry_hash
@@ -208,7 +210,7 @@ def test_nothing_is_appended_before_it_is_committed() -> None:
     assert log.asked == []
     recorder.commit()
     recorder.commit()
-    assert log.asked == ["append"] * 3
+    assert log.asked == ["append"] * len(list(groupby(map(stream_of, FACTS))))
 
 
 def test_read_only_compares_and_counts_what_lies_beyond(new_log: OpenLog) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from stairway.testing.log import write_again
 from stairway.adapters.logs.sqlite import open_log
 from stairway.app.folder import open_existing
 from stairway.app.progress import Silent
@@ -36,9 +37,7 @@ def cut(source: Path, target: Path, lengths: dict[str, int]) -> Path:
     old = open_log(folder.log, rules, read_only=True)
     new = open_log(target / "log", rules)
     try:
-        for stream in old.streams():
-            payloads = [e.payload for e in old.read(stream)]
-            new.append(stream, payloads[: lengths.get(stream, len(payloads))])
+        write_again(old, new, lambda s, payloads: payloads[: lengths.get(s, len(payloads))])
     finally:
         new.close()
         old.close()

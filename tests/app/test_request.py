@@ -26,6 +26,8 @@ def test_a_request_for_nothing_is_for_the_sample_under_the_daily_policy() -> Non
         ({"models": Path("m")}, "needs --trust"),
         ({"trust": Path("k")}, "goes with --models"),
         ({"models": Path("m"), "trust": Path("k"), "drill": True}, "leave out --models"),
+        ({"practised": Path("p"), "models": Path("m"), "trust": Path("k")}, "--models does"),
+        ({"practised": Path("p"), "drill": True}, "--practised .* --drill does otherwise"),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused_before_anything_is_touched(

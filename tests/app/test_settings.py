@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from stairway.app import settings as policies
+from stairway.app.tables import read
 from stairway.app.settings import Settings, decode, fingerprint, load, plain, shipped
 from stairway.base.errors import ConfigError
 from stairway.lifecycle.state import ClimbRules
@@ -21,7 +22,7 @@ MAY_BE_NEGATIVE = {"sizing.stress_correlation", "probation.min_average_r"}
 
 
 def tables(policy: str = "daily") -> dict[str, Any]:
-    return policies._read(policy)
+    return read("policy", policy, policies.shipped())
 
 
 def numbers(value: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, float]]:

@@ -14,6 +14,7 @@ from stairway.adapters.brokers import paper
 from stairway.adapters.sources import csv, parquet, sample
 from stairway.app import settings as policies
 from stairway.app.settings import Settings, decode, load, shipped
+from stairway.app.tables import read
 from stairway.base.errors import ConfigError
 from stairway.execution.gateway import GatewayRules
 
@@ -55,7 +56,7 @@ def highest(kind: Number) -> float | None:
     return kind.le if kind.lt is None else kind.lt
 
 
-DAILY = policies._read("daily")
+DAILY = read("policy", "daily", shipped())
 PLACES = dict(numbers(inspect.type_info(Settings)))
 
 
@@ -83,7 +84,7 @@ def test_the_walk_finds_every_number_of_the_shipped_policies() -> None:
                     yield here
 
     for name in shipped():
-        for place in written(policies._read(name)):
+        for place in written(read("policy", name, shipped())):
             parent = place.rpartition(".")[0]
             assert place in PLACES or parent in PLACES, place
 

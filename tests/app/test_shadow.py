@@ -14,8 +14,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from stairway.events.fold import in_order
+from stairway.testing.log import write_again
 from stairway.adapters.logs.sqlite import open_log, verify
-from stairway.app.catalog import CODEC
+from stairway.app.catalog import CODEC, ORDERS
 from stairway.app.facts import Timing
 from stairway.app.progress import Silent
 from stairway.app.request import resumed
@@ -46,8 +48,8 @@ OpenLog = Callable[..., EventLog]
 LIGHT, OTHER = "lightgbm" * 8, "xgboost" * 8
 
 
-def facts(log: EventLog, stream: str) -> list[object]:
-    return [CODEC.decode(envelope.payload) for envelope in log.read(stream)]
+def facts(log: EventLog, *streams: str) -> list[object]:
+    return [CODEC.decode(envelope.payload) for envelope in in_order(log, streams)]
 
 
 def links(log: EventLog) -> list[Link]:
@@ -122,9 +124,16 @@ def test_models_asked_anew_make_the_same_ticks_decisions_and_orders(recorded: Re
     own, verdict = recorded.replayed()
     assert isinstance(verdict, Pass), verdict
     assert verdict.findings[0].value == 60
-    for stream in ("market.bar", "model.answer", "trade.intent", "order", "trade.closed"):
+    for stream in (
+        "market.bar",
+        "model.answer",
+        "trade.intent",
+        "order",
+        "fill",
+        "trade.closed",
+    ):
         assert facts(own, stream) == facts(recorded.log, stream)
-    assert any(isinstance(f, VenueSaid) for f in facts(own, "order")), "something was traded"
+    assert any(isinstance(f, VenueSaid) for f in facts(own, "fill")), "something was traded"
 
 
 @pytest.mark.parametrize("model", [LIGHT, OTHER])
@@ -302,7 +311,7 @@ def test_worth_and_turnover_are_what_the_books_and_fills_say(recorded: Recorded)
     assert every[0].value_micros == equity
     assert every[-1].value_micros == equity + sum(last.values())
     price = {i.symbol: i.micros_per_tick_lot for i in start.instruments}
-    orders = facts(recorded.log, "order")
+    orders = facts(recorded.log, *ORDERS)
     symbol = {
         f.command.order_id: f.command.symbol
         for f in orders
@@ -420,9 +429,7 @@ def copied(ready: tuple[Prepared, Shelf], root: Path, lengths: Mapping[str, int]
     rules = ready[0].settings.log
     old, new = open_log(ready[0].folder.log, rules, read_only=True), open_log(folder.log, rules)
     try:
-        for stream in old.streams():
-            payloads = [e.payload for e in old.read(stream)]
-            new.append(stream, payloads[: lengths.get(stream, len(payloads))])
+        write_again(old, new, lambda s, payloads: payloads[: lengths.get(s, len(payloads))])
     finally:
         new.close()
         old.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -313,3 +314,20 @@ def test_models_of_a_drill_or_of_other_instruments_are_refused(tmp_path: Path) -
         run.sealed(1, UtcNs(BARS.at(39).time_ns), schema)
         with pytest.raises(ConfigError, match="bars of a drill"):
             shelves.given(run.folder.models, run.folder.trust, DAILY, BARS)
+
+
+def test_a_successor_stands_beside_its_champion_under_another_version(tmp_path: Path) -> None:
+    run = Run(tmp_path, 1)
+    second = run.sealed(1, BARS.at(44).time_ns)
+    shelf = shelves.given(run.folder.models, run.folder.trust, DAILY, BARS)
+    assert {model.digest for model in shelf.sealed} == {*run.digests, second}
+
+
+def test_two_models_under_one_label_are_refused_and_both_are_named(tmp_path: Path) -> None:
+    run = Run(tmp_path, 1)
+    (model,) = shelves.given(run.folder.models, run.folder.trust, DAILY, BARS).sealed
+    other = replace(model, digest="ab" * 32)
+    with pytest.raises(ConfigError, match=r"two sealed models named 'slot1' of one") as refused:
+        shelves._require_one_each([model, other], tmp_path)
+    for digest in (model.digest, other.digest):
+        assert f"({digest[:12]})" in str(refused.value)

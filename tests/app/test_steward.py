@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from stairway.events.fold import in_order
 from stairway.app.books import BASELINE_TWIN, CAPITAL
 from stairway.app.catalog import CODEC
 from stairway.app.climb import walk
@@ -38,19 +39,23 @@ from stairway.lifecycle.stage import Stage
 from stairway.models.prediction import Prediction
 from stairway.supervision.facts import QualityMeasured, WeightsPublished
 from stairway.trader.facts import Decided, Marked
+from stairway.testing.runs import MOVES
 
 OpenLog = Callable[..., EventLog]
 FOREST, BOOST = "lightgbm" * 8, "xgboost" * 8
 
 
-def of(source: Any, stream: str, kind: type) -> list[Any]:
+def of(source: Any, stream: str | tuple[str, ...], kind: type) -> list[Any]:
     log = getattr(source, "log", source)
-    facts = (CODEC.decode(e.payload) for e in log.read(stream))
+    facts = (
+        CODEC.decode(e.payload)
+        for e in in_order(log, (stream,) if isinstance(stream, str) else stream)
+    )
     return [fact for fact in facts if isinstance(fact, kind)]
 
 
 def stages(log: EventLog, digest: str) -> list[Stage]:
-    return [m.after for m in of(log, "model.moved", ModelMoved) if m.digest == digest]
+    return [m.after for m in of(log, MOVES, ModelMoved) if m.digest == digest]
 
 
 def standing(desk: Any) -> list[Stage]:
@@ -73,7 +78,7 @@ def entered(log: EventLog, first: int = 0) -> list[tuple[str, int, str]]:
 
 
 def test_models_with_their_evidence_begin_in_the_shadow(story: Any) -> None:
-    registered = of(story, "model.moved", ModelRegistered)
+    registered = of(story, MOVES, ModelRegistered)
     assert [r.digest for r in registered] == [FOREST, BOOST, story.run.baseline]
     for digest in (FOREST, BOOST):
         assert stages(story.log, digest)[0] is Stage.SHADOW
@@ -126,7 +131,7 @@ def test_the_ramp_is_what_the_champion_has_earned_and_the_baseline_needs_none(
 ) -> None:
     (entry,) = story.desk.steward.registry.standing(Stage.CHAMPION)
     assert story.desk.steward.ramp == pytest.approx(entry.share)
-    changes = [r.share for r in of(story, "model.moved", RampChanged) if r.digest == FOREST]
+    changes = [r.share for r in of(story, MOVES, RampChanged) if r.digest == FOREST]
     assert changes == [0.01, 0.05, 0.25]
     assert little.go(new_log(), until=65).steward.ramp == 1.0
 
@@ -196,7 +201,7 @@ def test_weights_of_the_champions_are_published_and_taken_at_once(story: Any) ->
     in_force = of(story, "model.weights", WeightsInForce)
     moved = next(
         m.time_ns
-        for m in of(story, "model.moved", ModelMoved)
+        for m in of(story, MOVES, ModelMoved)
         if m.digest == FOREST and m.after is Stage.CHAMPION
     )
     assert in_force[0].time_ns == moved
@@ -212,7 +217,7 @@ def test_weights_are_put_on_record_only_when_they_change(story: Any) -> None:
 def test_what_an_operator_asked_for_is_done_and_on_record_once(story: Any) -> None:
     wishes = of(story, "operator", OperatorMoved)
     assert tuple(wishes) == story.run.hand
-    by_hand = [m for m in of(story, "model.moved", ModelMoved) if m.cause == "operator"]
+    by_hand = [m for m in of(story, MOVES, ModelMoved) if m.cause == "operator"]
     assert [(m.time_ns, m.digest, m.after) for m in by_hand] == [
         (w.time_ns, w.digest, w.after) for w in wishes
     ]
@@ -240,9 +245,7 @@ def test_a_models_trade_is_laid_beside_what_its_incumbent_made_meanwhile(story: 
         marks[m.book][m.index] = m.pnl_micros
         worth[m.book, m.index] = m.equity_micros
     index_of = {t: i for i, t in enumerate(story.run.bars.time_ns.tolist())}
-    crowned = next(
-        m.time_ns for m in of(story, "model.moved", ModelMoved) if m.after is Stage.CHAMPION
-    )
+    crowned = next(m.time_ns for m in of(story, MOVES, ModelMoved) if m.after is Stage.CHAMPION)
     pairs = of(story, "trade.paired", TradePaired)
     for pair in pairs:
         trade = trades[pair.trade_id]
@@ -400,14 +403,12 @@ def test_a_champion_taken_down_leaves_the_capital_to_the_baseline(
 
 
 def test_the_baseline_is_on_record_like_any_other_and_never_climbs(story: Any) -> None:
-    (rule,) = [
-        r for r in of(story, "model.moved", ModelRegistered) if r.stage is Stage.BASELINE
-    ]
+    (rule,) = [r for r in of(story, MOVES, ModelRegistered) if r.stage is Stage.BASELINE]
     assert (rule.model, rule.digest, rule.trials) == ("baseline", story.run.baseline, 1)
     (entry,) = story.desk.steward.registry.standing(Stage.BASELINE)
     assert entry.digest == story.run.baseline
     assert entry.share == 0.0
-    for fact in (*of(story, "model.moved", ModelMoved), *of(story, "model.moved", RampChanged)):
+    for fact in (*of(story, MOVES, ModelMoved), *of(story, MOVES, RampChanged)):
         assert fact.digest != story.run.baseline
     promoted = [g for g in of(story, "gate.verdict", GateGiven) if "promotion" in g.gate]
     assert all(g.model != "baseline" for g in promoted)

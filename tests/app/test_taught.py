@@ -94,6 +94,7 @@ def test_a_policy_that_was_changed_after_training_is_refused_by_section(
     [
         (("seed",), 8, "seed"),
         (("first_index",), 5, "bars of training"),
+        (("practised",), {"root": "there", "sha256": "0" * 64}, "practised"),
         (("plan",), {
             "edge_dies_index": 900, "collapse_index": 900, "collapse_model": "xgboost",
             "freeze_index": 900, "freeze_bars": 1, "kill_index": 900,

@@ -15,7 +15,7 @@ from hypothesis import given, settings, strategies as st
 
 from stairway.app.practised import Practised
 from stairway.app.teaching import (
-    Ground,
+    TeachingInputs,
     from_bytes,
     identity,
     quick_rules,
@@ -29,14 +29,14 @@ from stairway.testing.models import toy_policy_body
 from stairway.testing.practice import env_rules, watch_rules
 from stairway.testing.steering import controller_rules, health_rules
 from stairway.training.learner_rules import LearnerRules
-from stairway.training.lessons import Lessons
+from stairway.training.pupil_rules import PupilRules
 from stairway.training.policy_craft import Taught
 from stairway.training.quick_rules import QuickRules
 
 MINUTE = 60
 WATCH = watch_rules(MINUTE)
 BARS = random_walk(500, seed=5, bar_seconds=MINUTE)
-GROUND = Ground(BARS, WATCH, WATCH.session, seed=3, origin="code and libraries")
+GROUND = TeachingInputs(BARS, WATCH, WATCH.session, seed=3, origin="code and libraries")
 LEARNER = LearnerRules(
     n_envs=4,
     n_steps=50,
@@ -51,7 +51,7 @@ LEARNER = LearnerRules(
     max_grad_norm=0.5,
     hidden=(16, 16),
 )
-LESSONS = Lessons(env_rules(), controller_rules(), health_rules(), LEARNER)
+LESSONS = PupilRules(env_rules(), controller_rules(), health_rules(), LEARNER)
 RULES = QuickRules(steps=400)
 
 

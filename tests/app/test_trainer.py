@@ -20,7 +20,7 @@ from stairway.models.sealed import SealedModel
 from stairway.testing.bars import random_walk
 from stairway.training.candidate import BINDING_GATES, Practice
 from stairway.training.leak import LEAKING
-from stairway.training.lesson import Lesson
+from stairway.training.material import Observed
 from stairway.training.report import TrainingReport
 
 N = 900
@@ -66,8 +66,8 @@ def job_in(root: Path, bars: PairBars | None = None, **changes: object) -> Job:
     return msgspec.structs.replace(plain, **changes)
 
 
-def no_practice(job: Job, lesson: Lesson) -> Practice:
-    assert len(lesson.bars) == job.n_bars
+def no_practice(job: Job, observed: Observed) -> Practice:
+    assert len(observed.bars) == job.n_bars
     return Practice(lambda confidence: np.zeros(confidence.shape[0]), 252.0)
 
 

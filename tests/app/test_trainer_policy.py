@@ -24,7 +24,7 @@ from stairway.models.manifest import Family
 from stairway.models.sealed import SealedModel
 from stairway.testing.bars import random_walk
 from stairway.training.candidate import BINDING_GATES, Practice
-from stairway.training.lesson import Lesson
+from stairway.training.material import Observed
 from stairway.training.report import TrainingReport
 
 N = 900
@@ -73,8 +73,8 @@ def job_in(root: Path, kept: Path, **changes: Any) -> Job:
     return msgspec.structs.replace(plain, **changes)
 
 
-def practice_of(job: Job, lesson: Lesson) -> Practice:
-    return practice(job.policy, lesson.bars, lesson.features, lesson.regimes, job.seed)
+def practice_of(job: Job, observed: Observed) -> Practice:
+    return practice(job.policy, observed.bars, observed.features, observed.regimes, job.seed)
 
 
 def silent(*_: object) -> None:

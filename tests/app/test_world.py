@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from stairway.app.catalog import CODEC
+from stairway.app.catalog import CODEC, ORDERS
 from stairway.app.collapse import Capped
 from stairway.app.recorder import Recorder
 from stairway.app.world import Heard, RecordedWorld
@@ -58,7 +58,7 @@ def interrupted(story: Any, orders: list[Any], index: int) -> set[int]:
 
 
 def test_the_record_gives_the_batches_that_the_live_world_gave(story: Any) -> None:
-    world, orders = RecordedWorld(story.log), story.facts("order")
+    world, orders = RecordedWorld(story.log), story.facts(*ORDERS)
     several = 0
     for bar in story.run.bars.part(0, len(story.run.bars)):
         again = list(world.heard(bar))

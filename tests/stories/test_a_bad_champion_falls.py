@@ -38,7 +38,8 @@ from stairway.supervision.facts import DriftLevel
 from stairway.testing.bars import random_walk
 from stairway.testing.models import rule_under, toy_passport
 from stairway.testing.runs import quickly, write_source
-from stairway.training.export import Split, grow, parity_of
+from stairway.training.grow import Split, grow
+from stairway.training.parity_rows import parity_of
 
 BARS, FIRST, BY_HAND = 420, 300, 360
 EDGE = EdgeRules(

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from stairway.events.fold import in_order
 from stairway.adapters.artifacts.directory import new_key, public_bytes, seal
 from stairway.adapters.logs.sqlite import open_log
 from stairway.app.catalog import CODEC
@@ -36,7 +37,7 @@ from stairway.models.prediction import Exclusion, Prediction
 from stairway.models.sealed import Bundle
 from stairway.testing.bars import random_walk
 from stairway.testing.models import rule_under, toy_actor, toy_calibration, toy_policy
-from stairway.testing.runs import BARS, quickly, write_source
+from stairway.testing.runs import MOVES, BARS, quickly, write_source
 from stairway.trader.facts import Decided
 from stairway.training.candidate import BINDING_GATES
 
@@ -78,12 +79,15 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, PolicyBod
     return home / "run", digest, policy
 
 
-def facts(root: Path, stream: str) -> list[Any]:
+def facts(root: Path, stream: str | tuple[str, ...]) -> list[Any]:
     with quickly():
         settings = load("daily", overrides())
     log = open_log(RunFolder(root).log, settings.log, read_only=True)
     try:
-        return [CODEC.decode(e.payload) for e in log.read(stream)]
+        return [
+            CODEC.decode(e.payload)
+            for e in in_order(log, (stream,) if isinstance(stream, str) else stream)
+        ]
     finally:
         log.close()
 
@@ -124,7 +128,7 @@ def test_what_is_on_record_is_what_it_believed_while_flat(
 
 def test_it_shadows_and_its_book_trades(told: tuple[Path, str, PolicyBody]) -> None:
     root, digest, _ = told
-    moves = [f for f in facts(root, "model.moved") if isinstance(f, ModelMoved)]
+    moves = [f for f in facts(root, MOVES) if isinstance(f, ModelMoved)]
     mine = [move for move in moves if move.digest == digest]
     assert mine[0].after is Stage.SHADOW
     trades = [

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from stairway.testing.log import write_again
 from stairway.adapters.logs.sqlite import open_log
 from stairway.app.catalog import CODEC
 from stairway.app.folder import RunFolder, open_existing
@@ -44,9 +45,7 @@ def retold(source: Path, target: Path, change: object) -> Path:
     shutil.copy2(RunFolder(source).ask, RunFolder(target).ask)
     old, new = opened(source), opened(target, read_only=False)
     try:
-        for stream in old.streams():
-            payloads = [e.payload for e in old.read(stream)]
-            new.append(stream, change(stream, payloads))
+        write_again(old, new, change)
     finally:
         new.close()
         old.close()

@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 
-from stairway.adapters.logs.sqlite import open_log, verify
 from stairway.app import plugins
 from stairway.app.books import Books, Money
 from stairway.app.catalog import CODEC
@@ -22,6 +21,7 @@ from stairway.app.desk import Desk
 from stairway.app.facts import DrillAnnounced, RunFinished, RunStarted
 from stairway.app.folder import Ask, Plan, RunFolder, write_json
 from stairway.app.progress import Progress
+from stairway.app.record.engine import left_behind, open_run, require_whole, send_rest, watched
 from stairway.app.recorder import Recorder, run_hash, telemetry_hash
 from stairway.app.rules import bylaws, equity_micros, trader_rules, watch_rules
 from stairway.app.settings import Settings, decode
@@ -30,7 +30,6 @@ from stairway.app.steward import Steward
 from stairway.app.vitals import VirtualClock
 from stairway.app.world import Account, LiveWorld, World
 from stairway.base.errors import ConfigError, DamagedLogError, DataError
-from stairway.base.verdict import Refuse
 from stairway.events.ports import EventLog
 from stairway.lifecycle import state as climb_state
 from stairway.lifecycle.facts import OperatorMoved
@@ -70,8 +69,10 @@ def climb(
     settings = decode(ask.policy, ask.policy_name)
     ended = None if hand else _ended(folder, ask, settings)
     if ended is not None:
+        for sentence in send_rest(folder.log, settings.log, ask.log):
+            progress.note(sentence)
         return Climbed(ended, 0, 0)
-    log = open_log(folder.log, settings.log)
+    log = open_run(folder.log, settings.log, ask.log)
     try:
         recorder = Recorder(log)
         start = started(ask, bars, shelf)
@@ -79,8 +80,10 @@ def climb(
         _require_bars(hand, bars, shelf.first_index)
         desk = furnish(start, live_world(settings, bars, shelf, ask), recorder, known)
         recorder.publish(start, ask.data_report, *announcements(ask.plan))
-        walk(desk, start, bars, progress)
+        walk(desk, start, watched(bars, log), progress)
         hashed = run_hash(log)
+        for sentence in left_behind(log):
+            progress.note(sentence)
     finally:
         log.close()
     write_json(folder.perf, desk.latencies.manifest())
@@ -112,10 +115,8 @@ def _ended(folder: RunFolder, ask: Ask, settings: Settings) -> str | None:
     """Hash of a record that is finished, having checked every event of it."""
     if not folder.perf.exists():
         return None
-    verdict = verify(folder.log)
-    if isinstance(verdict, Refuse):
-        raise DamagedLogError(verdict.findings[0].detail)
-    log = open_log(folder.log, settings.log, read_only=True)
+    require_whole(folder.log, ask.log)
+    log = open_run(folder.log, settings.log, ask.log, read_only=True)
     try:
         facts = [CODEC.decode(e.payload) for e in log.read("run")]
         if facts:

@@ -106,7 +106,8 @@ def _twin(prepared: Prepared) -> RunFolder:
         msg = f"cannot write {root}: {why}; make room there, then --resume"
         raise ConfigError(msg) from error
     write_bars(twin, prepared.bars)
-    write_json(twin.ask, prepared.ask)
+    # One log has one writer: the undisturbed run keeps its record in its own folder.
+    write_json(twin.ask, msgspec.structs.replace(prepared.ask, log=None))
     return twin
 
 

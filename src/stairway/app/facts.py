@@ -58,7 +58,7 @@ class Timing(msgspec.Struct, frozen=True, tag="timing"):
     stages_ns: dict[str, int]
 
 
-LAYOUT = 2
+LAYOUT = 3
 """Version of the run folder. A folder of another layout is refused, not guessed at."""
 
 

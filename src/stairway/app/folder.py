@@ -27,6 +27,7 @@ import io
 import os
 import zipfile
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ import msgspec
 import numpy as np
 
 from stairway.app.facts import LAYOUT
-from stairway.app.practised import Practised
+from stairway.app.practised import Practised, PractisedRun
 from stairway.base.errors import ConfigError, DataError
 from stairway.market.bars import PairBars
 from stairway.market.facts import DataReport
@@ -48,7 +49,11 @@ _UNREADABLE = (
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """How a run was asked for: enough to resume it without asking again."""
+    """How a run was asked for: enough to resume it without asking again.
+
+    ``log`` is the URL of the engine that keeps the record, without its password; ``None``
+    where it lies in the folder.
+    """
 
     layout: int
     version: str
@@ -64,6 +69,8 @@ class Ask(msgspec.Struct, frozen=True):
     models: str | None = None
     plan: Plan | None = None
     practice: Practised | None = None
+    practised: PractisedRun | None = None
+    log: str | None = None
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -77,8 +84,13 @@ class Plan(msgspec.Struct, frozen=True):
     kill_index: int
 
 
-_BEGINNINGS = frozenset({".writable", "bars.npz", ".bars.npz.new", ".run.json.new"})
-"""What a start that was killed before ``run.json`` leaves behind."""
+ASK, PRACTICE = "run.json", "practice.json"
+"""What makes a folder a run: of ``stairway run``, and of ``stairway train rl``."""
+
+_BEGINNINGS = frozenset(
+    {".writable", "bars.npz", ".bars.npz.new", f".{ASK}.new", f".{PRACTICE}.new"}
+)
+"""What a start that was killed before that file leaves behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +102,7 @@ class RunFolder:
     @property
     def ask(self) -> Path:
         """How the run was asked for."""
-        return self.root / "run.json"
+        return self.root / ASK
 
     @property
     def bars(self) -> Path:
@@ -171,8 +183,7 @@ def open_existing(root: Path) -> tuple[RunFolder, Ask]:
     """
     folder = RunFolder(root)
     if not folder.ask.is_file():
-        msg = f"{root} is no run folder, it has no run.json: stairway run --out {root}"
-        raise ConfigError(msg)
+        raise ConfigError(_no_run(root))
     try:
         content = folder.ask.read_bytes()
         layout = msgspec.json.decode(content).get("layout")
@@ -191,13 +202,22 @@ def open_existing(root: Path) -> tuple[RunFolder, Ask]:
     return folder, ask
 
 
+def _no_run(root: Path) -> str:
+    if (root / PRACTICE).is_file():
+        return (
+            f"{root} is a training run, and only what stairway run made can be taken up or "
+            f"replayed here; finish it or read it with: stairway train rl --resume {root}"
+        )
+    return f"{root} is no run folder, it has no {ASK}; stairway run --out {root} makes one"
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write ``content`` so that ``path`` is either the old file or the new one, never half.
 
     Raises
     ------
     ConfigError
-        If there is no room or no permission.
+        If there is no room or no permission; nothing half written is left then.
     """
     beside = path.with_name(f".{path.name}.new")
     try:
@@ -213,6 +233,8 @@ def write_whole(path: Path, content: bytes) -> None:
         finally:
             os.close(folder)
     except OSError as error:
+        with suppress(OSError):
+            beside.unlink()
         raise _cannot_write(path, error) from error
 
 
@@ -285,5 +307,14 @@ def load_bars(folder: RunFolder, pair: tuple[Instrument, Instrument]) -> PairBar
 
 def _cannot_write(path: Path, error: OSError) -> ConfigError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-        return ConfigError(f"no room left for {path}; free some disk space, then --resume")
+        return ConfigError(f"no room left for {path}; free some disk space, then {_then(path)}")
     return ConfigError(f"cannot write {path}: {error.strerror}; choose another --out")
+
+
+def _then(path: Path) -> str:
+    """How to go on: what has begun is resumed, and what has not is asked for again."""
+    for root in path.parents:
+        for name, command in ((ASK, "stairway run"), (PRACTICE, "stairway train rl")):
+            if (root / name).is_file():
+                return f"{command} --resume {root}"
+    return "give the same command again"

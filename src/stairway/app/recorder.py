@@ -8,7 +8,6 @@ of ours (or a changed program) and stops everything, naming the stream and posit
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -32,7 +31,7 @@ class Recorder:
     def __init__(self, log: EventLog, *, read_only: bool = False) -> None:
         self._log = log
         self._read_only = read_only
-        self._pending: dict[str, list[bytes]] = defaultdict(list)
+        self._pending: list[tuple[str, list[bytes]]] = []
         self._recorded: dict[str, Iterator[Envelope]] = {}
         self._on_its_way = False
         self.checked = 0
@@ -57,16 +56,22 @@ class Recorder:
             elif self._read_only:
                 self.beyond += 1
             else:
-                self._pending[stream].append(payload)
+                self._queue(stream, payload)
                 self.appended += 1
 
     def commit(self) -> None:
         """Hand everything published to the log's writer; do not wait."""
-        for stream, payloads in self._pending.items():
-            if payloads:
-                self._log.append(stream, payloads)
-                self._pending[stream] = []
-                self._on_its_way = True
+        for stream, payloads in self._pending:
+            self._log.append(stream, payloads)
+            self._on_its_way = True
+        self._pending = []
+
+    def _queue(self, stream: str, payload: bytes) -> None:
+        """Keep the order of publishing over all streams: it is that of recording."""
+        if self._pending and self._pending[-1][0] == stream:
+            self._pending[-1][1].append(payload)
+        else:
+            self._pending.append((stream, [payload]))
 
     def flush(self) -> None:
         """Wait until everything published is on disk. Orders leave only after this."""

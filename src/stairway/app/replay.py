@@ -12,12 +12,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from stairway.adapters.logs.sqlite import open_log
 from stairway.app.catalog import CODEC, Fact
 from stairway.app.climb import Hand, furnish, require_same_run, walk
 from stairway.app.facts import RunFinished, RunStarted
 from stairway.app.folder import open_existing
 from stairway.app.progress import Progress
+from stairway.app.record.engine import open_run
 from stairway.app.recorder import Recorder, run_hash
 from stairway.app.settings import decode
 from stairway.app.world import RecordedWorld
@@ -85,10 +85,10 @@ def replay(root: Path, progress: Progress) -> Replayed:
         If its record is damaged, or has not begun.
     """
     folder, ask = open_existing(root)
-    if not folder.log.is_dir():
+    if ask.log is None and not folder.log.is_dir():
         msg = f"{root} has no record yet; finish it with: stairway run --resume {root}"
         raise ConfigError(msg)
-    log = open_log(folder.log, decode(ask.policy, ask.policy_name).log, read_only=True)
+    log = open_run(folder.log, decode(ask.policy, ask.policy_name).log, ask.log, read_only=True)
     try:
         for envelope in log.read("run"):
             require_same_run(CODEC.decode(envelope.payload), ask, folder)

@@ -12,6 +12,7 @@ import msgspec
 
 from stairway.app import plugins
 from stairway.app.folder import open_existing
+from stairway.app.record.engine import is_named
 from stairway.base.errors import ConfigError
 from stairway.lifecycle.facts import OperatorMoved
 from stairway.market.ports import RawPair
@@ -25,7 +26,9 @@ _SEEDS = 2**31
 class Request:
     """Everything a person may say to ``stairway run``.
 
-    ``hand`` are moves by an operator, carried out at the bar that closes at their time.
+    ``hand`` are moves by an operator, carried out at the bar that closes at their time;
+    ``practised`` is the folder of a training run that a policy is to be taken from;
+    ``log`` is the URL of an engine that keeps the record, secrets included.
     """
 
     source: str = "sample"
@@ -36,6 +39,8 @@ class Request:
     models: Path | None = None
     trust: Path | None = None
     resume: Path | None = None
+    practised: Path | None = None
+    log: str | None = None
     hand: tuple[OperatorMoved, ...] = ()
 
     def __post_init__(self) -> None:
@@ -54,12 +59,25 @@ class Request:
         if self.models is not None and self.drill:
             msg = "--drill trains models of its own; leave out --models"
             raise ConfigError(msg)
+        if self.practised is not None and (self.models is not None or self.drill):
+            other = "--drill" if self.models is None else "--models"
+            msg = (
+                "--practised takes a policy into a run that trains its other models on bars as "
+                f"they are, and {other} does otherwise; leave out one of the two"
+            )
+            raise ConfigError(msg)
 
 
-def resumed(root: Path, models: Path | None = None, trust: Path | None = None) -> Request:
+def resumed(
+    root: Path,
+    models: Path | None = None,
+    trust: Path | None = None,
+    log: str | None = None,
+) -> Request:
     """Ask again for what an earlier run was asked for, in its folder.
 
-    Models that were given must be given again, key and all: the run keeps neither.
+    Models that were given must be given again, key and all: the run keeps neither. A log
+    with a password must be given again too, for the same reason.
 
     Raises
     ------
@@ -76,9 +94,19 @@ def resumed(root: Path, models: Path | None = None, trust: Path | None = None) -
     if ask.models is None and models is not None:
         msg = f"{root} trains models of its own; leave out --models {models} to finish it"
         raise ConfigError(msg)
+    if log is not None and (ask.log is None or not is_named(log, ask.log)):
+        kept = "in its folder" if ask.log is None else f"by {ask.log}"
+        msg = f"the record of {root} is kept {kept}; leave out --log, or name that one"
+        raise ConfigError(msg)
     drill = ask.plan is not None
     return Request(
-        out=root, seed=ask.seed, drill=drill, models=models, trust=trust, resume=root
+        out=root,
+        seed=ask.seed,
+        drill=drill,
+        models=models,
+        trust=trust,
+        resume=root,
+        log=log,
     )
 
 

@@ -18,16 +18,19 @@ from typing import TypeAlias
 import msgspec
 import numpy as np
 
+from stairway.app import caches
 from stairway.app import folder as folders
 from stairway.app import settings as policies
+from stairway.app.accepted import found, opened, require_member
 from stairway.app.climb import Climbed, climb
 from stairway.app.environment import overrides
 from stairway.app.facts import LAYOUT
 from stairway.app.folder import Ask, Plan, RunFolder
 from stairway.app.hold import held
-from stairway.app.practised import Practised
+from stairway.app.practised import Practised, PractisedRun
 from stairway.app.progress import Progress
-from stairway.app.request import RUNS, Request, next_folder, read_source
+from stairway.app.record.engine import chosen, require_usable
+from stairway.app.request import Request, next_folder, read_source
 from stairway.app.rl import rules as rl_rules
 from stairway.app.shelf import Shelf, given, made
 from stairway.app.taught import require_taught
@@ -114,7 +117,12 @@ def prepare(
         plan, bars = misfortune(settings, bars, request.seed)
     if request.models is not None and request.trust is not None:
         given(request.models, request.trust, settings, bars)
-    folder = folders.create(request.out or next_folder(request.source))
+    member = taken(request, settings, bars, progress)
+    taught = request.models is None and member is None
+    root = request.out or next_folder(request.source)
+    if request.log is not None:
+        require_usable(request.log, root, settings.log)
+    folder = folders.create(root)
     ask = Ask(
         layout=LAYOUT,
         version=version("stairway"),
@@ -129,7 +137,9 @@ def prepare(
         bars_fingerprint=bars.fingerprint,
         models=None if request.models is None else str(request.models),
         plan=plan,
-        practice=None if request.models is not None else practised(settings),
+        practice=practised(settings) if taught else None,
+        practised=member,
+        log=chosen(request.log, folder.root),
     )
     for line in describe(report):
         progress.note(line)
@@ -141,7 +151,31 @@ def prepare(
 def practised(settings: policies.Settings) -> Practised:
     """With which settings the run's own policies are taught; what was taught is kept."""
     _, tables = rl_rules.load(rl_rules.SHIPPED, settings.session.kind)
-    return Practised(rl_rules.SHIPPED, tables, str((RUNS / "taught").absolute()))
+    return Practised(rl_rules.SHIPPED, tables, str(caches.lessons()))
+
+
+def taken(
+    request: Request, settings: policies.Settings, bars: PairBars, progress: Progress
+) -> PractisedRun | None:
+    """Look at the training run that a policy is to be taken from, if one was named.
+
+    Raises
+    ------
+    ConfigError
+        If it left no accepted policy, or that policy cannot be a member of this run.
+    DataError
+        If what it left cannot be read.
+    """
+    if request.practised is None:
+        return None
+    policy = opened(request.practised)
+    seen = bars.part(0, first_index(settings, bars))
+    judged = require_member(policy, settings, seen)
+    progress.note(
+        f"policy of {request.practised}: accepted in cycle {policy.cycle.cycle}, judged here "
+        f"on bars {judged} to {len(seen) - 1}, which it did not see"
+    )
+    return policy.run
 
 
 def keep(prepared: Prepared) -> None:
@@ -156,10 +190,19 @@ def first_index(settings: policies.Settings, bars: PairBars) -> int:
 
 
 def stock(request: Request, prepared: Prepared, progress: Progress) -> Shelf | None:
-    """Get models: train them, or take those that were given. None where a gate refused."""
+    """Get models: train them, or take those that were given. None where a gate refused.
+
+    Raises
+    ------
+    DataError
+        If the training run that a policy is to be taken from changed since it was asked for.
+        Once this run is trained it is not looked at any more: what was taken is sealed.
+    """
     if request.models is not None and request.trust is not None:
         return given(request.models, request.trust, prepared.settings, prepared.bars)
     count = first_index(prepared.settings, prepared.bars)
+    if prepared.ask.practised is not None and not prepared.folder.training.exists():
+        found(prepared.ask.practised)
     report = train(prepared.folder, prepared.ask, count, progress)
     if not isinstance(report.causality, Pass):
         for finding in report.causality.findings:

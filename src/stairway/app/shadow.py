@@ -18,10 +18,11 @@ import msgspec
 
 from stairway.adapters.logs.sqlite import open_log
 from stairway.app.books import Books
-from stairway.app.catalog import CODEC, Fact
+from stairway.app.catalog import CODEC, ORDERS, Fact
 from stairway.app.climb import Hand, furnish, live_world, require_same_run, walk
 from stairway.app.facts import RunFinished, RunStarted
 from stairway.app.progress import Progress
+from stairway.app.record.engine import open_run
 from stairway.app.recorder import Recorder
 from stairway.app.request import Request
 from stairway.app.rules import equity_micros
@@ -35,6 +36,7 @@ from stairway.base.units import Micros
 from stairway.base.verdict import Inconclusive, Pass, Refuse, Verdict
 from stairway.evaluation.replay import Link, ReplayRules, Tick, chained, compare
 from stairway.events.codec import Codec
+from stairway.events.fold import in_order
 from stairway.events.ports import EventLog
 from stairway.execution.facts import CommandSent, VenueSaid
 from stairway.execution.orders import Filled, Submit
@@ -150,7 +152,7 @@ def shadow(
         msg = f"{out} already holds something; give a new folder for the log of the replay"
         raise ConfigError(msg)
     folder, ask, settings = prepared.folder, prepared.ask, prepared.settings
-    record = open_log(folder.log, settings.log, read_only=True)
+    record = open_run(folder.log, settings.log, ask.log, read_only=True)
     try:
         start = _finished(record, folder.root)
         require_same_run(start, ask, folder)
@@ -314,7 +316,7 @@ def _turnover(log: EventLog, start: RunStarted, model: str | None) -> dict[int, 
     worth = {one.symbol: one.micros_per_tick_lot for one in start.instruments}
     of_order: dict[str, int] = {}
     found: dict[int, int] = {}
-    for envelope in log.read("order"):
+    for envelope in in_order(log, ORDERS):
         match CODEC.decode(envelope.payload):
             case CommandSent(command=Submit(order_id=name, symbol=symbol)):
                 of_order[name] = worth[symbol]

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, cast
 
-from stairway.app.catalog import CODEC
+from stairway.app.catalog import CODEC, ORDERS
 from stairway.base.arrays import FloatArray
 from stairway.base.errors import InvariantError
 from stairway.base.verdict import Verdict
+from stairway.events.fold import in_order
 from stairway.events.ports import EventLog
 from stairway.execution.facts import CommandSent, VenueSaid
 from stairway.execution.orders import Command, VenueEvent
@@ -182,7 +183,7 @@ class RecordedWorld:
     def __post_init__(self) -> None:
         answers = (CODEC.decode(e.payload) for e in self.log.read("model.answer"))
         self._answers = (a for a in answers if isinstance(a, Prediction | Exclusion))
-        orders = (CODEC.decode(e.payload) for e in self.log.read("order"))
+        orders = (CODEC.decode(e.payload) for e in in_order(self.log, ORDERS))
         self._orders = (o for o in orders if isinstance(o, CommandSent | VenueSaid))
         self._next = next(self._orders, None)
         gates = (CODEC.decode(e.payload) for e in self.log.read("gate.verdict"))

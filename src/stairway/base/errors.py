@@ -6,6 +6,7 @@
     ├── ConfigError        the operator must fix a file or a command
     ├── DataError          the world sent something we will not trade on
     │   ├── DamagedLogError    the record is not what was written
+    │   ├── NoRecordsError     what was to be judged is empty: evidence is missing
     │   └── ConflictError      somebody else appended first
     ├── RecordError        what happens can no longer be written down: stop trading
     │   └── DiskFullError      no room; what was accepted is kept, and writing resumes
@@ -31,6 +32,10 @@ class DataError(StairwayError):
 
 class DamagedLogError(DataError):
     """The record is not what was written."""
+
+
+class NoRecordsError(DataError):
+    """There is nothing in what was to be judged."""
 
 
 class ConflictError(DataError):
