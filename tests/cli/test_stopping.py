@@ -24,8 +24,8 @@ try:
         {inside}
         stopping.sentence = "stopping; resume with: x"
         stopping.listen()
-        print("ready", flush=True)
         try:
+            print("ready", flush=True)
             waited.stdout.read()
         finally:
             {cleaning}

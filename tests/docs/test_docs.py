@@ -8,12 +8,15 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.main import get_command
 
+from stairway.adapters.journal.inbox import Inbox
+from stairway.app.record.place import find, opened
 from stairway.app.rl import rules as rl_rules
 from stairway.cli.main import app
 
@@ -99,13 +102,11 @@ def test_the_example_of_a_consumer_runs_on_a_real_run(
     example = page.split("```python\n")[1].split("```")[0]
     names: dict[str, Any] = {}
     exec(compile(example, "docs/record.md", "exec"), names)  # noqa: S102 -- our own page
-    (done,) = names["inbox"].look("select count(*) from closed")
-    names["inbox"].close()
-    names["group"].close()
-    head = names["log"].head("trade.closed")
-    names["log"].close()
-    assert done == (min(head.position, 100),)
-    assert head.position > 0
+    with closing(opened(find("runs/sample-1"))) as log:
+        closed = log.head("trade.closed").position
+    with closing(Inbox(Path("bookkeeper.db"))) as inbox:
+        assert inbox.look("select count(*) from closed") == [(closed,)]
+    assert closed > 0
 
 
 def test_the_closed_loop_was_measured_under_the_shipped_settings() -> None:

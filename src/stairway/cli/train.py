@@ -212,7 +212,7 @@ def _perform(folder: RlFolder, stopping: Stopping, *, as_json: bool) -> int:
         stopping.tell = watching.last_words
         result = practise(folder, watching)
     stopping.tell = say
-    conclude(folder, result)
+    conclude(folder, result, ask.practice_name)
     if as_json:
         _print(result)
     else:

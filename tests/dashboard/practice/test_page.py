@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from stairway.base.errors import ConfigError
@@ -104,6 +105,10 @@ def test_a_hostile_name_is_text_and_never_markup() -> None:
 def test_the_command_repeats_the_run() -> None:
     assert again(practice_result()) == (
         "stairway train rl --source my.toml --policy intraday --seeds 2"
+    )
+    other = msgspec.structs.replace(practice_result(), seeds=(4, 5))
+    assert again(other, "mine.toml").endswith(
+        "--policy intraday --seeds 2 --practice mine.toml --seed 4"
     )
 
 

@@ -121,7 +121,9 @@ class Ringer:
         try:
             self._socket.sendto(b"\0", f"{folder}/{name}")
         except ConnectionRefusedError:
-            (self._folder / name).unlink(missing_ok=True)
+            # Nobody listens there. What cannot be taken away holds up no other bell.
+            with suppress(OSError):
+                (self._folder / name).unlink()
         except OSError:
             # Full, just taken down, another user's, or no bell at all: the next one.
             return

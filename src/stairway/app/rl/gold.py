@@ -101,10 +101,10 @@ def opened(folder: RlFolder, ground: PracticeGround, rules: PracticeRules) -> Go
     encoded = read_encoded(folder.gold, what, "restore it, or start a new run")
     answer = decode(encoded, expected_identity(ground, rules))
     if isinstance(answer, Refuse):
-        msg = (
-            f"{folder.gold}.json: {answer.findings[0].detail} (versions of stairway and of "
-            f"{', '.join(_MAKERS)} count as settings)"
-        )
+        said = answer.findings[0].detail
+        if "settings" in said:
+            said += f" (versions of stairway and of {', '.join(_MAKERS)} count as settings)"
+        msg = f"{folder.gold}.json: {said}; restore it, or start a new run"
         raise DataError(msg)
     try:
         notes = msgspec.convert(answer.notes, _Notes)

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stairway.app.rl.folder import RlFolder
+from stairway.app.rl.rules import SHIPPED
 from stairway.dashboard.practice import account
 from stairway.dashboard.practice.page import write_page
 from stairway.dashboard.terminal import readable
@@ -30,10 +31,10 @@ _COLUMNS = (
 """Header, what stands under it, and the width from which there is room for it."""
 
 
-def conclude(folder: RlFolder, result: PracticeResult) -> Path:
+def conclude(folder: RlFolder, result: PracticeResult, practice: str = SHIPPED) -> Path:
     """Leave the page of a training run beside its result; return where."""
     page = folder.root / "train.html"
-    write_page(page, result)
+    write_page(page, result, practice)
     return page
 
 

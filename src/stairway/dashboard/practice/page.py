@@ -14,6 +14,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from stairway.app.folder import write_whole
+from stairway.app.rl.rules import SHIPPED
 from stairway.base.verdict import Pass
 from stairway.dashboard import words
 from stairway.dashboard.figures.plain import Figure
@@ -34,18 +35,20 @@ class Judged(NamedTuple):
     seeds: tuple[tuple[str, str, tuple[str, ...]], ...]
 
 
-def write_page(path: Path, result: PracticeResult) -> None:
+def write_page(path: Path, result: PracticeResult, practice: str = SHIPPED) -> None:
     """Write the page of a training run, whole or not at all.
+
+    ``practice`` is the file with its settings, as it was named.
 
     Raises
     ------
     ConfigError
         If there is no room or no permission, or Plotly is not installed.
     """
-    write_whole(path, page(result, path.parent).encode())
+    write_whole(path, page(result, path.parent, practice).encode())
 
 
-def page(result: PracticeResult, root: Path) -> str:
+def page(result: PracticeResult, root: Path, practice: str = SHIPPED) -> str:
     """Set the whole page."""
     shown, said = account.judged(result), account.gate(result)
     return (
@@ -55,7 +58,7 @@ def page(result: PracticeResult, root: Path) -> str:
             result=result,
             root=str(root),
             run=root.name,
-            again=again(result),
+            again=again(result, practice),
             headline=account.headline(result),
             because=account.because(result),
             verdict="inconclusive" if said is None else words.word(said.gate),
@@ -80,11 +83,15 @@ def page(result: PracticeResult, root: Path) -> str:
     )
 
 
-def again(result: PracticeResult) -> str:
+def again(result: PracticeResult, practice: str = SHIPPED) -> str:
     """Say the command that does the same training again."""
-    seeds = str(len(result.seeds))
-    said = ["stairway", "train", "rl", "--source", result.source, "--policy"]
-    return shlex.join([*said, result.policy_name, "--seeds", seeds])
+    said = ["stairway", "train", "rl", "--source", result.source]
+    said += ["--policy", result.policy_name, "--seeds", str(len(result.seeds))]
+    if practice != SHIPPED:
+        said += ["--practice", practice]
+    if min(result.seeds) != 1:
+        said += ["--seed", str(min(result.seeds))]
+    return shlex.join(said)
 
 
 def _weathers(shown: SeedCycle) -> tuple[bounds.Weather, ...]:
