@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,14 @@ from stairway.simulation.batch import PairBatch
 from stairway.simulation.env import PairTradingEnv
 from stairway.simulation.env_rules import EnvRules
 from stairway.simulation.terms import Terms
-from stairway.testing.practice import actions_for, env_rules, made_course, rough_course
+from stairway.testing.bars import random_walk
+from stairway.testing.practice import (
+    actions_for,
+    course_of,
+    env_rules,
+    made_course,
+    rough_course,
+)
 
 COURSE = rough_course(300, seed=3)
 RULES = env_rules(episode_steps=40)
@@ -264,3 +272,16 @@ def test_every_observation_lies_in_its_space() -> None:
 def test_a_course_too_short_is_refused_when_the_environment_is_made() -> None:
     with pytest.raises(DataError, match="give more bars"):
         PairTradingEnv(COURSE.part(0, 9), env_rules(min_episode_steps=50))
+
+
+@pytest.mark.parametrize("volume", [5e-324, 1e-310, 1e-300])
+def test_a_volume_too_small_to_be_a_number_is_that_of_a_silent_bar(volume: float) -> None:
+    bars = random_walk(200, seed=7)
+
+    def walked(units: float) -> list[object]:
+        changed = bars.volume.copy()
+        changed[100:130] = units
+        env = PairTradingEnv(course_of(replace(bars, volume=changed)), env_rules())
+        return [env.reset(seed=1)[0].tolist(), *run(env, actions_for(120, 1, 3)[:, 0].tolist())]
+
+    assert walked(volume) == walked(0.0)

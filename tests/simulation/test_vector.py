@@ -175,7 +175,10 @@ def test_what_was_handed_out_is_not_moved_by_the_next_step() -> None:
         (None, "actions are object"),
         ([[1], [1, 2], 3, 4], "actions .* are no array"),
         ([2**80] * 4, "actions are object"),
-        (np.array([0, 1, 2, 2**64 - 1], np.uint64), "action 18446744073709551615 of account 3"),
+        (
+            np.array([0, 1, 2, 2**64 - 1], np.uint64),
+            "actions go up to 18446744073709551615; give 4",
+        ),
         (np.array([0, 1, -1, 3]), "action -1 of account 2"),
     ],
 )

@@ -108,25 +108,26 @@ def actions_of(actions: Any, n_envs: int) -> IntArray:
     DataError
         If they are no whole numbers from 0 to 8, or there is not one for each.
     """
-    allowed = f"give {n_envs} whole numbers from 0 to {kernels.ACTIONS - 1}, one each"
     try:
         given = np.asarray(actions)
     except (ValueError, TypeError, OverflowError) as error:
-        msg = f"actions {_shown(actions)} are no array; {allowed}"
+        msg = f"actions {_shown(actions)} are no array; {_needed(n_envs)}"
         raise DataError(msg) from error
     if given.dtype.kind not in _INTEGERS:
-        msg = f"actions are {given.dtype}; {allowed}"
+        msg = f"actions are {given.dtype}; {_needed(n_envs)}"
         raise DataError(msg)
     if given.shape != (n_envs,):
-        msg = f"actions are of shape {given.shape} for {n_envs} accounts; {allowed}"
+        msg = f"actions are of shape {given.shape} for {n_envs} accounts; {_needed(n_envs)}"
         raise DataError(msg)
-    # Whatever is too large for the kernel's integers would come out as something else.
-    bad = given > kernels.ACTIONS - 1
-    if bad.any():
-        i = int(np.flatnonzero(bad)[0])
-        msg = f"action {given[i]} of account {i}; allowed are 0 to {kernels.ACTIONS - 1}"
+    # The kernel looks at every action; these alone could come to it as something else.
+    if given.dtype == np.uint64 and (given >= kernels.ACTIONS).any():
+        msg = f"actions go up to {given.max()}; {_needed(n_envs)}"
         raise DataError(msg)
     return np.ascontiguousarray(given, np.int64)
+
+
+def _needed(n_envs: int) -> str:
+    return f"give {n_envs} whole numbers from 0 to {kernels.ACTIONS - 1}, one each"
 
 
 def _whole(number: Any) -> int | None:

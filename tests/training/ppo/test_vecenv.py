@@ -13,7 +13,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
-from stairway.base.errors import DataError, InvariantError
+from stairway.base.errors import ConfigError, DataError, InvariantError
 from stairway.simulation import kernels
 from stairway.simulation.batch import PairBatch
 from stairway.simulation.env import PairTradingEnv
@@ -139,6 +139,12 @@ def test_a_seed_holds_from_the_next_reset_on() -> None:
     assert np.array_equal(env.reset(), other.reset())
 
 
+@pytest.mark.parametrize("seed", [1.5, "x", "9", -1, 2**80, True])
+def test_a_seed_that_is_none_is_refused(seed: Any) -> None:
+    with pytest.raises(ConfigError, match="give a whole number from 0 to 2"):
+        env_of().seed(seed)
+
+
 def test_no_seed_changes_nothing() -> None:
     env, other = env_of(), env_of()
     env.seed(None)
@@ -149,11 +155,13 @@ def test_no_seed_changes_nothing() -> None:
     ("actions", "sentence"),
     [
         (np.array([0, 1, 2, 9]), "action 9 of account 3"),
-        (np.array([0, 1, 2]), r"actions are \(3,\)"),
+        (np.array([0, 1, 2]), r"actions are of shape \(3,\) for 4 accounts"),
         (np.array([0.0, 1.0, 2.0, np.nan]), "actions are float64"),
+        (None, "actions are object"),
+        ("abcd", "actions are <U4"),
     ],
 )
-def test_actions_that_do_not_fit_are_refused(actions: np.ndarray, sentence: str) -> None:
+def test_actions_that_do_not_fit_are_refused(actions: Any, sentence: str) -> None:
     env = env_of()
     env.reset()
     with pytest.raises(DataError, match=sentence):

@@ -17,12 +17,12 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
 from stairway.base.arrays import BoolArray, FloatArray
-from stairway.base.errors import DataError
 from stairway.simulation import kernels
 from stairway.simulation.batch import Counts, PairBatch, Snapshot
 from stairway.simulation.course import Course, SingleArray
 from stairway.simulation.env import action_space, observation_space
 from stairway.simulation.env_rules import EnvRules
+from stairway.simulation.given import actions_of, seed_of
 from stairway.simulation.terms import Terms
 
 _TERMS = {
@@ -83,12 +83,9 @@ class PairVecEnv(VecEnv):
         Raises
         ------
         DataError
-            If they are not whole numbers.
+            If they are no whole numbers from 0 to 8, or there is not one for each.
         """
-        if actions.dtype.kind not in "iu":
-            msg = f"actions are {actions.dtype}; they are whole numbers from 0 to 8"
-            raise DataError(msg)
-        self._actions = np.ascontiguousarray(actions, np.int64)
+        self._actions = actions_of(actions, self.num_envs)
 
     def step_wait(
         self,
@@ -108,9 +105,16 @@ class PairVecEnv(VecEnv):
         """There is nothing to close."""
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
-        """Start over under ``seed`` at the next reset; without one, nothing changes."""
+        """Start over under ``seed`` at the next reset; without one, nothing changes.
+
+        Raises
+        ------
+        ConfigError
+            If it is no whole number from 0 to 2^63 - 1.
+        """
         if seed is not None:
-            self.batch.seed(int(seed))
+            seed = seed_of(seed)
+            self.batch.seed(seed)
         return [seed] * self.num_envs
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
