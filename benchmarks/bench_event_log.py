@@ -7,7 +7,8 @@ Writes ``benchmarks/results/event_log.json``. Run it with::
 An event is durable when ``flush`` has returned: its commit and the high-water mark are
 both on the disk. A batch goes to the log in one ``append`` for each of four streams.
 
-``bare apsw`` inserts the same rows into the same table under the same pragmas, in one
+``bare apsw`` inserts rows of the same size in the same order into the same table (the same
+key, types and constraints; there is no other index) under the same pragmas, in one
 ``executemany`` and one transaction; its hash and checksum columns are filled with what was
 made up beforehand, so it neither hashes nor checks, keeps no mark and has no thread.
 ``bare apsw, hashing`` computes the same hash chain and checksum as plainly as can be, and
@@ -46,8 +47,18 @@ SLICES = 9
 BATCHES = (1, 16, 64, 256, 1024)
 PEERS = ("persist-queue==1.1.0", "litequeue==0.9")
 PAYLOAD = bytes(range(256))
-MADE_UP = bytes(32)
+MADE_UP = 0xC0FFEE42, bytes(range(7, 39))
 STREAMS = ("trade.intent", "order.sent", "fill", "trade.closed")
+# As `our_log` appends a batch: all of one stream, then all of the next.
+STREAM_OF = {
+    batch: [k for k in range(len(STREAMS)) for _ in range(k, batch, len(STREAMS))]
+    for batch in BATCHES
+}
+EVENT_TABLE = """create table event (
+    stream integer not null, position integer not null, recorded_ns integer not null,
+    crc integer not null, hash blob not null, payload blob not null,
+    primary key (stream, position)
+) without rowid, strict"""
 CONFIG = Config(
     commit_ms=5.0,
     commit_events=256,
@@ -72,12 +83,9 @@ def rate(publish: Callable[[int], None], batch: int, seconds: float) -> float:
 @contextmanager
 def bare_sqlite(folder: Path, *, hashing: bool) -> Iterator[Callable[[int], None]]:
     connection = apsw.Connection(str(folder / f"bare{int(hashing)}.db"))
-    connection.execute("pragma journal_mode = wal").fetchall()
-    connection.execute("pragma synchronous = full").fetchall()
-    connection.execute(
-        "create table event (stream integer, position integer, recorded_ns integer, "
-        "crc integer, hash blob, payload blob, primary key (stream, position)) without rowid"
-    )
+    for pragma in ("journal_mode = wal", "synchronous = full", "cell_size_check = on"):
+        connection.execute(f"pragma {pragma}").fetchall()
+    connection.execute(EVENT_TABLE)
     positions, links = [0] * len(STREAMS), [bytes(32)] * len(STREAMS)
     names = [stream.encode() for stream in STREAMS]
 
@@ -89,11 +97,11 @@ def bare_sqlite(folder: Path, *, hashing: bool) -> Iterator[Callable[[int], None
 
     def publish(batch: int) -> None:
         rows: list[tuple[Any, ...]] = []
-        for n in range(batch):
-            stream = n % len(STREAMS)
+        now_ns = time.time_ns()
+        for n, stream in enumerate(STREAM_OF[batch]):
             positions[stream] += 1
-            crc, digest = seal(stream, positions[stream], n) if hashing else (n, MADE_UP)
-            rows.append((stream, positions[stream], n, crc, digest, PAYLOAD))
+            made = seal(stream, positions[stream], now_ns + n) if hashing else MADE_UP
+            rows.append((stream, positions[stream], now_ns + n, *made, PAYLOAD))
         connection.execute("begin immediate")
         connection.executemany("insert into event values (?,?,?,?,?,?)", rows)
         connection.execute("commit")
@@ -195,8 +203,10 @@ def durable(folder: Path, seconds: float) -> list[dict[str, float]]:
                 for name, publish in publishers.items():
                     rates[name].append(rate(publish, batch, seconds / SLICES))
             case = {f"{name}_events_s": median(rates[name]) for name in publishers}
+            pairs = zip(rates["bare_apsw"], rates["log"], strict=True)
+            case["bare_over_log"] = median(bare / ours for bare, ours in pairs)
             cases.append({"batch": batch} | case)
-            print(" ".join(f"{name} {value:>9,.0f}" for name, value in cases[-1].items()))
+            print(" ".join(f"{name} {value:>9,.5g}" for name, value in cases[-1].items()))
     return cases
 
 

@@ -7,11 +7,14 @@ Writes ``benchmarks/results/event_reading.json``. Run it with::
 *Publish to handler*: this process appends to the telemetry file and flushes, two
 milliseconds apart; another process waits at a doorbell, reads, and notes the time that lies
 between ``append`` and the event in its hands. Beside it, where ``redis-server`` is
-installed: ``xadd`` and a blocking ``xread`` of redis-py with a server of this run's own.
+installed: ``xadd`` and a blocking ``xread`` of redis-py with a server of this run's own. The
+two take turns, and each quantile is the median of those of its rounds: quote their ratio,
+where others use the machine too.
 
 *Fold*: that many events (of ten, six fills, three marks and one step of a model's ramp)
 are read in the order in which they were appended, each checksum and hash checked, decoded,
-and folded into the registry and a book, at that number and at a half and a quarter of it.
+and folded into the registry and a book, at that number and at a half and a quarter of it; or
+at a million and at that number, where it is more (ten million take some minutes to write).
 """
 
 from __future__ import annotations
@@ -25,9 +28,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import reduce
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import msgspec
@@ -39,7 +44,7 @@ from stairway.app.catalog import CODEC, stream_of
 from stairway.app.machine import describe
 from stairway.base.units import Lots, Micros, Ticks, UtcNs
 from stairway.events.envelope import Envelope
-from stairway.events.fold import fold
+from stairway.events.fold import in_order
 from stairway.execution.facts import VenueSaid
 from stairway.execution.orders import Filled
 from stairway.lifecycle.facts import ModelRegistered, RampChanged
@@ -50,7 +55,7 @@ from stairway.trader.facts import Marked
 
 RESULT = Path(__file__).parent / "results" / "event_reading.json"
 EVENTS = 1_000_000
-MESSAGES, GAP_S = 2_000, 0.002
+ROUNDS, MESSAGES, GAP_S = 7, 1_000, 0.002
 SPY = Instrument(symbol="SPY", tick_usd=0.01, lot_units=1.0)
 MODELS = 40
 PLACE = struct.Struct("<q")
@@ -85,7 +90,8 @@ def heard(role: str, where: str, publish: Callable[[bytes], None]) -> dict[str, 
 
 
 def listen_to_log(folder: str) -> list[int]:
-    log, spent, seen = open_log(Path(folder), CONFIG, read_only=True), list[int](), 0
+    log, spent = open_log(Path(folder), CONFIG, read_only=True), list[int]()
+    seen = log.head("timing").position
     with Doorbell(Path(folder)) as bell:
         print("ready", flush=True)
         while len(spent) < MESSAGES:
@@ -97,7 +103,9 @@ def listen_to_log(folder: str) -> list[int]:
     return spent
 
 
-def through_the_log(folder: Path) -> dict[str, float]:
+@contextmanager
+def the_log(folder: Path) -> Iterator[Callable[[], dict[str, float]]]:
+    """Give what publishes a round through the log, and says how long it took."""
     log = open_log(folder / "bell", CONFIG)
 
     def publish(payload: bytes) -> None:
@@ -105,7 +113,7 @@ def through_the_log(folder: Path) -> dict[str, float]:
         log.flush()
 
     try:
-        return heard("log", str(folder / "bell"), publish)
+        yield lambda: heard("log", str(folder / "bell"), publish)
     finally:
         log.close()
 
@@ -113,7 +121,8 @@ def through_the_log(folder: Path) -> dict[str, float]:
 def listen_to_redis(port: str) -> list[int]:
     import redis  # noqa: PLC0415 - an extra of the package
 
-    client, spent, last = redis.Redis(port=int(port)), list[int](), "0"
+    client, spent = redis.Redis(port=int(port)), list[int]()
+    last = next((place for place, _ in client.xrevrange("s", count=1)), b"0")
     print("ready", flush=True)
     while len(spent) < MESSAGES:
         for _, entries in client.xread({"s": last}, count=64, block=1_000):
@@ -123,10 +132,9 @@ def listen_to_redis(port: str) -> list[int]:
     return spent
 
 
-def through_redis(folder: Path) -> dict[str, float] | str:
-    program = shutil.which("redis-server")
-    if program is None:
-        return "redis-server is not installed"
+@contextmanager
+def its_redis(folder: Path, program: str) -> Iterator[Callable[[], dict[str, float]]]:
+    """Give what publishes a round through a Redis server of its own."""
     import redis  # noqa: PLC0415 - an extra of the package
 
     with socket.socket() as free:
@@ -145,10 +153,31 @@ def through_redis(folder: Path) -> dict[str, float] | str:
                 break
             time.sleep(0.01)
         try:
-            return heard("redis", str(port), lambda p: client.xadd("s", {"p": p}))
+            yield lambda: heard("redis", str(port), lambda p: client.xadd("s", {"p": p}))
         finally:
             client.close()
             server.terminate()
+
+
+def in_turns(folder: Path) -> dict[str, Any]:
+    """Measure both in turns; return the medians of the rounds, and their ratio."""
+    program = shutil.which("redis-server")
+    with ExitStack() as stack:
+        ways = {"publish_to_handler": stack.enter_context(the_log(folder))}
+        if program is not None:
+            redis = stack.enter_context(its_redis(folder, program))
+            ways["redis_publish_to_handler"] = redis
+        rounds = [
+            {name: one_round() for name, one_round in ways.items()} for _ in range(ROUNDS)
+        ]
+    found: dict[str, Any] = {
+        name: {at: median(each[name][at] for each in rounds) for at in rounds[0][name]}
+        for name in ways
+    }
+    if program is None:
+        return found | {"redis_publish_to_handler": "redis-server is not installed"}
+    ours, theirs = found.values()
+    return found | {"of_redis": {at[:-3]: ours[at] / theirs[at] for at in ours}}
 
 
 def fact(n: int) -> Any:
@@ -193,7 +222,7 @@ def fold_all(folder: str) -> list[float]:
     log = open_log(Path(folder), CONFIG, read_only=True)
     start = time.perf_counter()
     state = Registry(), open_book("capital", Micros(10**12), 0), 0
-    registry, book, _ = fold(log, log.streams(), step, state)
+    registry, book, _ = reduce(step, in_order(log, log.streams()), state)
     elapsed = time.perf_counter() - start
     assert len(registry.entries) == MODELS
     assert book.held[0] != 0
@@ -203,7 +232,8 @@ def fold_all(folder: str) -> list[float]:
 
 def folds(folder: Path, events: int) -> list[dict[str, float]]:
     cases: list[dict[str, float]] = []
-    for count in (events // 4, events // 2, events):
+    parts = (events // 4, events // 2) if events <= EVENTS else (EVENTS,)
+    for count in (*parts, events):
         write(folder / "fold", count)
         made = subprocess.run(
             [sys.executable, __file__, "fold", str(folder / "fold")],
@@ -232,14 +262,14 @@ def main() -> None:
     try:
         result = {
             "machine": msgspec.to_builtins(describe()),
-            "publish_to_handler": through_the_log(folder),
-            "redis_publish_to_handler": through_redis(folder),
+            **in_turns(folder),
             "fold": folds(folder, int(sys.argv[1]) if len(sys.argv) > 1 else EVENTS),
             "load_average": os.getloadavg()[0],
         }
     finally:
         shutil.rmtree(folder)
-    print(result["publish_to_handler"], result["redis_publish_to_handler"])
+    for name in ("publish_to_handler", "redis_publish_to_handler", "of_redis"):
+        print(f"{name}: {result.get(name)}")
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
 

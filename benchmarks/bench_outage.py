@@ -24,6 +24,7 @@ from peers_outage import OPTIONS, STREAM, judged, story
 
 from stairway.adapters.logs.redis import Config, open_log
 from stairway.app.machine import describe
+from stairway.app.record.wiring import wired
 from stairway.testing.log import small_settings
 from stairway.testing.redis_server import private_redis
 
@@ -42,7 +43,7 @@ def plain() -> dict[str, Any]:
 
 def ours() -> dict[str, Any]:
     folder = Path(tempfile.mkdtemp())
-    config = Config(**small_settings())
+    config: Config = wired("redis", small_settings())[1]
     with private_redis(*OPTIONS) as server:
         log = open_log(folder, config, url=server.url("bus"))
 

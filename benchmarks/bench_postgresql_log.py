@@ -28,12 +28,12 @@ import psycopg
 from stairway.adapters.logs.postgresql import Config, open_log
 from stairway.app.machine import describe
 from stairway.testing.log import small_settings
-from stairway.testing.postgresql import PrivateServer, private_server
+from stairway.testing.postgresql import PrivateServer, postgresql_settings, private_server
 
 RESULT = Path(__file__).parent / "results" / "postgresql_log.json"
 SECONDS = 1.0
 PAYLOAD = bytes(range(256))
-CONFIG = Config(**small_settings(commit_ms=5.0))
+CONFIG = Config(**small_settings(commit_ms=5.0), **postgresql_settings())
 CASES = [(1, 1), (1, 64), (1, 256), (4, 1), (4, 64)]
 SERIAL = itertools.count()
 

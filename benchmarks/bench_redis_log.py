@@ -28,6 +28,7 @@ import redis
 from stairway.adapters.logs.redis import Config, open_log
 from stairway.adapters.outbox.scripts import APPEND, CLAIM
 from stairway.app.machine import describe
+from stairway.app.record.wiring import wired
 from stairway.testing.log import small_settings
 from stairway.testing.redis_server import PrivateRedis, private_redis
 
@@ -39,9 +40,9 @@ PAYLOAD = bytes(range(256))
 HASH = "ab" * 32
 RECORDED_NS = 1_700_000_000_000_000_000
 OPTIONS = ("--appendonly", "yes", "--appendfsync", "everysec")
-CONFIG = Config(
-    **small_settings(commit_ms=5.0, checkpoint_bytes=4 << 20, max_wal_bytes=1 << 30)
-)
+CONFIG: Config = wired(
+    "redis", small_settings(commit_ms=5.0, checkpoint_bytes=4 << 20, max_wal_bytes=1 << 30)
+)[1]
 
 
 def rate(publish: Callable[[int], None], batch: int) -> float:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Make .venv with everything pinned. Safe to run again: does nothing when up to date.
-# With the word "tests", the servers that tests start for themselves are asked for too.
+# With the word "tests", the servers that tests start for themselves are asked for too, and a
+# library that lies to a process about the time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,6 +28,7 @@ if [ "${1:-}" = tests ]; then
   command -v redis-server >/dev/null || missing+=(redis-server)
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null ||
     missing+=(postgresql)
+  compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || missing+=(libfaketime)
 fi
 if [ ${#missing[@]} -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

@@ -1,6 +1,7 @@
 -- Roles for the logs of one database. Run it as the owner of the schema, after schema.sql:
 --
 --   psql -v ON_ERROR_STOP=1 -d DATABASE -f src/stairway/adapters/ledger/schema.sql
+--   psql -v ON_ERROR_STOP=1 -d DATABASE -f src/stairway/adapters/ledger/archive.sql
 --   psql -v ON_ERROR_STOP=1 -d DATABASE -f deploy/postgresql/roles.sql
 --   psql -d DATABASE -c "create role desk_one login in role stairway_writer password '...'"
 --
@@ -33,6 +34,8 @@ grant update (position, hash) on stairway.stream to stairway_writer;
 grant insert on stairway.consumer_group, stairway.dead_letter to stairway_writer;
 grant update (body, seal) on stairway.consumer_group to stairway_writer;
 
--- Takes away what was archived, and writes nothing. Only this very role may: whoever is a
--- member of it says "set role stairway_archiver" first.
+-- Takes away what was archived, and notes how far. Only this very role may: whoever is a
+-- member of it says "set role stairway_archiver" first, as stairway log archive does.
 grant delete on stairway.event to stairway_archiver;
+grant insert on stairway.archived to stairway_archiver;
+grant update (position, hash) on stairway.archived to stairway_archiver;

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,13 @@ import pytest
 
 from stairway.adapters.logs.sqlite import Config, open_log
 from stairway.app.record import entries
+from stairway.app.record.place import find, opened
 from stairway.cli import log as command
+from stairway.events.delivery import GroupRules
 from stairway.testing.log import small_settings
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "log-1"
-COMMANDS = ("tail", "stats", "verify", "archive", "export")
+COMMANDS = ("tail", "stats", "groups", "verify", "archive", "export")
 
 
 @pytest.fixture
@@ -48,10 +52,10 @@ def test_tail_of_one_stream_as_json_lines(folder, stairway: Callable[..., Any]) 
 
 
 def test_following_ends_with_ctrl_c(folder, stairway, monkeypatch) -> None:
-    def stopped(_seconds):
+    def stopped(_bell, _seconds):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(entries.follow, "__defaults__", (stopped,))
+    monkeypatch.setattr(entries.Doorbell, "wait", stopped)
     said = stairway("log", "tail", folder, "-n", "1", "--follow")
     assert said.code == command.STOPPED
     assert len(said.out.splitlines()) == 1
@@ -150,3 +154,67 @@ def test_help_shows_how_it_is_called(name, stairway: Callable[..., Any]) -> None
 def test_there_is_no_command_that_flushes(stairway: Callable[..., Any]) -> None:
     for word in ("flush", "clear", "delete", "trim", "reset", "purge"):
         assert stairway("log", word, "x").code == 1
+
+
+@pytest.fixture
+def consumed(folder: Path) -> Path:
+    """Let a group give up the first event of a run."""
+    rules = GroupRules(streams=("run",), lease_ms=60_000, tries=1)
+    with closing(opened(find(str(folder)))) as log, closing(log.group("desk", rules)) as group:
+        (first,) = group.take("me", 1, 0)
+        group.fail(first, "no such desk", 0)
+    return folder
+
+
+def test_groups_shows_who_consumes_and_what_was_given_up(consumed, stairway) -> None:
+    said = stairway("log", "groups", consumed)
+    assert said.code == 0
+    assert "dead letter: run #1, 1 tries" in said.out
+    assert f"stairway log groups {consumed} --again desk run 1" in said.out
+    (group,) = json.loads(stairway("log", "groups", consumed, "--json").out)["groups"]
+    assert (group["streams"][0]["lag"], group["dead"][0]["cause"]) == (4, "no such desk")
+
+
+@pytest.mark.parametrize(("how", "pending"), [("--again", 1), ("--settle", 0)])
+def test_a_dead_letter_is_dealt_with_once_that_is_agreed_to(
+    consumed, stairway, how, pending
+) -> None:
+    asked = stairway("log", "groups", consumed, how, "desk", "run", "1")
+    assert asked.code == 1
+    assert "nothing was changed; give --yes" in asked.sentence
+    said = stairway("log", "groups", consumed, how, "desk", "run", "1", "--yes", "--json")
+    (group,) = json.loads(said.out)["groups"]
+    assert (group["dead"], group["streams"][0]["pending"]) == ([], pending)
+
+
+def test_a_dead_letter_is_dealt_with_in_one_way_at_a_time(consumed, refused) -> None:
+    letter = ("desk", "run", "1")
+    said = refused("log", "groups", consumed, "--again", *letter, "--settle", *letter)
+    assert "either --again or --settle" in said
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_line_of_help_is_broken_in_the_middle(name, width, stairway, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = [line.rstrip() for line in stairway("log", name, "--help").out.splitlines()]
+    text = [line for line in lines if not line.startswith(("\u256d", "\u2502", "\u2570"))]
+    examples = [line for line in text if line.startswith("   ")]
+    assert all(len(line) <= width for line in lines)
+    assert len(examples) == len([line for line in examples if line.strip().startswith(STARTS)])
+    paragraphs = "\n".join(text).split("\n\n")
+    for said in (p.strip("\n").splitlines() for p in paragraphs):
+        for line, after in pairwise(said):
+            assert len(line) + 1 + len(after.split()[0]) > width - 2, (line, after)
+
+
+STARTS = ("stairway log ", "As ", "URL=")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_sizes_under_stats_fit_the_terminal(folder, stairway, monkeypatch, width) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = stairway("log", "stats", folder).out.splitlines()
+    sizes = [line for line in lines if " MB" in line]
+    assert sizes
+    assert max(map(len, sizes)) <= width

@@ -16,9 +16,13 @@ import pytest
 from typer.main import get_command
 
 from stairway.adapters.journal.inbox import Inbox
+from stairway.app import settings as policies
+from stairway.app.catalog import CODEC
 from stairway.app.record.place import find, opened
 from stairway.app.rl import rules as rl_rules
 from stairway.cli.main import app
+from stairway.execution.facts import TradeClosed
+from stairway.supervision import supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
 POLICIES = sorted((ROOT / "src/stairway/policies").glob("*.toml"))
@@ -55,7 +59,7 @@ def test_all_policies_have_the_same_sections() -> None:
     sections = {
         p.stem: set(tomllib.loads(p.read_text("utf-8")))
         for p in POLICIES
-        if p.stem != "practice"
+        if p.stem not in {"practice", "record"}
     }
     assert len({frozenset(s) for s in sections.values()}) == 1, sections
 
@@ -107,6 +111,34 @@ def test_the_example_of_a_consumer_runs_on_a_real_run(
     with closing(Inbox(Path("bookkeeper.db"))) as inbox:
         assert inbox.look("select count(*) from closed") == [(closed,)]
     assert closed > 0
+
+
+def test_the_example_of_a_supervisor_counts_every_trade_once_however_often_it_runs(
+    finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(finished_run, tmp_path / "runs" / "sample-1")
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs/record.md").read_text("utf-8")
+    (example,) = (
+        one.split("```")[0]
+        for one in page.split("```python\n")
+        if "model_supervisor" in one[:900]
+    )
+    for _ in range(2):
+        names: dict[str, Any] = {}
+        exec(compile(example, "docs/record.md", "exec"), names)  # noqa: S102 -- our own page
+    state = supervisor.start(policies.load("daily").supervision)
+    said = 0
+    with closing(opened(find("runs/sample-1"))) as log:
+        for envelope in log.read("trade.closed"):
+            trade = CODEC.decode(envelope.payload)
+            assert isinstance(trade, TradeClosed)
+            state, facts = supervisor.on_trade(state, trade)
+            said += len(facts)
+    assert names["state"] == state
+    assert state.watches
+    with closing(Inbox(Path("supervisor.db"))) as inbox:
+        assert inbox.look("select count(*) from said") == [(said,)]
 
 
 def test_the_closed_loop_was_measured_under_the_shipped_settings() -> None:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 FAULTS = json.loads((REFERENCE / "faults.json").read_text("utf-8"))
 SCRIPT = runpy.run_path(str(ROOT / "scripts" / "faults.py"))
-BUS = [*range(1, 13)]
+ROWS = [*range(1, 21), 22]
 MUST_BE_NONE = ("lost", "doubled", "altered", "damaged", "leases_ended_early", "out_of_order")
 
 COUNTED = [
@@ -28,9 +28,9 @@ def test_the_page_quotes_what_was_counted():
     assert SCRIPT["filled"](page, FAULTS) == page
 
 
-@pytest.mark.parametrize("row", BUS)
-def test_every_row_of_the_bus_was_measured(row):
-    assert any(not fault.startswith("planted: ") for fault in FAULTS[str(row)])
+@pytest.mark.parametrize("row", ROWS)
+def test_every_row_was_measured_and_its_checker_tried_on_a_planted_bug(row):
+    assert {fault.startswith("planted: ") for fault in FAULTS[str(row)]} == {True, False}
 
 
 def test_nothing_was_lost_where_nothing_was_planted_and_every_planted_bug_was_noticed():

@@ -174,3 +174,22 @@ def figures(request):
         write_down(row, fault, profile, request.node.nodeid, numbers)
 
     return keep
+
+
+def _append_unchecked(client, keys, values, *, identities=lambda identity: identity):
+    """A relay's append as it is usually written: what Redis refuses was there already."""
+    pipe = client.pipeline(transaction=False)
+    for n in range(2, len(values), 5):
+        identity, position, recorded_ns, digest, payload = values[n : n + 5]
+        fields = {
+            "payload": payload, "hash": digest, "position": position, "recorded_ns": recorded_ns
+        }  # fmt: skip
+        pipe.xadd(keys[0], fields, id=identities(identity))
+    pipe.execute(raise_on_error=False)
+    return b"ok", values[-5].encode()
+
+
+@pytest.fixture
+def append_unchecked():
+    """The planted bug: explicit ids without compare-and-set."""
+    return _append_unchecked

@@ -1,14 +1,24 @@
-"""Clocks that stand still, go back and jump: order is by position, and no lease ends early."""
+"""Clocks that stand still, go back and jump: order is by position, and no lease ends early.
+
+Clocks are handed in; one test lies to a whole process instead, through libfaketime.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
-from stairway.adapters.logs.sqlite import Config, open_log
+from stairway.adapters.logs.sqlite import Config, open_log, verify
+from stairway.base.verdict import Pass
 from stairway.events import group as groups
 from stairway.testing.groups import HOUR_NS, NOW_NS, group_rules
 from stairway.testing.log import small_settings
@@ -99,3 +109,75 @@ def test_events_keep_the_order_in_which_they_were_appended(tmp_path, figures, fa
             mine = [e for e in events if e.stream == stream]
             assert [e.position for e in mine] == [*range(1, 31)]
     figures(12, f"the clock of the writer: {fault}", runs=RUNS, out_of_order=0)
+
+
+FAKED = """
+import json, sys, time
+from pathlib import Path
+from stairway.adapters.logs.sqlite import Config, open_log
+from stairway.testing.groups import group_rules
+from stairway.testing.log import small_settings
+
+log = open_log(Path(sys.argv[1]), Config(**small_settings()))
+group = log.group("desk", group_rules(lease_ms=60_000))
+log.append("fill", [b"held"] * 5)
+assert len(group.take("a", 5, time.time_ns())) == 5
+print("ready", flush=True)
+for line in sys.stdin:
+    log.append("fill", [line.encode()] * 3)
+    taken = group.take("b", 9, time.time_ns())
+    said = [time.time(), time.strftime("%Z"), [d.envelope.position for d in taken]]
+    print(json.dumps(said), flush=True)
+group.close()
+log.close()
+"""
+JUMPS = ("+0", "+1h", "-1h")
+ZONES = {
+    "@2026-03-08 00:30:00": "EST", "@2026-03-08 04:30:00": "EDT",
+    "@2026-11-01 00:30:00": "EDT", "@2026-11-01 04:30:00": "EST",
+}  # fmt: skip
+"""The night in which New York's clocks leave an hour out, and the one that has it twice."""
+
+
+def liar():
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    assert found, "scripts/setup.sh tests installs libfaketime, and it is not there"
+    return str(found[0])
+
+
+def test_a_process_that_is_lied_to_about_the_time_keeps_order_and_leases(tmp_path, figures):
+    said = tmp_path / "said"
+    said.write_text(JUMPS[0])
+    lies = {
+        "LD_PRELOAD": liar(), "FAKETIME_TIMESTAMP_FILE": str(said), "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1", "TZ": "America/New_York",
+    }  # fmt: skip
+    seen = []
+    with subprocess.Popen(
+        [sys.executable, "-c", FAKED, tmp_path / "log"],
+        env=os.environ | lies, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as child:  # fmt: skip
+        assert child.stdout.readline() == "ready\n"
+        for word in (*JUMPS, *ZONES):
+            said.write_text(word)
+            child.stdin.write(f"{word}\n")
+            child.stdin.flush()
+            seen.append(json.loads(child.stdout.readline()))
+        child.stdin.close()
+        assert child.wait() == 0
+    # The fault fired: the process believed each word.
+    now_s = datetime.now(UTC).timestamp()
+    assert [round((told_s - now_s) / 3_600) for told_s, _, _ in seen[:3]] == [0, 1, -1]
+    assert [zone for _, zone, _ in seen[3:]] == [*ZONES.values()]
+    # What one consumer holds is not handed to the other, though an hour seems to have gone by.
+    assert [taken for _, _, taken in seen[:3]] == [[6, 7, 8], [9, 10, 11], [12, 13, 14]]
+    assert isinstance(verify(tmp_path / "log"), Pass)
+    log = open_log(tmp_path / "log", CONFIG, read_only=True)
+    events = list(log.read("fill"))
+    log.close()
+    assert [e.position for e in events] == [*range(1, 27)]
+    times = [e.recorded_ns for e in events]
+    disordered = sum(b <= a for a, b in pairwise(times))
+    assert disordered == 0
+    figures(12, "the clock of a process, through libfaketime: ahead, back, summer time",
+            lies=len(seen), out_of_order=disordered, leases_ended_early=0)  # fmt: skip

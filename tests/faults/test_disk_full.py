@@ -17,6 +17,7 @@ import pytest
 
 from stairway.adapters.journal.pair import ReadingPair, WritingPair
 from stairway.adapters.journal.settings import Settings
+from stairway.adapters.journal.rows import sealed
 from stairway.adapters.journal.store import Row
 from stairway.adapters.journal.writer import GroupCommit
 from stairway.adapters.logs.sqlite import Config, open_log, verify
@@ -169,7 +170,7 @@ def rows_from(heads, payloads):
         position, digest = heads.get("fill", (0, GENESIS))
         digest = chain(digest, "fill", position + 1, payload)
         heads["fill"] = (position + 1, digest)
-        rows.append(Row("fill", position + 1, position + 1, digest, payload))
+        rows.append(sealed(Row("fill", position + 1, position + 1, digest, payload)))
     return rows
 
 

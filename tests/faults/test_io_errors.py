@@ -18,6 +18,7 @@ import pytest
 from stairway.adapters.journal import store
 from stairway.adapters.journal.pair import ReadingPair, WritingPair
 from stairway.adapters.journal.settings import Settings
+from stairway.adapters.journal.rows import sealed
 from stairway.adapters.journal.store import Row
 from stairway.adapters.journal.writer import GroupCommit
 from stairway.adapters.logs.sqlite import Config, open_log, verify
@@ -47,7 +48,7 @@ class FailsOnce:
     armed = False
 
 
-ROUNDS = 200 if os.environ.get("STAIRWAY_PROFILE") == "long" else 12
+ROUNDS = 200 if os.environ.get("STAIRWAY_PROFILE") == "long" else 28
 CALLS = 501 if os.environ.get("STAIRWAY_PROFILE") == "long" else 42
 
 
@@ -64,7 +65,7 @@ def publish(disk, folder, fault, rounds=12):
                 rows = []
                 for stream in ("fill", "timing"):
                     digests[stream] = chain(digests[stream], stream, n, bytes(900))
-                    rows.append(Row(stream, n, 2 * n, digests[stream], bytes(900)))
+                    rows.append(sealed(Row(stream, n, 2 * n, digests[stream], bytes(900))))
                 writer.put(rows)
                 writer.flush()
                 acked = n
@@ -147,7 +148,7 @@ def test_a_failed_write_of_the_mark_ends_writing(watched_disk, tmp_path):
 
 def test_a_failed_sync_of_the_mark_ends_writing(watched_disk, tmp_path):
     fault, settings = FailsOnce("sync", 1, names=("durable.mark",)), Settings(**SETTINGS)
-    rows = [Row("fill", 1, 1, chain(GENESIS, "fill", 1, b""), b"")]
+    rows = [sealed(Row("fill", 1, 1, chain(GENESIS, "fill", 1, b""), b""))]
     with watched_disk(fault):
         pair = WritingPair(tmp_path, settings)
         writer = GroupCommit(pair, settings)

@@ -18,6 +18,7 @@ import pytest
 
 from stairway.adapters.journal import files, layout
 from stairway.adapters.journal.journal import Journal, Reader
+from stairway.adapters.journal.rows import sealed
 from stairway.adapters.journal.store import Row, Sync
 from stairway.base.errors import StairwayError
 from stairway.events.envelope import Head, chain
@@ -45,12 +46,14 @@ def record(watched_disk, folder, commits, sync=Sync.FULL, seed=1, *, rest=False)
                 payload = payload_of(stream, head.position + 1)
                 digest = chain(head.hash, stream, head.position + 1, payload)
                 heads[stream] = Head(head.position + 1, digest)
-                rows.append(Row(stream, head.position + 1, len(ops), digest, payload))
+                rows.append(sealed(Row(stream, head.position + 1, len(ops), digest, payload)))
             journal.commit(rows)
             if rest:
                 journal.settle()
             acked = {stream: head.position for stream, head in journal.heads.items()}
             ops.append(acked)
+            if n % 7 == 5:
+                journal.move_ahead()
             if n % 7 == 6:
                 journal.checkpoint()
             if n % 5 == 4:

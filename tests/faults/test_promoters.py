@@ -25,13 +25,14 @@ from stairway.events.envelope import GENESIS
 from stairway.lifecycle.generation import opened
 from stairway.lifecycle.stage import Stage
 from stairway.testing.log import small_settings
+from stairway.testing.postgresql import postgresql_settings
 from stairway.testing.policy import KEY
 
 IS_LONG = os.environ.get("STAIRWAY_PROFILE") == "long"
 ROUNDS = 22 if IS_LONG else 2
 MOST = 8 if IS_LONG else 3
 SECONDS = 1.0 if IS_LONG else 0.5
-SETTINGS = small_settings()
+SETTINGS = small_settings() | postgresql_settings()
 SERIAL = itertools.count()
 PROMOTER = """
 import json, os, sys
@@ -136,7 +137,7 @@ def test_of_promoters_that_race_and_die_one_wins_each_generation(postgresql, fig
     found = findings(postgresql, name, won)
     wrong = {k: n for k, n in found.items() if k != "promotions" and n}
     assert wrong == {}
-    assert isinstance(verify(postgresql.url(name)), Pass)
+    assert isinstance(verify(postgresql.url(name), Config(**SETTINGS)), Pass)
     assert killed == raced
     assert lost > 0
     assert len(won) > 10 * ROUNDS

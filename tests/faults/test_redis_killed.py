@@ -15,7 +15,7 @@ import pytest
 from stairway.adapters.logs.redis import Config, open_log
 from stairway.adapters.outbox import relay as relay_module
 from stairway.adapters.outbox.keys import EMPTY
-from stairway.adapters.outbox.relay import Place, Relay
+from stairway.adapters.outbox.relay import Reached, Relay
 from stairway.base.verdict import Refuse
 from stairway.events.delivery import GroupRules
 from stairway.testing.log import small_settings
@@ -198,24 +198,13 @@ def test_what_the_outbox_has_not_either_is_an_alarm_and_never_skipped(tmp_path, 
 
 def without_rewind(self, _client, stream):
     """The planted bug: what the relay believed is what Redis has."""
-    self._places = {stream: Place(0, EMPTY)} | self._places
-
-
-def append_unchecked(client, keys, values):
-    """The planted bug: explicit ids without compare-and-set; what is refused was there."""
-    pipe = client.pipeline(transaction=False)
-    for n in range(2, len(values), 5):
-        identity, position, recorded_ns, digest, payload = values[n : n + 5]
-        fields = {
-            "payload": payload, "hash": digest, "position": position, "recorded_ns": recorded_ns
-        }  # fmt: skip
-        pipe.xadd(keys[0], fields, id=identity)
-    pipe.execute(raise_on_error=False)
-    return b"ok", values[-5].encode()
+    self._places = {stream: Reached(0, EMPTY)} | self._places
 
 
 @pytest.mark.long
-def test_planted_a_relay_that_does_not_rewind_is_found(tmp_path, figures, monkeypatch):
+def test_planted_a_relay_that_does_not_rewind_is_found(
+    tmp_path, figures, monkeypatch, append_unchecked
+):
     monkeypatch.setattr(Relay, "_rewind", without_rewind)
     monkeypatch.setattr(relay_module, "APPEND", append_unchecked)
     with private_redis(*AOF) as server:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import redis
 from redis.exceptions import NoPermissionError
 
-from stairway.adapters.logs.redis import Config, open_log
+from stairway.adapters.journal.archive import Archive
+from stairway.adapters.journal.archiver import RetentionRules
+from stairway.adapters.journal.kept import archive_kept
+from stairway.adapters.logs.redis import Config, kept, open_log
 from stairway.adapters.outbox import relay as relay_module
 from stairway.adapters.outbox.trimming import let_go
 from stairway.base.errors import ConfigError, DamagedLogError, DataError
@@ -179,13 +184,59 @@ def test_what_the_archiver_takes_out_is_counted_and_asked_for_elsewhere(
     assert isinstance(filled.health(), Pass)
     remote = open_log(None, CONFIG, url=url(server), read_only=True)
     assert [e.position for e in remote.read("fill", 60)] == [*range(61, 102)]
-    with pytest.raises(DamagedLogError, match=r"'fill', position 1: .*archive"):
+    with pytest.raises(
+        ConfigError, match=r"let go of 'fill' up to position 60.*archive=FOLDER"
+    ):
         list(remote.read("fill"))
     last = filled.head("fill")
     assert let_go(archiver, "bus", "fill", last) == 41
     assert remote.head("fill") == last
     assert list(remote.read("fill", 101)) == []
     remote.close()
+
+
+def archived_by(server, user, folder):
+    """Archive all but ten events of each stream as that user; return how many went."""
+    address = f"{url(server, user)}&archive={folder / 'old'}"
+    rules = RetentionRules(keep_events=10, keep_days=0)
+    with closing(kept(address, CONFIG)) as there:
+        archive_kept(there, Archive(folder / "old" / "bus"), rules, time.time_ns(), print)
+        return there.forgotten("fill").position
+
+
+def test_the_shipped_archiver_may_archive_what_groups_are_done_with_and_nobody_else_may(
+    tmp_path, server, filled, figures
+):
+    before = list(filled.read("fill"))
+    with closing(
+        filled.group("desk", GroupRules(streams=("fill",), lease_ms=1_000, tries=1))
+    ) as g:
+        taken = g.take("a", 50, 1)
+        g.ack(taken[:40])
+        with pytest.raises(ConfigError, match=r"this user may not do that.*users\.acl"):
+            archived_by(server, "stairway", tmp_path)
+        assert archived_by(server, "archiver", tmp_path) == 40
+        g.ack(taken[40:])
+    assert archived_by(server, "archiver", tmp_path) == 50
+    address = f"{url(server)}&archive={tmp_path / 'old'}"
+    with closing(open_log(None, CONFIG, url=address, read_only=True)) as remote:
+        assert list(remote.read("fill")) == before
+    filled.append("fill", [b"more"])
+    assert filled.catch_up(5.0)
+    assert isinstance(filled.health(), Pass)
+    with server.client() as client:
+        left = len(in_redis(client, "bus", "fill"))
+    assert left == 51
+    figures(19, "archived by the shipped archiver, then trimmed", archived=50, lost=0)
+
+
+@pytest.mark.usefixtures("filled")
+def test_nothing_is_archived_of_a_stream_that_somebody_else_trimmed(tmp_path, server):
+    with server.client() as stranger:
+        assert stranger.xtrim("bus:bus:fill", maxlen=50, approximate=False) == 50
+    with pytest.raises(DamagedLogError, match="50 entries of 'fill' are gone from Redis"):
+        archived_by(server, "archiver", tmp_path)
+    assert not list((tmp_path / "old").rglob("*.parquet"))
 
 
 def test_a_stream_goes_on_after_all_of_it_was_archived_or_lost(

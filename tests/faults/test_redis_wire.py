@@ -12,11 +12,16 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from functools import partial
 
 import numpy as np
 import pytest
+import redis
 
 from stairway.adapters.logs.redis import Config, open_log
+from stairway.adapters.outbox import relay as relay_module
+from stairway.adapters.outbox.keys import EMPTY
+from stairway.adapters.outbox.relay import Relay
 from stairway.base.errors import ConfigError
 from stairway.base.verdict import Refuse
 from stairway.testing.log import small_settings
@@ -28,7 +33,7 @@ EVENTS, UNKNOWN = (6_000, 150) if LONG else (1_500, 20)
 
 
 class Proxy:
-    """Stands between clients and Redis, and loses, cuts short or holds back answers."""
+    """Stands between clients and Redis, and loses, cuts short or holds back what is said."""
 
     def __init__(self, port, seed):
         self._target, self._rng = port, np.random.default_rng(seed)
@@ -46,10 +51,10 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._door.accept()
-                redis = socket.create_connection(("127.0.0.1", self._target))
-                self._ends += [client, redis]
-                self._start(self._carry, client, redis, lambda data: data)
-                self._start(self._carry, redis, client, self._answer)
+                target = socket.create_connection(("127.0.0.1", self._target))
+                self._ends += [client, target]
+                self._start(self._carry, client, target, self._ask)
+                self._start(self._carry, target, client, self._answer)
 
     def _carry(self, source, target, change):
         with contextlib.suppress(OSError):
@@ -60,6 +65,13 @@ class Proxy:
                     break
         for end in (source, target):
             _cut(end)
+
+    def _ask(self, data):
+        """Pass a question on, or the half of it before the connection is cut."""
+        if self.is_honest or self._rng.random() >= 0.03:
+            return data
+        self.faults["never asked"] += 1
+        return data[: len(data) // 2]
 
     def _answer(self, data):
         """Pass an answer on as it is, or what is left of it before the connection is cut."""
@@ -93,38 +105,82 @@ def _cut(end):
         end.shutdown(socket.SHUT_RDWR)
 
 
-def test_an_answer_that_is_lost_neither_loses_nor_doubles_an_event(tmp_path, figures):
+def through_the_proxy(folder, events, unknown):
+    """Append until enough has gone wrong; return what became of it."""
     settings = redis_settings(
         batch_events=20, socket_timeout_ms=150, backoff_last_ms=10, watch_ms=50
     )
     config = Config(**small_settings(), **settings)
     with private_redis("--appendonly", "no") as server, Proxy(server.port, 4) as proxy:
-        log = open_log(tmp_path, config, url=f"redis://127.0.0.1:{proxy.port}?log=bus")
+        log = open_log(folder, config, url=f"redis://127.0.0.1:{proxy.port}?log=bus")
         count = 0
-        while count < EVENTS or log.tally.unknown < UNKNOWN:
+        while count < events or log.tally.unknown < unknown:
             log.append("fill", [b"%d" % n for n in range(count, count + 20)])
             count += 20
             if count % 200 == 0:
                 log.catch_up(0.2)
-            assert count < 20 * EVENTS
+            assert count < 20 * events
         proxy.is_honest = True
         assert log.catch_up(30.0)
         with server.client() as client:
             found = audit(client, "bus", log, {"fill": count})
+            sent = [fields[b"payload"] for _, fields in client.xrange("bus:bus:fill")]
         tally = log.tally
         log.close()
+    # The faults fired.
+    kinds = ("dropped", "cut short", "stalled", "never asked")
+    assert min(proxy.faults[kind] for kind in kinds) > 0
+    return count, (found, sent), (tally, proxy.faults)
+
+
+def test_an_answer_that_is_lost_neither_loses_nor_doubles_an_event(tmp_path, figures):
+    count, (found, _), (tally, faults) = through_the_proxy(tmp_path, EVENTS, UNKNOWN)
     assert found.faults == 0
     assert found.events == count
-    # The faults fired.
     assert tally.unknown >= UNKNOWN
     assert tally.found > 0
-    assert min(proxy.faults[kind] for kind in ("dropped", "cut short", "stalled")) > 0
     figures(
         15, "answers dropped, cut short or stalled by a proxy", events=count,
         unknown_outcomes=tally.unknown, found_to_have_arrived=tally.found,
-        dropped=proxy.faults["dropped"], cut_short=proxy.faults["cut short"],
-        stalled=proxy.faults["stalled"], lost=found.lost, doubled=found.doubled,
+        never_asked=faults["never asked"], dropped=faults["dropped"], cut_short=faults["cut short"],
+        stalled=faults["stalled"], lost=found.lost, doubled=found.doubled,
     )  # fmt: skip
+
+
+def without_rewind(self, _client, stream):
+    """The planted bug: what the relay believed is what Redis has."""
+    self._places = {stream: relay_module.Reached(0, EMPTY)} | self._places
+
+
+@pytest.mark.long
+def test_planted_no_answer_that_is_taken_for_an_arrival_is_found(
+    tmp_path, figures, monkeypatch, append_unchecked
+):
+    def hopeful(client, keys, values):
+        try:
+            return append_unchecked(client, keys, values)
+        except (redis.RedisError, OSError):
+            return b"ok", values[-5].encode()
+
+    monkeypatch.setattr(Relay, "_rewind", without_rewind)
+    monkeypatch.setattr(relay_module, "APPEND", hopeful)
+    _, (found, _), _ = through_the_proxy(tmp_path, 6_000, 0)
+    assert found.lost > 0
+    figures(15, "planted: no answer is taken for an arrival", lost=found.lost)
+
+
+@pytest.mark.long
+def test_planted_what_was_not_answered_and_is_sent_again_as_new_is_found(
+    tmp_path, figures, monkeypatch, append_unchecked
+):
+    anew = partial(append_unchecked, identities=lambda _: "*")
+    monkeypatch.setattr(Relay, "_rewind", without_rewind)
+    monkeypatch.setattr(relay_module, "APPEND", anew)
+    _, (found, sent), _ = through_the_proxy(tmp_path, 6_000, 0)
+    doubled = len(sent) - len(set(sent))
+    assert found.phantom > 0
+    assert doubled > 0
+    figures(15, "planted: sent again, under ids that Redis gives", doubled=doubled)
 
 
 RELAY = """

@@ -16,7 +16,7 @@ from stairway.base.errors import InvariantError
 from stairway.base.hashing import content_hash
 from stairway.events.envelope import Envelope, Head
 from stairway.events.ports import EventLog
-from stairway.events.streams import MEASURED, TELEMETRY
+from stairway.events.streams import MEASURED, SIGNED, TELEMETRY
 
 _QUOTED = 300
 
@@ -107,22 +107,25 @@ class Recorder:
         if recorded.payload != payload:
             msg = (
                 f"the record and this run part ways at {recorded.stream} "
-                f"#{recorded.position}: recorded {_short(recorded.payload)}, "
-                f"now {_short(payload)}. The program, the settings or the data are "
-                "not those of the recorded run; start a new one with another --out"
+                f"#{recorded.position}: recorded {_short(CODEC.read(recorded))}, "
+                f"now {_short(CODEC.decode(payload))}. The program, the settings or the data "
+                "are not those of the recorded run; start a new one with another --out"
             )
             raise InvariantError(msg)
         self.checked += 1
 
 
-def _short(payload: bytes) -> str:
+def _short(fact: object) -> str:
     """Quote a fact, but no more of it than a person reads."""
-    text = repr(CODEC.decode(payload))
+    text = repr(fact)
     return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}..."
 
 
 def run_hash(log: EventLog) -> str:
-    """Hash of everything recorded but measured time: equal runs have equal hashes."""
+    """Hash of everything recorded but measured time and signatures.
+
+    Equal runs have equal hashes, whichever key signed their policy.
+    """
     return _hash_of(log, log.streams())
 
 
@@ -132,5 +135,5 @@ def telemetry_hash(log: EventLog) -> str:
 
 
 def _hash_of(log: EventLog, streams: Sequence[str]) -> str:
-    heads: dict[str, Head] = {s: log.head(s) for s in streams if s not in MEASURED}
+    heads: dict[str, Head] = {s: log.head(s) for s in streams if s not in MEASURED | SIGNED}
     return content_hash(sorted((s, h.position, h.hash) for s, h in heads.items()))

@@ -38,6 +38,7 @@ from stairway.features.labels import LabelRules
 from stairway.features.regime import RegimeRules
 from stairway.features.spec import FeatureRules
 from stairway.lifecycle.canary import CanaryRules
+from stairway.lifecycle.leash import StaleRules
 from stairway.lifecycle.probation import ProbationRules
 from stairway.lifecycle.promotion import PromotionRules
 from stairway.lifecycle.rollback import RollbackRules
@@ -144,6 +145,7 @@ class Settings(Config, frozen=True, kw_only=True):
     canary: CanaryRules
     probation: ProbationRules
     rollback: RollbackRules
+    policy_store: StaleRules
     log: LogConfig
     drill: DrillRules
 
@@ -195,15 +197,15 @@ class Settings(Config, frozen=True, kw_only=True):
         )
 
 
-_PRACTICE = "practice"
-"""The practice file beside the policies; ``app/rl/rules.py`` reads it."""
+_BESIDE = frozenset({"practice", "record"})
+"""Files beside the policies; ``app/rl/rules.py`` and ``app/record/wiring.py`` read them."""
 
 
 def shipped() -> tuple[str, ...]:
-    """Names of the policies that come with the package; how to practise is no policy."""
+    """Names of the policies that come with the package; not all that lies there is one."""
     names = (f.name for f in files("stairway").joinpath("policies").iterdir())
     found = {n.removesuffix(".toml") for n in names if n.endswith(".toml")}
-    return tuple(sorted(found - {_PRACTICE}))
+    return tuple(sorted(found - _BESIDE))
 
 
 def load(policy: str, environment: Mapping[str, str] | None = None) -> Settings:

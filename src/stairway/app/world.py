@@ -181,12 +181,12 @@ class RecordedWorld:
     _reopened: Iterator[GateGiven] = field(init=False)
 
     def __post_init__(self) -> None:
-        answers = (CODEC.decode(e.payload) for e in self.log.read("model.answer"))
+        answers = (CODEC.read(e) for e in self.log.read("model.answer"))
         self._answers = (a for a in answers if isinstance(a, Prediction | Exclusion))
-        orders = (CODEC.decode(e.payload) for e in in_order(self.log, ORDERS))
+        orders = (CODEC.read(e) for e in in_order(self.log, ORDERS))
         self._orders = (o for o in orders if isinstance(o, CommandSent | VenueSaid))
         self._next = next(self._orders, None)
-        gates = (CODEC.decode(e.payload) for e in self.log.read("gate.verdict"))
+        gates = (CODEC.read(e) for e in self.log.read("gate.verdict"))
         self._reopened = (
             g for g in gates if isinstance(g, GateGiven) and g.gate == ARTIFACT_GATE
         )

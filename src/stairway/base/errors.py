@@ -4,6 +4,7 @@
 
     StairwayError
     ├── ConfigError        the operator must fix a file or a command
+    │   └── NoLogError         no log of that name was ever written there
     ├── DataError          the world sent something we will not trade on
     │   ├── DamagedLogError    the record is not what was written
     │   ├── NoRecordsError     what was to be judged is empty: evidence is missing
@@ -24,6 +25,10 @@ class StairwayError(Exception):
 
 class ConfigError(StairwayError):
     """The configuration cannot be used as written."""
+
+
+class NoLogError(ConfigError):
+    """There is no log of that name."""
 
 
 class DataError(StairwayError):

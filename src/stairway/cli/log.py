@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from stairway.app.record.stats import Stats
 
 GROUP_HELP = """Look at a record, check it, carry it away, archive what is old.
@@ -42,6 +44,21 @@ _STATS_HELP = """Count events, and say since when and how fast each stream grows
 
 Exit: 0 shown, 1 an error.
 """
+_GROUPS_HELP = """Show who consumes a log, how far each group has come, and its dead letters.
+
+A dead letter is an event that failed as often as its group allows. --again gives it back to \
+the group, with all its tries; --settle lays it aside once you have seen to it.
+
+[bold]Examples[/bold]
+
+  stairway log groups runs/sample-1
+
+  stairway log groups runs/sample-1 --again desk fill 7
+
+  stairway log groups runs/sample-1 --settle desk fill 7
+
+Exit: 0 shown, 1 an error or not agreed to.
+"""
 _VERIFY_HELP = """Check every event against its checksum, its chain and the high-water mark.
 
 [bold]Examples[/bold]
@@ -50,17 +67,24 @@ _VERIFY_HELP = """Check every event against its checksum, its chain and the high
 
 Exit: 0 intact, 2 damaged (stream, position and cause are named), 1 an error.
 """
-_ARCHIVE_HELP = """Move old events into Parquet files beside the log; reading goes on as before.
+_ARCHIVE_HELP = """Move old events into Parquet files; reading goes on as before.
 
-An event stays in the database while it is among the newest --keep-events, or younger than
---keep-days, or not yet handled by every consumer group. It is trimmed only once its file is
-written, synced and read back.
+An event stays in the database while it is among the newest --keep-events, or younger than \
+--keep-days, or not yet handled by every consumer group. It is trimmed only once its file is \
+written, synced and read back. A server is trimmed as a user who may: its address names him, \
+and the folder that the files go to.
 
 [bold]Examples[/bold]
 
   stairway log archive runs/sample-1 --dry-run
 
-  stairway log archive runs/sample-1 --keep-events 10000 --keep-days 7 --yes
+  stairway log archive runs/sample-1 --keep-days 7 --yes
+
+  As the archiver of a log in Redis:
+
+    URL="redis://archiver:PW@HOST/0?log=NAME&archive=FOLDER"
+
+    stairway log archive "$URL" --dry-run
 
 Exit: 0 archived or nothing to archive, 1 an error or not agreed to, 130 stopped by Ctrl-C.
 """
@@ -70,7 +94,7 @@ _EXPORT_HELP = """Write events, decoded, to a file: .jsonl or .parquet.
 
   stairway log export runs/sample-1 events.jsonl
 
-  stairway log export runs/sample-1 fills.parquet --stream order --stream trade.closed
+  stairway log export runs/sample-1 x.parquet --stream order
 
 Of a damaged log it saves what is whole, and says where each stream ends.
 
@@ -107,13 +131,16 @@ def tail(
 
     from stairway.app.record import entries
     from stairway.app.record.place import find, opened
+    from stairway.app.record.stats import unseen
 
+    place = find(log)
     width = get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
-    with closing(opened(find(log))) as record:
-        wanted = entries.chosen(record, stream or ())
-        rest = entries.follow(record, stream or ()) if follow else iter(())
+    with closing(opened(place)) as record, entries.waiting(place) as wait:
+        wanted = entries.streams_named(record, stream or ())
+        rest = entries.from_now_on(record, stream or (), wait) if follow else iter(())
+        newest = entries.newest(record, wanted, count, unseen(place, wanted))
         try:
-            for envelope in chain(entries.newest(record, wanted, count), rest):
+            for envelope in chain(newest, rest):
                 said = entries.entry(envelope)
                 sys.stdout.write((said.as_json() if as_json else said.as_text(width)) + "\n")
                 sys.stdout.flush()
@@ -158,10 +185,57 @@ def _draw(found: Stats) -> None:
         more = (rate, one.first[:19]) if is_wide else ()
         table.add_row(one.stream, f"{one.events:,}", f"{one.archived:,}", *more, one.last[:19])
     console.print(table)
-    sizes = "  ".join(f"{name} {size / 1e6:.1f} MB" for name, size in found.files.items())
     console.print(f"{found.events:,} events in {found.log}", soft_wrap=True)
-    if sizes:
-        console.print(sizes, soft_wrap=True)
+    sizes = (f"{name} {size / 1e6:.1f} MB" for name, size in found.files.items())
+    for line in _packed(sizes, console.width):
+        console.print(line, soft_wrap=True)
+
+
+def _packed(words: Iterable[str], width: int) -> list[str]:
+    """Put as many on a line as fit; none is broken."""
+    lines: list[str] = []
+    for word in words:
+        if lines and len(lines[-1]) + 2 + len(word) <= width:
+            lines[-1] += f"  {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
+@group.command("groups", help=_GROUPS_HELP)
+def groups(
+    log: LogName,
+    again: Annotated[
+        tuple[str, str, int] | None,
+        typer.Option(metavar="GROUP STREAM POSITION", help="Give a dead letter back."),
+    ] = None,
+    settle: Annotated[
+        tuple[str, str, int] | None,
+        typer.Option(metavar="GROUP STREAM POSITION", help="Lay a dead letter aside."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Show who consumes a log."""
+    from stairway.app.record.consumers import consumers, give_again
+    from stairway.app.record.consumers import settle as lay_aside
+    from stairway.app.record.place import find
+
+    place = find(log)
+    if again is not None and settle is not None:
+        msg = "say either --again or --settle"
+        raise typer.BadParameter(msg)
+    if again is not None:
+        if not (yes or _agreed_to(f"give {again[1]} #{again[2]} back to {again[0]}?")):
+            return 1
+        give_again(place, *again)
+    elif settle is not None:
+        if not (yes or _agreed_to(f"lay {settle[1]} #{settle[2]} of {settle[0]} aside?")):
+            return 1
+        lay_aside(place, *settle)
+    answer = consumers(place)
+    sys.stdout.write(answer.as_json() if as_json else answer.as_text())
+    return 0
 
 
 @group.command("verify", help=_VERIFY_HELP)
@@ -220,10 +294,14 @@ def archive(
 
 def _agreed(what: str) -> bool:
     typer.echo(what, err=True, nl=False)
+    return _agreed_to("archive these, and trim what was archived?")
+
+
+def _agreed_to(question: str) -> bool:
     if not sys.stdin.isatty():
-        typer.echo("stairway: nothing was changed; give --yes to archive these", err=True)
+        typer.echo("stairway: nothing was changed; give --yes to do it", err=True)
         return False
-    return typer.confirm("archive these, and trim the database?", err=True)
+    return typer.confirm(question, err=True)
 
 
 @group.command("export", help=_EXPORT_HELP)

@@ -16,7 +16,7 @@ So an event comes back after one to one and a half leases, at the third look at 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -58,6 +58,9 @@ class GroupState(msgspec.Struct, frozen=True):
 
     dead: int = 0
     """How many events were given up."""
+
+    settled: tuple[int, ...] = ()
+    """Numbers of the dead letters, from 1, that somebody has dealt with."""
 
 
 def new_group(rules: GroupRules) -> GroupState:
@@ -145,6 +148,68 @@ def needed(state: GroupState) -> dict[str, int]:
     for one in state.held.values():
         first[one.stream] = min(first[one.stream], one.position)
     return first
+
+
+def first_needed(states: Iterable[GroupState]) -> dict[str, int]:
+    """Return the first position of each stream that any of the groups is not done with.
+
+    Examples
+    --------
+    >>> first_needed([GroupState({"fill": Head(7)}), GroupState({"fill": Head(3)})])
+    {'fill': 4}
+    """
+    first: dict[str, int] = {}
+    for state in states:
+        for stream, position in needed(state).items():
+            first[stream] = min(position, first.get(stream, position))
+    return first
+
+
+def unsettled(state: GroupState, letters: Sequence[DeadLetter]) -> dict[int, DeadLetter]:
+    """Return the dead letters, by number, that nobody has dealt with yet.
+
+    Examples
+    --------
+    >>> poison = DeadLetter("fill", 7, 5, "no such symbol", 0)
+    >>> list(unsettled(GroupState({}, dead=2, settled=(1,)), [poison, poison]))
+    [2]
+    """
+    return {n: one for n, one in enumerate(letters, 1) if n not in state.settled}
+
+
+def settled(state: GroupState, number: int) -> GroupState:
+    """Lay a dead letter aside: somebody has seen to it.
+
+    Raises
+    ------
+    ConflictError
+        If somebody has already.
+    """
+    if number in state.settled or not 0 < number <= state.dead:
+        msg = f"dead letter {number} was dealt with meanwhile: look at the group again"
+        raise ConflictError(msg)
+    return msgspec.structs.replace(state, settled=(*state.settled, number))
+
+
+def revived(state: GroupState, number: int, letter: DeadLetter) -> GroupState:
+    """Give a dead letter back to the group: whoever takes next has it, with all tries.
+
+    Raises
+    ------
+    ConflictError
+        If somebody has dealt with it already.
+
+    Examples
+    --------
+    >>> letter = DeadLetter("fill", 7, 5, "no such symbol", 0)
+    >>> state = revived(GroupState({"fill": Head(9)}, dead=1), 1, letter)
+    >>> [(one.position, one.tries) for one in state.held.values()], state.settled
+    ([(7, 0)], (1,))
+    """
+    state = settled(state, number)
+    token = state.token + 1
+    one = Held(letter.stream, letter.position, 0, "", 0, letter.cause)
+    return msgspec.structs.replace(state, token=token, held=state.held | {token: one})
 
 
 def room(state: GroupState) -> int:

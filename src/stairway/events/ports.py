@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from stairway.events.delivery import DeadLetter, Delivery, GroupRules
 from stairway.events.envelope import Envelope, Head
+from stairway.events.group import GroupState
 
 
 class Group(Protocol):
@@ -62,6 +63,38 @@ class Group(Protocol):
 
     def close(self) -> None:
         """Let go of it; what is pending stays pending."""
+        ...
+
+
+class Groups(Protocol):
+    """All consumer groups of a log, for whoever looks after them; takes no part in them."""
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all groups, sorted."""
+        ...
+
+    def state(self, name: str) -> GroupState:
+        """Return what a group remembers.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such group.
+        DamagedLogError
+            If that is not what was written.
+        """
+        ...
+
+    def letters(self, name: str) -> tuple[DeadLetter, ...]:
+        """Return all dead letters of a group, the first one first, settled or not."""
+        ...
+
+    def change(self, name: str, turn: Callable[[GroupState], GroupState]) -> None:
+        """Change what a group remembers, alone, all or nothing."""
+        ...
+
+    def close(self) -> None:
+        """Let go of them."""
         ...
 
 

@@ -12,13 +12,18 @@ from difflib import get_close_matches
 from stairway.base.errors import DataError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,127}")
-MAX_PAYLOAD_BYTES = 16_777_216
+MAX_PAYLOAD_BYTES = 1_048_576
+"""What is larger belongs into an artifact, and is named in the event by its digest."""
 
 TELEMETRY = frozenset({"market.bar", "model.answer", "book.marked", "timing"})
 """Committed with ``synchronous=NORMAL``: a power cut may take the last moments."""
 
 MEASURED = frozenset({"timing"})
 """Streams of measured durations. Left out of every comparison between runs."""
+
+SIGNED = frozenset({"policy.generation"})
+"""Streams of signatures. A key is made for each run, so the hash of a run leaves them out; what
+they say is on record elsewhere, and replaying compares them byte for byte all the same."""
 
 
 def is_durable(stream: str) -> bool:

@@ -25,7 +25,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from itertools import groupby
+from itertools import chain as chained
+from itertools import groupby, repeat
 from operator import itemgetter
 from pathlib import Path
 from typing import Protocol
@@ -190,7 +191,7 @@ class EventLogContract:
         self, open_log: OpenLog, tmp_path: Path
     ) -> None:
         """They strictly increase over all streams, whatever the clock does."""
-        clock = iter([100, 100, 40, 10**15, 7])
+        clock = chained([100, 100, 40, 10**15], repeat(7))
         wanted: list[tuple[str, int]] = []
         log = open_log(tmp_path, clock_ns=lambda: next(clock))
         for n, stream in enumerate([DURABLE, TELEMETRY, DURABLE, TELEMETRY]):
@@ -289,17 +290,19 @@ class EventLogContract:
         assert [e.payload for e in reader.read(DURABLE)] == payloads
         reader.close()
 
-    def test_ten_megabytes_are_an_event_and_more_than_the_most_are_none(
-        self, open_log: OpenLog, tmp_path: Path
+    @pytest.mark.parametrize("size", [MAX_PAYLOAD_BYTES + 1, 10_000_000])
+    def test_an_event_that_is_too_large_is_refused_and_all_of_its_append(
+        self, open_log: OpenLog, tmp_path: Path, size: int
     ) -> None:
-        """What is too large is refused whole, with its size and what to do."""
+        """With its size, what is allowed and what to do; the largest there may be is kept."""
         log = open_log(tmp_path)
-        large = bytes(10_000_000)
-        log.append(DURABLE, [large])
-        with pytest.raises(DataError, match=f"{MAX_PAYLOAD_BYTES + 1} bytes.*artifact"):
-            log.append(DURABLE, [b"small", bytes(MAX_PAYLOAD_BYTES + 1)])
+        largest = bytes(MAX_PAYLOAD_BYTES)
+        log.append(DURABLE, [largest])
+        allowed = f"{size} bytes for {DURABLE!r}: at most {MAX_PAYLOAD_BYTES} .*artifact"
+        with pytest.raises(DataError, match=allowed):
+            log.append(DURABLE, [b"small", bytes(size)])
         log.append(DURABLE, [b"next"])
-        assert [e.payload for e in log.read(DURABLE)] == [large, b"next"]
+        assert [e.payload for e in log.read(DURABLE)] == [largest, b"next"]
         log.close()
 
 

@@ -158,6 +158,11 @@ def private_server(*, on_disk: bool = False, **settings: str) -> Generator[Priva
         shutil.rmtree(folder)
 
 
+def postgresql_settings(**changes: int) -> dict[str, int]:
+    """Return how long a test waits for a server, with ``changes``."""
+    return {"wait_ms": 10_000, "query_ms": 10_000, "connect_s": 10} | changes
+
+
 def _program(name: str) -> str:
     """Find one of its programs, the newest version first."""
     homes = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)

@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -139,3 +140,26 @@ def test_no_event_is_missed_by_one_who_hangs_up_the_bell_before_reading(tmp_path
     thread.join()
     assert seen == [b"%d" % n for n in range(300)]
     log.close()
+
+
+def test_a_bell_that_is_hung_up_late_is_rung_and_one_that_is_gone_holds_up_nobody(tmp_path):
+    with Doorbell(tmp_path) as early:
+        ringer = Ringer(tmp_path)
+        time.sleep(0.15)
+        for _ in range(3):
+            ringer.ring()
+            assert early.wait(0.5)
+        with Doorbell(tmp_path) as late:
+            ringer.ring()
+            assert late.wait(0.5)
+            assert early.wait(0.5)
+        ringer.ring()
+        assert early.wait(0.5)
+        ringer.close()
+
+
+def test_many_rings_are_at_most_two_looks(tmp_path):
+    with Doorbell(tmp_path) as bell:
+        for _ in range(5):
+            ring(tmp_path)
+        assert [bell.wait(0.0) for _ in range(3)] == [True, False, False]

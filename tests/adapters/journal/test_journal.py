@@ -10,6 +10,7 @@ import pytest
 
 from stairway.adapters.journal.journal import MARK_COMMITS, Journal, Reader, mark_path
 from stairway.adapters.journal.mark import read_mark
+from stairway.adapters.journal.rows import sealed
 from stairway.adapters.journal.store import Row, Store, Sync
 from stairway.base.errors import DamagedLogError, RecordError
 from stairway.events.envelope import GENESIS, Head, chain
@@ -20,7 +21,7 @@ def rows_of(stream, count, head=None):
     rows = []
     for n in range(position + 1, position + count + 1):
         digest = chain(digest, stream, n, b"%d" % n)
-        rows.append(Row(stream, n, 1_000 + n, digest, b"%d" % n))
+        rows.append(sealed(Row(stream, n, 1_000 + n, digest, b"%d" % n)))
     return rows
 
 
@@ -41,7 +42,7 @@ def test_the_mark_follows_each_durable_commit(tmp_path):
         rows = rows_of("fill", 2, journal.heads.get("fill"))
         journal.commit(rows)
         assert read_mark(mark_path(path)) == journal.heads
-        assert journal.heads == {"fill": Head(2 * n, rows[-1].hash)}
+        assert journal.heads == {"fill": Head(2 * n, rows[-1][4].hex())}
     journal.close()
 
 
@@ -157,7 +158,7 @@ def test_another_record_of_the_same_length_is_not_this_one(tmp_path):
     for name, stream_payload in (("one", "fill"), ("two", "fill")):
         journal = Journal(tmp_path / f"{name}.db", Sync.FULL)
         digest = chain(GENESIS, stream_payload, 1, name.encode())
-        journal.commit([Row("fill", 1, 7, digest, name.encode())])
+        journal.commit([sealed(Row("fill", 1, 7, digest, name.encode()))])
         journal.close()
     shutil.copy(tmp_path / "two.db", tmp_path / "one.db")
     with pytest.raises(DamagedLogError, match="not the event that the high-water mark names"):

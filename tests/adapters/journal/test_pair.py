@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from stairway.adapters.journal.mark import read_mark
 from stairway.adapters.journal.pair import FILES, ReadingPair, WritingPair, file_of
 from stairway.adapters.journal.settings import Settings
+from stairway.adapters.journal.rows import sealed
 from stairway.adapters.journal.store import Row, Sync
 from stairway.base.errors import ConfigError, DiskFullError
 from stairway.events.envelope import GENESIS, Head, chain
@@ -13,7 +15,8 @@ from stairway.testing.log import small_settings
 
 
 def row(stream, position=1, previous=GENESIS, payload=b"x"):
-    return Row(stream, position, position, chain(previous, stream, position, payload), payload)
+    digest = chain(previous, stream, position, payload)
+    return sealed(Row(stream, position, position, digest, payload))
 
 
 def pair_in(folder, **changes):
@@ -55,8 +58,8 @@ def test_rows_that_a_failed_try_left_behind_are_not_written_twice(tmp_path, monk
     assert reading.streams() == ("timing",)
     monkeypatch.setattr(durable, "commit", commit)
     pair.commit(rows)
-    assert reading.of("fill").head("fill") == Head(1, rows[0].hash)
-    assert reading.of("timing").head("timing") == Head(1, rows[1].hash)
+    assert reading.of("fill").head("fill") == Head(1, rows[0][4].hex())
+    assert reading.of("timing").head("timing") == Head(1, rows[1][4].hex())
     reading.close()
     pair.close(failed=False)
 
@@ -66,7 +69,7 @@ def test_write_ahead_logs_are_moved_once_they_have_grown(tmp_path):
     previous, sizes = GENESIS, []
     for n in range(1, 40):
         rows = [row("fill", n, previous, bytes(4_000))]
-        previous = rows[0].hash
+        previous = rows[0][4].hex()
         pair.commit(rows)
         pair.tidy()
         sizes.append(pair.wal_bytes)
@@ -110,3 +113,53 @@ def test_settling_syncs_both_marks(tmp_path, monkeypatch):
     assert len(syncs) == 1
     pair.close(failed=False)
     assert len(syncs) == 2
+
+
+@pytest.mark.parametrize("is_written", [False, True])
+def test_a_commit_that_was_cut_short_is_taken_up_where_it_stopped(
+    tmp_path, monkeypatch, is_written
+):
+    pair = pair_in(tmp_path)
+    store, rows = pair._journals["durable.db"]._store, [row("fill"), row("timing")]
+    insert = store.insert
+
+    def interrupted(some):
+        if is_written:
+            insert(some)
+        else:
+            store._connection.execute("begin immediate")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store, "insert", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pair.commit(rows)
+    monkeypatch.setattr(store, "insert", insert)
+    pair.resume()
+    assert (read_mark(tmp_path / "durable.mark") != {}) == is_written
+    pair.commit([*rows, row("order.sent")])
+    reading = ReadingPair(tmp_path)
+    for stream in ("fill", "timing", "order.sent"):
+        assert [e.position for e in reading.of(stream).read(stream)] == [1]
+    reading.close()
+    assert set(read_mark(tmp_path / "durable.mark")) == {"fill", "order.sent"}
+    pair.close(failed=False)
+
+
+def test_most_is_moved_while_commits_go_on_and_the_rest_is_moved_then(tmp_path):
+    pair, previous = pair_in(tmp_path, checkpoint_bytes=40_960), GENESIS
+    for n in range(1, 20):
+        rows = [row("fill", n, previous, bytes(4_000))]
+        previous = rows[0][4].hex()
+        pair.commit(rows)
+    before = (tmp_path / "durable.db").stat().st_size
+    pair.move_ahead()
+    moved = (tmp_path / "durable.db").stat().st_size - before
+    assert moved > 60_000
+    pair.commit([row("fill", 20, previous)])
+    pair.tidy()
+    # The log begins anew where all of it was moved.
+    assert pair.wal_bytes < 10_000
+    reading = ReadingPair(tmp_path)
+    assert reading.of("fill").head("fill").position == 20
+    reading.close()
+    pair.close(failed=False)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from stairway.adapters.journal.failures import unreadable, unwritable
 from stairway.adapters.journal.layout import create, require_current_sqlite
+from stairway.adapters.journal.rows import sealed
 from stairway.adapters.journal.store import PAGE_EVENTS, Row, Store, Sync, crc_of
 from stairway.base.errors import ConfigError, DamagedLogError, DiskFullError, RecordError
 from stairway.events.envelope import GENESIS, Head, chain
@@ -19,7 +20,7 @@ def rows_of(stream, count, head=None):
     rows = []
     for n in range(position + 1, position + count + 1):
         digest = chain(digest, stream, n, b"%d" % n)
-        rows.append(Row(stream, n, 1_000 + n, digest, b"%d" % n))
+        rows.append(sealed(Row(stream, n, 1_000 + n, digest, b"%d" % n)))
     return rows
 
 
@@ -92,8 +93,10 @@ def test_any_number_of_rows_goes_in_and_comes_out(store, count):
     rows = rows_of("fill", count)
     store.insert(rows)
     found = list(store.read("fill", Head()))
-    assert [(e.stream, e.position, e.recorded_ns, e.hash, e.payload) for e in found] == rows
-    assert store.last("fill") == Head(rows[-1].position, rows[-1].hash)
+    assert [
+        sealed(Row(e.stream, e.position, e.recorded_ns, e.hash, e.payload)) for e in found
+    ] == rows
+    assert store.last("fill") == Head(rows[-1][1], rows[-1][4].hex())
 
 
 @settings(max_examples=30)
@@ -105,7 +108,7 @@ def test_streams_may_be_mixed_in_one_commit(tmp_path_factory, names):
     heads, rows = {}, []
     for name in names:
         row = rows_of(name, 1, heads.get(name))[0]
-        heads[name] = Head(row.position, row.hash)
+        heads[name] = Head(row[1], row[4].hex())
         rows.append(row)
     store.insert(rows)
     assert store.streams() == tuple(sorted(heads))
@@ -129,7 +132,7 @@ def test_a_full_disk_takes_back_the_commit_and_it_can_be_tried_again(store):
     store.insert(rows_of("fill", 2))
     store._connection.execute("pragma max_page_count = 8").fetchall()
     big = [
-        Row("new", n, n, chain("0" * 64, "new", n, bytes(9000)), bytes(9000))
+        sealed(Row("new", n, n, chain("0" * 64, "new", n, bytes(9000)), bytes(9000)))
         for n in range(1, 9)
     ]
     with pytest.raises(DiskFullError, match="free some space"):
@@ -145,7 +148,7 @@ def test_reading_starts_behind_a_checked_event(store):
     rows = rows_of("fill", 1_200)
     store.insert(rows)
     start = store.at("fill", 1_100)
-    assert start == Head(1_100, rows[1_099].hash)
+    assert start == Head(1_100, rows[1_099][4].hex())
     assert [e.position for e in store.read("fill", start)] == [*range(1_101, 1_201)]
     with pytest.raises(DamagedLogError, match="position 1101: it does not follow"):
         list(store.read("fill", Head(1_100, GENESIS)))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stairway.adapters.journal.settings import Settings
 from stairway.adapters.journal.store import Row
-from stairway.adapters.journal.writer import GroupCommit
+from stairway.adapters.journal.writer import MOST_UNTIDY, GroupCommit
 from stairway.base.errors import DiskFullError, InvariantError, RecordError
 from stairway.testing.log import small_settings
 
@@ -383,3 +383,125 @@ def test_closing_on_a_full_disk_uses_the_ballast(sink, start):
     writer.put(rows(0, 1))
     writer.close()
     assert sink.rows == rows(0, 1)
+
+
+class SharedFakeSink(FakeSink):
+    """Leaves out what it has, and is interrupted where ``interrupt`` says so."""
+
+    interrupt = None
+
+    def __init__(self):
+        super().__init__()
+        self.threads = set()
+
+    def commit(self, rows):
+        self.threads.add(threading.current_thread().name)
+        if self.interrupt == "before":
+            self.interrupt = None
+            raise KeyboardInterrupt
+        super().commit([row for row in rows if row not in self.rows])
+        if self.interrupt == "after":
+            self.interrupt = None
+            raise KeyboardInterrupt
+
+    def resume(self):
+        self.calls.append("resume")
+
+    def move_ahead(self):
+        self.calls.append("move_ahead")
+
+
+@pytest.fixture
+def shared():
+    return SharedFakeSink()
+
+
+@pytest.fixture
+def start_shared(shared):
+    started = []
+
+    def make(**changes):
+        started.append(GroupCommit(shared, Settings(**small_settings(**changes))))
+        return started[-1]
+
+    yield make
+    for writer in started:
+        if not writer.failed:
+            writer.close()
+
+
+def test_whoever_waits_commits_himself(shared, start_shared):
+    writer = start_shared(commit_ms=1_000.0)
+    for n in range(5):
+        writer.put(rows(n))
+        writer.flush()
+    assert shared.rows == rows(*range(5))
+    assert shared.threads == {threading.current_thread().name}
+
+
+def test_what_nobody_waits_for_is_committed_by_the_thread(shared, start_shared):
+    writer = start_shared(commit_ms=2.0)
+    settled = threading.Event()
+    shared.settle = settled.set
+    writer.put(rows(0))
+    assert settled.wait(10)
+    assert shared.rows == rows(0)
+    assert shared.threads == {"stairway-log"}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_interrupted_caller_neither_loses_nor_repeats_anything(shared, start_shared, when):
+    writer = start_shared(commit_ms=1_000.0)
+    shared.interrupt = when
+    writer.put(rows(0, 1))
+    with pytest.raises(KeyboardInterrupt):
+        writer.flush()
+    assert not writer.failed
+    writer.put(rows(2))
+    writer.flush()
+    assert shared.rows == rows(0, 1, 2)
+    assert shared.calls.count("resume") == 1
+
+
+def test_callers_tidy_where_the_thread_does_not_come_to_it(shared, start_shared):
+    writer = start_shared(commit_ms=1_000.0)
+    for n in range(MOST_UNTIDY):
+        assert "tidy" not in shared.calls
+        writer.put(rows(n))
+        writer.flush()
+    assert shared.calls.count("tidy") == 1
+
+
+def test_many_callers_at_once_all_find_theirs_committed(shared, start_shared):
+    writer, turn, found = start_shared(commit_ms=1_000.0), threading.Lock(), []
+
+    def publish(first):
+        for n in range(first, first + 40):
+            with turn:
+                writer.put(rows(n))
+            writer.flush()
+            found.append(rows(n)[0] in shared.rows)
+
+    callers = [threading.Thread(target=publish, args=(100 * k,)) for k in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(20)
+    assert found == [True] * 160
+    assert len(shared.rows) == 160
+
+
+def test_a_failure_beside_the_commits_is_final_too(shared, start_shared):
+    writer = start_shared(commit_ms=2.0)
+
+    def fail():
+        raise RecordError(LOST)
+
+    shared.move_ahead = fail
+    writer.put(rows(0))
+    for _ in range(1_000):
+        if writer.failed:
+            break
+        threading.Event().wait(0.002)
+    with pytest.raises(RecordError, match=LOST):
+        writer.put(rows(1))

@@ -6,10 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stairway.adapters.ledger.address import Address, Writers, parse
+from stairway.adapters.ledger.address import Address, Writers
+from stairway.adapters.ledger.address import parse as read
+from stairway.adapters.ledger.settings import LedgerSettings
 from stairway.base.errors import ConfigError
+from stairway.testing.log import small_settings
+from stairway.testing.postgresql import postgresql_settings
 
+SETTINGS = LedgerSettings(**small_settings(), **postgresql_settings())
 GOOD = "postgresql://desk:s3cret%40x@db.example:5433/trading?log=life.cycle"
+
+
+def parse(url):
+    return read(url, SETTINGS)
 
 
 def test_a_url_says_where_a_log_is_and_hides_its_password():

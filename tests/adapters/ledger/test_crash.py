@@ -12,9 +12,9 @@ from stairway.adapters.logs.postgresql import Config, open_log, verify
 from stairway.base.errors import RecordError
 from stairway.base.verdict import Pass
 from stairway.testing.log import small_settings
-from stairway.testing.postgresql import private_server
+from stairway.testing.postgresql import postgresql_settings, private_server
 
-CONFIG = Config(**small_settings())
+CONFIG = Config(**small_settings(), **postgresql_settings())
 CRASHES = 40 if os.environ.get("STAIRWAY_PROFILE") == "long" else 2
 
 
@@ -70,7 +70,7 @@ def test_nothing_acknowledged_is_lost_or_doubled_by_a_crash_of_the_server(
     assert sorted(found) == sorted(told)
     for publisher in publishers:
         assert [p for p in found if p.startswith(publisher.who + b" ")] == publisher.told
-    assert isinstance(verify(server.url("crash")), Pass)
+    assert isinstance(verify(server.url("crash"), CONFIG), Pass)
 
 
 def test_a_server_that_stays_away_is_a_typed_error(server, tmp_path):

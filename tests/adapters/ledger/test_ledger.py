@@ -12,8 +12,9 @@ from stairway.adapters.logs.postgresql import Config, open_log, verify
 from stairway.base.errors import RecordError
 from stairway.base.verdict import Pass
 from stairway.testing.log import small_settings
+from stairway.testing.postgresql import postgresql_settings
 
-CONFIG = Config(**small_settings())
+CONFIG = Config(**small_settings(), **postgresql_settings())
 FAULTS = 1_500 if os.environ.get("STAIRWAY_PROFILE") == "long" else 24
 SERIAL = itertools.count()
 
@@ -41,7 +42,7 @@ def test_a_commit_that_nobody_answered_for_is_resolved(postgresql, wire, tmp_pat
     reader = open_log(tmp_path, CONFIG, url=postgresql.url(name), read_only=True)
     assert [e.payload for e in reader.read("fill")] == [*told, b"end"]
     reader.close()
-    assert isinstance(verify(postgresql.url(name)), Pass)
+    assert isinstance(verify(postgresql.url(name), CONFIG), Pass)
 
 
 def test_equal_content_of_another_writer_is_not_taken_for_ones_own(postgresql, wire, tmp_path):

@@ -23,8 +23,9 @@ from stairway.events.delivery import GroupRules
 from stairway.events.envelope import GENESIS, Head, chain
 from stairway.testing.groups import GroupContract
 from stairway.testing.log import EventLogContract, small_settings
+from stairway.testing.postgresql import postgresql_settings
 
-CONFIG = Config(**small_settings())
+CONFIG = Config(**small_settings(), **postgresql_settings())
 SERIAL = itertools.count()
 CANARY = "c4naryS3cret"
 
@@ -171,14 +172,14 @@ def test_what_is_not_what_was_written_is_named_and_refused(
 ):
     log = opened()
     log.append("fill", [b"event %d" % n for n in range(5)])
-    assert isinstance(verify(postgresql.url(name)), Pass)
+    assert isinstance(verify(postgresql.url(name), CONFIG), Pass)
     log.close()
     forge(postgresql, name, statement)
-    verdict = verify(postgresql.url(name))
+    verdict = verify(postgresql.url(name), CONFIG)
     assert isinstance(verdict, Refuse)
     assert f"stream 'fill', position {position}: " in verdict.findings[0].detail
     assert cause in verdict.findings[0].detail
-    assert "Restore" in verdict.findings[0].detail
+    assert "log export" in verdict.findings[0].detail
     with pytest.raises(DamagedLogError, match=cause):
         opened()
     reader = opened(read_only=True)
@@ -196,7 +197,10 @@ def test_events_behind_a_head_that_was_put_back_are_noticed(postgresql, opened, 
         "update stairway.stream set position = 2, hash = (select hash from stairway.event as e "
         "where e.log = stream.log and e.position = 2) where name = 'fill'",
     )
-    assert "position 3: an event lies behind" in verify(postgresql.url(name)).findings[0].detail
+    assert (
+        "position 3: an event lies behind"
+        in verify(postgresql.url(name), CONFIG).findings[0].detail
+    )
     with pytest.raises(DamagedLogError, match="behind the head"):
         opened()
 
@@ -249,7 +253,7 @@ def test_nobody_changes_or_truncates_an_event_not_even_the_owner(postgresql, ope
             "set session_replication_role = replica; delete from stairway.event", "kept"
         )
     assert len(list(log.read("fill"))) == 2
-    assert isinstance(verify(url), Pass)
+    assert isinstance(verify(url, CONFIG), Pass)
 
 
 def test_another_log_put_in_its_place_is_noticed(postgresql, opened, name):
@@ -341,9 +345,9 @@ def test_tables_of_a_newer_version_are_refused(postgresql, tmp_path):
     open_log(tmp_path, CONFIG, url=url).close()
     postgresql.execute("update stairway.about set value = '9'", "newer")
     for read_only in (False, True):
-        with pytest.raises(ConfigError, match=r"format '9'.* reads format '1'"):
+        with pytest.raises(ConfigError, match=r"format '9'.* reads formats '1' and '2'"):
             open_log(tmp_path, CONFIG, url=url, read_only=read_only)
-    assert isinstance(verify(url), Refuse)
+    assert isinstance(verify(url, CONFIG), Refuse)
 
 
 def test_a_database_of_another_encoding_is_refused(postgresql, tmp_path):
@@ -408,7 +412,7 @@ def test_a_wrong_password_is_refused_and_not_said(postgresql, tmp_path):
     with pytest.raises(ConfigError, match="password authentication failed") as caught:
         open_log(tmp_path, CONFIG, url=url)
     assert CANARY not in "".join(traceback.format_exception(caught.value))
-    assert isinstance(verdict := verify(url), Refuse)
+    assert isinstance(verdict := verify(url, CONFIG), Refuse)
     assert CANARY not in repr(verdict)
 
 

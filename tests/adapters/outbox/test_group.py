@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import zlib
+from contextlib import closing
 
 import pytest
 
-from stairway.adapters.logs.redis import Config, open_log
+from stairway.adapters.logs.redis import Config, groups, open_log
 from stairway.base.errors import ConflictError, DamagedLogError
 from stairway.events.delivery import GroupRules
 from stairway.testing.log import small_settings
@@ -98,3 +99,22 @@ def test_consumers_that_race_never_share_an_event(log):
     for thread in threads:
         thread.join()
     assert sorted(seen) == [*range(1, 101)]
+
+
+def test_whoever_archives_finds_every_group_also_one_that_redis_forgot_or_never_listed(
+    log, url, redis_server, forget
+):
+    with closing(groups(url, CONFIG)) as shelf, redis_server.client() as admin:
+        listed = f"bus:{url.rpartition('=')[2]}:.groups"
+        with closing(log.group("desk", RULES)) as group:
+            assert shelf.names() == ("desk",)
+            assert admin.delete(listed) == 1
+            forget()
+            group.take("a", 1, 1)
+            assert shelf.names() == ("desk",)
+        assert admin.delete(listed) == 1
+        log.group("desk", RULES).close()
+        assert shelf.names() == ("desk",)
+        forget()
+        with pytest.raises(DamagedLogError, match="Redis has lost it"):
+            shelf.state("desk")

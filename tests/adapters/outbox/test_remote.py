@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import time
 import zlib
+from contextlib import closing
+from itertools import islice
 
 import pytest
 import redis
 
-from stairway.adapters.logs.redis import Config, open_log
+from stairway.adapters.journal.archive import Archive
+from stairway.adapters.journal.archiver import RetentionRules
+from stairway.adapters.journal.kept import archive_kept
+from stairway.adapters.logs.redis import Config, kept, open_log
+from stairway.adapters.outbox.remote import RemoteReader
 from stairway.base.errors import ConfigError, ConflictError, DamagedLogError, RecordError
 from stairway.events.delivery import GroupRules
 from stairway.events.envelope import Head
@@ -164,3 +171,55 @@ def test_somebody_elses_server_is_refused(redis_server, tmp_path):
     with pytest.raises(ConfigError, match="taken by another program"):
         other.start()
     assert isinstance(redis_server.client(), redis.Redis)
+
+
+@pytest.mark.parametrize("seen", [1, 600, 1_290])
+def test_a_reader_goes_on_in_the_archive_where_events_leave_under_its_hands(
+    log, url, tmp_path, seen
+):
+    address = f"{url}&archive={tmp_path / 'old'}"
+    events = list(log.read("fill"))
+    with closing(open_log(None, CONFIG, url=address, read_only=True)) as reader:
+        reading = reader.read("fill")
+        found = list(islice(reading, seen))
+        with closing(kept(url, CONFIG)) as there:
+            archive = Archive(tmp_path / "old" / url.rpartition("=")[2])
+            rules = RetentionRules(keep_events=5, keep_days=0)
+            archive_kept(there, archive, rules, time.time_ns(), lambda *_: None)
+        found += reading
+    assert found == events
+
+
+@pytest.mark.parametrize(
+    "identity", ["*", "99999999999999-1301", "99999999999999-7"], ids=["now", "next", "old"]
+)
+def test_what_somebody_else_put_at_the_end_is_named_and_not_left_out(
+    url, remote, admin, identity
+):
+    put = admin.xadd(key_of(url), {"cat": "meow"}, id=identity).decode()
+    found = f"'fill', position 1301: the stream ends with {put}, which is no event of this log"
+    for look in (lambda: list(remote.read("fill")), lambda: remote.head("fill")):
+        with pytest.raises(DamagedLogError, match=found):
+            look()
+    assert remote.head("market.bar").position == 3
+
+
+def test_an_archiver_may_be_faster_than_a_reader_that_has_looked_already(
+    log, url, tmp_path, monkeypatch
+):
+    address = f"{url}&archive={tmp_path / 'old'}"
+    events = list(log.read("fill"))
+    real = RemoteReader._place
+    turns = iter(range(9))
+
+    def overtaken(self, shelf, position):
+        if next(turns) == 0:
+            with closing(kept(url, CONFIG)) as there:
+                archive = Archive(tmp_path / "old" / url.rpartition("=")[2])
+                rules = RetentionRules(keep_events=5, keep_days=0)
+                archive_kept(there, archive, rules, time.time_ns(), lambda *_: None)
+        return real(self, shelf, position)
+
+    with closing(open_log(None, CONFIG, url=address, read_only=True)) as reader:
+        monkeypatch.setattr(RemoteReader, "_place", overtaken)
+        assert list(reader.read("fill", 7)) == events[7:]

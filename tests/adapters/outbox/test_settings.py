@@ -1,4 +1,4 @@
-"""An address is all that changes: what a policy file says of the log is enough."""
+"""An address is all that changes: what the shipped files say of the log is enough."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ from stairway.adapters.logs.redis import Config
 from stairway.testing.log import small_settings
 
 
+def shipped(name):
+    text = resources.files("stairway.policies").joinpath(f"{name}.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
 def test_the_log_of_a_shipped_policy_may_lie_in_redis():
-    text = resources.files("stairway.policies").joinpath("daily.toml").read_text("utf-8")
-    config = msgspec.convert(tomllib.loads(text)["log"], Config)
+    config = msgspec.convert(shipped("daily")["log"] | shipped("record")["redis"], Config)
     assert config.max_outbox_bytes == 2 * 2**30
     assert config.backoff_first_ms < config.backoff_last_ms
 
@@ -32,4 +36,4 @@ def test_the_log_of_a_shipped_policy_may_lie_in_redis():
 )
 def test_a_setting_out_of_range_is_refused(changed):
     with pytest.raises((msgspec.ValidationError, TypeError)):
-        Config(**(small_settings() | changed))
+        Config(**(small_settings() | shipped("record")["redis"] | changed))

@@ -9,12 +9,16 @@ import apsw
 import msgspec
 import pytest
 
+from stairway.adapters.journal import store
 from stairway.adapters.logs.sqlite import Config, open_log
 from stairway.app.progress import Silent
 from stairway.app.record.check import check
+from stairway.app.record.engine import open_run
 from stairway.app.record.place import find
 from stairway.base.errors import ConfigError, DamagedLogError
+from stairway.events.envelope import chain, link
 from stairway.testing.log import small_settings
+from stairway.testing.redis_server import private_redis
 
 CONFIG = msgspec.convert(small_settings(), Config)
 
@@ -93,3 +97,36 @@ def test_a_file_that_is_gone_with_its_mark_is_damage_and_is_not_made_anew(folder
     with pytest.raises(DamagedLogError, match="is gone"):
         open_log(folder, CONFIG)
     assert not (folder / f"{name}.db").exists()
+
+
+def test_every_event_of_a_folder_is_read_once(folder, monkeypatch):
+    read = []
+
+    def counted(*words):
+        read.append(words[:2])
+        return chain(*words)
+
+    monkeypatch.setattr(store, "chain", counted)
+    monkeypatch.setattr(store, "link", lambda *w: read.append(w[1:3]) or link(*w))
+    assert checked(folder).events == 61
+    assert len(read) == 61
+
+
+def test_of_many_complaints_some_are_said_and_all_are_in_the_data(tmp_path):
+    with closing(open_log(tmp_path, CONFIG)) as log:
+        log.append("fill", [b"\xc1 no fact"] * 50)
+    answer = checked(tmp_path)
+    assert len(answer.complaints) == 50
+    assert len(answer.as_text().splitlines()) == 22
+    assert "and 30 more: --json has all" in answer.as_text()
+
+
+def test_a_redis_of_which_somebody_took_events_is_damaged(tmp_path):
+    with private_redis("--maxmemory-policy", "noeviction") as server:
+        url = server.url("x")
+        with closing(open_run(tmp_path, CONFIG, url)) as log:
+            log.append("run", [b"%d" % n for n in range(9)])
+        with server.client() as stranger:
+            assert stranger.xtrim("bus:x:run", maxlen=8, approximate=False) == 1
+        said = checked(url).complaints
+        assert any("1 entries of 'run' are gone" in one for one in said)

@@ -179,3 +179,36 @@ def test_an_address_that_cannot_be_used_is_refused_before_any_work(tmp_path, url
     with pytest.raises(ConfigError, match=why):
         require_usable(url, tmp_path / "run", SETTINGS)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_log_that_holds_another_run_is_refused_before_any_work_with_a_way_out(
+    tmp_path, postgresql
+):
+    with private_redis("--maxmemory-policy", "noeviction") as server:
+        for url in (server.url("taken"), postgresql.url("taken") + "&writers=one"):
+            require_usable(url, tmp_path / "run-2", SETTINGS)
+            written(tmp_path / url.partition(":")[0], url)
+            with pytest.raises(ConfigError) as caught:
+                require_usable(url, tmp_path / "run-2", SETTINGS)
+            said = str(caught.value)
+            assert "log=taken" in said
+            assert "holds a run that was begun at 20" in said
+            assert "?log=NAME" in said
+            assert "stairway run --resume FOLDER" in said
+            assert postgresql.password not in said
+
+
+def test_a_redis_that_is_out_of_reach_is_no_reason_to_refuse(tmp_path):
+    require_usable("redis://127.0.0.1:1/0", tmp_path / "run-1", SETTINGS)
+
+
+def test_a_wrong_password_is_said_to_be_one(tmp_path):
+    with private_redis("--requirepass", "right", user="default:right") as server:
+        for user in ("default:wrong", ""):
+            url = server.url("x", user=user)
+            for act in (
+                lambda url=url: opened(find(url)),
+                lambda url=url: require_usable(url, tmp_path, SETTINGS),
+            ):
+                with pytest.raises(ConfigError, match="refuses the user or the password"):
+                    act()

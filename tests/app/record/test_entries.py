@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from contextlib import closing
 from itertools import islice
 
@@ -11,8 +12,8 @@ import pytest
 
 from stairway.adapters.logs.sqlite import Config, open_log
 from stairway.app.record import entries
-from stairway.app.record.place import find, opened
-from stairway.base.errors import ConfigError
+from stairway.app.record.place import Place, find, opened
+from stairway.base.errors import DataError
 from stairway.events.envelope import Envelope
 from stairway.testing.log import small_settings
 
@@ -36,9 +37,13 @@ def test_every_event_is_one_line_that_names_its_place_and_its_fact(log):
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])
-def test_a_line_is_never_wider_than_the_terminal(log, width):
-    for envelope in log.read("run"):
-        assert len(entries.entry(envelope).as_text(width)) <= width
+def test_a_line_is_never_wider_than_the_terminal_and_shows_fields(log, width):
+    for envelope in (e for stream in log.streams() for e in log.read(stream)):
+        said = entries.entry(envelope)
+        lines = said.as_text(width).splitlines()
+        assert max(map(len, lines)) <= width
+        assert f"{envelope.stream} #{envelope.position}" in lines[0]
+        assert f"{next(iter(said.fact))}=" in lines[-1]
 
 
 def test_a_line_of_json_says_all_that_was_recorded(log):
@@ -64,16 +69,16 @@ def test_the_newest_are_the_last_recorded_over_all_streams_oldest_first(log):
     )
     for count in (0, 1, 7, 61, 1_000):
         assert (
-            list(entries.newest(log, log.streams(), count))
+            list(entries.newest(log, log.streams(), count, {}))
             == every[len(every) - min(count, 61) :]
         )
 
 
 def test_streams_are_all_of_them_unless_some_are_named(log):
-    assert entries.chosen(log, ()) == log.streams()
-    assert entries.chosen(log, ["run"]) == ("run",)
-    with pytest.raises(ConfigError, match=r"no stream 'runs'.*there are: .*run"):
-        entries.chosen(log, ["run", "runs"])
+    assert entries.streams_named(log, ()) == log.streams()
+    assert entries.streams_named(log, ["run"]) == ("run",)
+    with pytest.raises(DataError, match=r"no stream 'runs'.*did you mean 'run'"):
+        entries.streams_named(log, ["run", "runs"])
 
 
 def test_following_yields_what_comes_and_nothing_that_was_there(tmp_path):
@@ -83,17 +88,39 @@ def test_following_yields_what_comes_and_nothing_that_was_there(tmp_path):
         with closing(open_log(tmp_path, CONFIG, read_only=True)) as reader:
             naps = []
 
-            def sleep(_seconds):
+            def wait():
                 naps.append(1)
                 assert len(naps) < 9, "it would wait for ever"
                 writer.append("fill", [b"new %d" % len(naps)])
                 writer.append("order", [b"another stream"])
                 writer.flush()
 
-            found = list(islice(entries.follow(reader, (), sleep), 4))
+            found = list(islice(entries.from_now_on(reader, (), wait), 4))
             assert [(e.stream, e.position) for e in found] == [
                 ("fill", 2), ("order", 1), ("fill", 3), ("order", 2),
             ]  # fmt: skip
             naps.clear()
-            only = list(islice(entries.follow(reader, ("order",), sleep), 2))
+            only = list(islice(entries.from_now_on(reader, ("order",), wait), 2))
             assert [(e.stream, e.position) for e in only] == [("order", 3), ("order", 4)]
+
+
+def test_who_follows_a_folder_is_rung_for_and_need_not_ask(tmp_path, monkeypatch):
+    monkeypatch.setattr(entries.time, "sleep", lambda _: pytest.fail("it polls"))
+    with (
+        closing(open_log(tmp_path, CONFIG)) as writer,
+        closing(open_log(tmp_path, CONFIG, read_only=True)) as reader,
+        entries.waiting(find(str(tmp_path))) as wait,
+    ):
+        heard = entries.from_now_on(reader, (), wait)
+        timer = threading.Timer(0.02, lambda: writer.append("fill", [b"new"]))
+        timer.start()
+        assert next(heard).payload == b"new"
+        timer.join()
+    assert not list((tmp_path / "bells").iterdir())
+
+
+def test_where_no_bell_can_be_hung_up_the_log_is_asked_now_and_then(tmp_path):
+    (tmp_path / "bells").write_text("in the way")
+    for place in (Place(tmp_path), Place(None, "redis://h/0")):
+        with entries.waiting(place) as wait:
+            assert wait.func is entries.time.sleep  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess]

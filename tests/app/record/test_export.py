@@ -15,7 +15,7 @@ from stairway.app.record import export as exporting
 from stairway.app.record.export import export
 from stairway.app.record.place import find, opened
 from stairway.app.record.retention import move
-from stairway.base.errors import ConfigError
+from stairway.base.errors import ConfigError, DataError
 
 
 def carried(folder, to, *streams):
@@ -44,7 +44,7 @@ def test_parquet_holds_the_same(folder, tmp_path):
 
 def test_only_the_streams_that_are_named(folder, tmp_path):
     assert carried(folder, tmp_path / "x.jsonl", "run", "timing").events == 7
-    with pytest.raises(ConfigError, match="no stream 'nobody'"):
+    with pytest.raises(DataError, match="no stream 'nobody'"):
         carried(folder, tmp_path / "y.jsonl", "nobody")
     assert {path.name for path in tmp_path.iterdir()} == {"log", "x.jsonl"}
 

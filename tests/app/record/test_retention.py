@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import closing
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from stairway.adapters.journal.archiver import RetentionRules
+from stairway.adapters.journal.settings import Settings
+from stairway.app.catalog import CODEC
+from stairway.app.facts import RunFinished
 from stairway.app.progress import Silent
+from stairway.app.record import entries
 from stairway.app.record.check import check
-from stairway.app.record.place import Place, find
+from stairway.app.record.engine import open_run, require_usable
+from stairway.app.record.place import Place, find, opened
 from stairway.app.record.retention import move, would_move
-from stairway.base.errors import ConfigError
+from stairway.app.record.stats import stats, unseen
+from stairway.base.errors import ConfigError, RecordError
+from stairway.events.delivery import GroupRules
+from stairway.testing.log import small_settings
+from stairway.testing.redis_server import private_redis
 
 EVERYTHING = RetentionRules(keep_events=1, keep_days=0)
+SETTINGS = msgspec.convert(small_settings(), Settings)
+ROLES = (Path(__file__).parents[3] / "deploy" / "postgresql" / "roles.sql").read_text("utf-8")
 
 
 def test_asking_changes_nothing(folder):
@@ -49,6 +64,65 @@ def test_by_default_a_log_of_a_few_events_keeps_them_all(folder):
     assert would_move(find(str(folder)), kept).events == {}
 
 
-def test_a_log_elsewhere_is_archived_where_it_is_written():
-    with pytest.raises(ConfigError, match="name the folder that its writer keeps"):
-        would_move(Place(None, "redis://localhost/0"), EVERYTHING)
+def test_a_log_elsewhere_says_where_its_archive_is_to_lie():
+    with pytest.raises(ConfigError, match="add archive=FOLDER to the address"):
+        would_move(Place(None, "redis://localhost/0?log=x"), EVERYTHING)
+
+
+FACTS = [CODEC.encode(RunFinished(index=n, time_ns=n, telemetry="")) for n in range(30)]
+
+
+@pytest.fixture(params=["redis", "postgresql"])
+def url(request, tmp_path):
+    """A log of thirty facts with each of the servers."""
+    if request.param == "postgresql":
+        server = request.getfixturevalue("postgresql")
+        address = server.url("retained")
+        with closing(open_run(tmp_path / "run", SETTINGS, address)) as log:
+            log.append("run", FACTS)
+        server.execute(ROLES)
+        yield address
+        return
+    with private_redis("--maxmemory-policy", "noeviction") as server:
+        address = server.url("kept")
+        with closing(open_run(tmp_path / "run", SETTINGS, address)) as log:
+            log.append("run", FACTS)
+        yield address
+
+
+def test_a_server_is_trimmed_of_what_was_archived_and_read_as_before(url, tmp_path):
+    there = Place(None, f"{url}&archive={tmp_path / 'old'}")
+    rules = RetentionRules(keep_events=10, keep_days=0)
+    assert would_move(there, rules).events == {"run": 20}
+    moved = move(there, rules, Silent())
+    assert (moved.events, moved.done, len(moved.files)) == ({"run": 20}, True, 1)
+    assert would_move(there, rules).events == {}
+    answer = check(there, Silent())
+    assert (answer.intact, answer.events) == (True, 30)
+    for place in (there, Place(None, url)):
+        with closing(opened(place)) as log:
+            (found,) = stats(place, log).streams
+            newest = entries.newest(log, ["run"], 50, unseen(place, ["run"]))
+        assert (found.events, found.archived) == (30, 20)
+        assert [e.payload for e in newest] == FACTS[0 if place is there else 20 :]
+    with pytest.raises(ConfigError, match="archive=FOLDER"):
+        check(Place(None, url), Silent())
+    with pytest.raises(ConfigError, match=r"holds a run whose first events were archived"):
+        require_usable(url, tmp_path / "another", SETTINGS)
+
+
+def test_what_a_group_in_redis_needs_is_not_archived_away_here_either(tmp_path):
+    run = tmp_path / "run-1"
+    (run / "log").mkdir(parents=True)
+    with private_redis("--maxmemory-policy", "noeviction") as server:
+        url = server.url("needed")
+        (run / "run.json").write_bytes(msgspec.json.encode({"log": url}))
+        with closing(open_run(run / "log", SETTINGS, url)) as log:
+            log.append("run", FACTS)
+            rules = GroupRules(streams=("run",), lease_ms=60_000, tries=5)
+            with closing(log.group("desk", rules)) as group:
+                group.ack(group.take("me", 12, time.time_ns()))
+        for name in (run, run / "log"):
+            assert would_move(find(str(name)), EVERYTHING).events == {"run": 12}
+    with pytest.raises(RecordError, match="ask again once it answers"):
+        would_move(find(str(run)), EVERYTHING)

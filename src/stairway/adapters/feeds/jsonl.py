@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import repeat
 from pathlib import Path
 
 from stairway.adapters.records.files import RecordFile, naming, nothing_in
-from stairway.adapters.records.lines import documents, lines_of
+from stairway.adapters.records.lines import blocks_of
 from stairway.supervision.field_map import Opening
 from stairway.supervision.ports import Documents
 
@@ -38,8 +37,8 @@ class JsonLines(RecordFile):
     def chunks(self, rows: int, only: Sequence[str] | None = None) -> Iterator[Documents]:
         """Yield lines; each is kept whole, whatever is wanted of it."""
         del only
-        with naming(str(self.path)), lines_of(self.path) as lines:
-            yield from documents(lines, repeat(rows), str(self.path))
+        with naming(str(self.path)):
+            yield from blocks_of(self.path, rows)
 
     def size(self) -> int | None:
         """Nobody knows without reading it."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import count
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -30,7 +32,8 @@ _PAGE = 8_192
 _TIMEOUT_S = 10.0
 _POLL_S = 0.5
 
-_Entry = tuple[str, dict[str, str] | None]
+_Entry = tuple[str, list[str] | None]
+"""An id, and then names and values by turns."""
 
 
 def open_feed(uri: str, opening: Opening) -> Stream:
@@ -118,16 +121,18 @@ class Stream:
     def chunks(self, rows: int, only: Sequence[str] | None = None) -> Iterator[Table]:
         """Yield entries up to the one that is last now; fields are columns of text."""
         del only
-        last = str(self._about()["last-generated-id"])
-        after, start, held = "-", 1, list[_Entry]()
-        while page := self._page(after, last, min(rows, _PAGE)):
-            after = f"({page[-1][0]}"
-            held += page
-            while len(held) >= rows:
-                yield _table(held[:rows], start)
-                held, start = held[rows:], start + rows
-        if held:
-            yield _table(held, start)
+        last, start = str(self._about()["last-generated-id"]), 1
+        for page in self._pages(last, min(rows, _PAGE)):
+            yield _table(page, start)
+            start += len(page)
+
+    def _pages(self, last: str, count: int) -> Iterator[list[_Entry]]:
+        """Yield pages; the next one comes while the present one is read."""
+        with ThreadPoolExecutor(1, "redis-page") as ahead:
+            coming = ahead.submit(self._page, "-", last, count)
+            while page := coming.result():
+                coming = ahead.submit(self._page, f"({page[-1][0]}", last, count)
+                yield page
 
     def size(self) -> int | None:
         """Entries in the stream now."""
@@ -191,16 +196,28 @@ def _connected(uri: str) -> tuple[redis.Redis, str, str]:
         encoding_errors="replace",
         single_connection_client=False,
     )
+    # Left as it comes: a dictionary for each entry would cost more than reading it.
+    cast("Any", client).set_response_callback("XRANGE", _as_it_comes)
     return client, key, f"Redis at {parts.hostname}:{port}"
+
+
+def _as_it_comes(reply: Any, **_: Any) -> Any:
+    return reply
 
 
 def _table(entries: Sequence[_Entry], start: int) -> Table:
     """Put entries into columns, one for each field that any of them has."""
-    fields = [found or {} for _, found in entries]
-    names = dict.fromkeys(name for entry in fields for name in entry)
-    columns = [pl.Series(ENTRY_ID, [key for key, _ in entries], dtype=pl.String)]
-    columns += [
-        pl.Series(name, [entry.get(name) for entry in fields], dtype=pl.String)
-        for name in names
-    ]
-    return Table(pl.DataFrame(columns), start, "entry")
+    ids = pl.Series(ENTRY_ID, [key for key, _ in entries], dtype=pl.String)
+    said = [found or [] for _, found in entries]
+    names = said[0][::2]
+    if len(set(names)) == len(names) and all(one[::2] == names for one in said):
+        columns = {
+            name: [one[at] for one in said]
+            for at, name in zip(count(1, 2), names, strict=False)
+        }
+    else:
+        fields = [dict(zip(one[::2], one[1::2], strict=True)) for one in said]
+        every = dict.fromkeys(name for one in fields for name in one)
+        columns = {name: [one.get(name) for one in fields] for name in every}
+    found = [pl.Series(name, values, dtype=pl.String) for name, values in columns.items()]
+    return Table(pl.DataFrame([ids, *found]), start, "entry")

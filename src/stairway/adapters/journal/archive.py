@@ -22,7 +22,7 @@ import msgspec
 
 from stairway.adapters.journal import files
 from stairway.adapters.journal.segment import Segment, read_segment
-from stairway.base.errors import DamagedLogError
+from stairway.base.errors import ConfigError, DamagedLogError
 from stairway.events.envelope import GENESIS, Envelope, Head
 
 FOLDER = "archive"
@@ -47,6 +47,7 @@ class Archive:
             If the index cannot be read, or its segments do not follow upon one another.
         """
         path = self.folder / _INDEX
+        files.require_plain([path], self.folder.parent)
         try:
             state = path.stat()
         except FileNotFoundError:
@@ -82,11 +83,49 @@ class Archive:
                     if envelope.position > after:
                         yield envelope
 
+    def between(self, stream: str, after: int, upto: Head) -> Iterator[Envelope]:
+        """Yield the events behind ``after`` up to ``upto``, which a server let go of.
+
+        Raises
+        ------
+        ConfigError
+            If the archive does not reach so far.
+        DamagedLogError
+            If a file is missing or is not the one that was written, or event ``upto`` is
+            another than the server had.
+        """
+        self.refresh()
+        for envelope in self.read(stream, after):
+            yield envelope
+            if envelope.position == upto.position:
+                if envelope.hash != upto.hash:
+                    msg = (
+                        f"{self.folder}: stream {stream!r}, position {upto.position}: the "
+                        "archive has another event than the server let go of; name the archive "
+                        "of this log (archive=FOLDER)"
+                    )
+                    raise DamagedLogError(msg)
+                return
+        msg = (
+            f"the archive in {self.folder} ends at event {self.end(stream).position} of "
+            f"{stream!r}, and the server let go of them up to {upto.position}: name the "
+            "archive that holds the rest (archive=FOLDER)"
+        )
+        raise ConfigError(msg)
+
     def add(self, segments: Sequence[Segment]) -> None:
         """Take ``segments`` into the index; on return that survives a power cut."""
         content = msgspec.json.encode([*self.segments(), *segments])
         files.replace(self.folder / _INDEX, msgspec.json.format(content, indent=1) + b"\n")
         self.refresh()
+
+
+def elsewhere(server: str, stream: str, first: int, upto: Head) -> ConfigError:
+    """Say that a server does not have events any more, and who does."""
+    return ConfigError(
+        f"{server} has let go of {stream!r} up to position {upto.position}, and position "
+        f"{first} is wanted: add archive=FOLDER to the address, where they were archived to"
+    )
 
 
 def _decoded(path: Path) -> list[Segment]:

@@ -21,7 +21,7 @@ from typing import Annotated
 import apsw
 import msgspec
 
-from stairway.adapters.journal.archive import Archive
+from stairway.adapters.journal.archive import FOLDER, Archive
 from stairway.adapters.journal.failures import no_room, unreadable
 from stairway.adapters.journal.files import Lock, is_no_room
 from stairway.adapters.journal.journal import mark_path
@@ -115,8 +115,8 @@ def archive_old(
     DiskFullError
         If there is no room. What was not archived was not trimmed.
     """
-    (folder / "archive").mkdir(exist_ok=True)
-    lock = Lock(folder / "archive" / "lock")
+    (folder / FOLDER).mkdir(exist_ok=True)
+    lock = Lock(folder / FOLDER / "lock", folder)
     try:
         archive = Archive(folder)
         made: list[Segment] = []
@@ -126,7 +126,7 @@ def archive_old(
             _trim(folder / name, archive)
     except OSError as error:
         if is_no_room(error):
-            raise no_room(folder / "archive") from error
+            raise no_room(folder / FOLDER) from error
         raise
     finally:
         lock.release()
@@ -135,13 +135,20 @@ def archive_old(
 
 def _moved(folder: Path, archive: Archive, cut: Cut, heard: Heard) -> Iterator[Segment]:
     with closing(open_reader(folder, file_of(cut.stream))) as reader:
-        before = archive.end(cut.stream)
-        for events in _portions(reader.read(cut.stream, cut.after), cut.upto):
-            segment = write_segment(archive.folder, before, events)
-            archive.add([segment])
-            before = Head(segment.last, segment.hash)
-            heard(cut.stream, segment.last, cut.upto)
-            yield segment
+        yield from carry(reader.read(cut.stream, cut.after), archive, cut, heard)
+
+
+def carry(
+    events: Iterator[Envelope], archive: Archive, cut: Cut, heard: Heard
+) -> Iterator[Segment]:
+    """Write ``events``, as far as ``cut`` says, to the archive; yield what its index has."""
+    before = archive.end(cut.stream)
+    for portion in _portions(events, cut.upto):
+        segment = write_segment(archive.folder, before, portion)
+        archive.add([segment])
+        before = Head(segment.last, segment.hash)
+        heard(cut.stream, segment.last, cut.upto)
+        yield segment
 
 
 def _portions(events: Iterator[Envelope], upto: int) -> Iterator[list[Envelope]]:

@@ -15,9 +15,12 @@ from __future__ import annotations
 
 import os
 import secrets
+import select
 import socket
+import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from math import ceil
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,6 +33,7 @@ LOOK_S = 1.0
 _FOLDER = "bells"
 _ADDRESS_BYTES = 107
 _NAME_BYTES = 32
+_MOMENT_NS = 100_000_000
 
 
 class Doorbell:
@@ -53,6 +57,9 @@ class Doorbell:
         bells = folder / _FOLDER
         self._path = bells / f"{os.getpid()}-{secrets.token_hex(6)}"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.settimeout(0.0)
+        self._poll = select.poll()
+        self._poll.register(self._socket, select.POLLIN)
         try:
             bells.mkdir(exist_ok=True)
             with _within(bells) as short:
@@ -71,15 +78,20 @@ class Doorbell:
         Waits for ``timeout_s`` or ``LOOK_S``, whichever is shorter. Look for new events in
         either case.
         """
-        self._socket.settimeout(max(0.0, min(timeout_s, LOOK_S)))
+        if self._is_rung():
+            while self._is_rung():
+                pass
+            return True
+        # Never rounded down to no wait at all: whoever looks again at once would spin.
+        self._poll.poll(ceil(1_000 * max(0.0, min(timeout_s, LOOK_S))))
+        # One ring is taken now, and what came with it at the next wait: one look more.
+        return self._is_rung()
+
+    def _is_rung(self) -> bool:
         try:
             self._socket.recv(16)
-        except (TimeoutError, BlockingIOError):
+        except BlockingIOError:
             return False
-        self._socket.settimeout(0.0)
-        with suppress(BlockingIOError):
-            while True:
-                self._socket.recv(16)
         return True
 
     def close(self) -> None:
@@ -104,6 +116,9 @@ class Ringer:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / _FOLDER
+        self._place = str(self._folder)
+        self._changed_ns: int | None = None
+        self._names: frozenset[str] = frozenset()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.settimeout(0.0)
 
@@ -111,13 +126,28 @@ class Ringer:
         """Tell everybody to look."""
         # Whoever is not reached looks by himself: nothing here may stop a writer.
         with suppress(OSError):
-            names = os.listdir(self._folder)  # noqa: PTH208 -- half the time, at each commit
-            if names:
-                with _within(self._folder) as short:
-                    for name in names:
-                        self._ring(short, name)
+            known = self._names
+            self._ring(known)
+            self._ring(self._look() - known)
 
-    def _ring(self, folder: str, name: str) -> None:
+    def _look(self) -> frozenset[str]:
+        """Return who is there; a look at when that changed takes a fifth of the time."""
+        changed_ns = os.stat(self._place).st_mtime_ns  # noqa: PTH116 -- half the time
+        if changed_ns != self._changed_ns:
+            self._names = frozenset(os.listdir(self._place))  # noqa: PTH208 -- half the time
+            # The clock of files stands still for milliseconds: what is hung up in the moment
+            # of a change may not show as another one.
+            is_old = time.time_ns() - changed_ns > _MOMENT_NS
+            self._changed_ns = changed_ns if is_old else None
+        return self._names
+
+    def _ring(self, names: frozenset[str]) -> None:
+        if names:
+            with _within(self._folder) as short:
+                for name in names:
+                    self._send(short, name)
+
+    def _send(self, folder: str, name: str) -> None:
         try:
             self._socket.sendto(b"\0", f"{folder}/{name}")
         except ConnectionRefusedError:

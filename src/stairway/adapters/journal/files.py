@@ -10,9 +10,12 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
+from collections.abc import Iterable
 from pathlib import Path
 
-from stairway.base.errors import ConfigError, DiskFullError
+from stairway.adapters.journal.failures import way_out
+from stairway.base.errors import ConfigError, DamagedLogError, DiskFullError
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -41,6 +44,52 @@ def replace(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
+def require_plain(paths: Iterable[Path], log: Path) -> None:
+    """Refuse what is neither a plain file nor nothing, before anybody reads from it.
+
+    A pipe would be waited for without end, and a link leads out of what is backed up.
+
+    Raises
+    ------
+    DamagedLogError
+        If there is a folder, a link, a pipe or the like; ``log`` is the folder it belongs to.
+    """
+    for path in paths:
+        _require(path, stat.S_IFREG, "a plain file", log)
+
+
+def require_folders(paths: Iterable[Path], log: Path) -> None:
+    """Refuse what is neither a folder nor nothing, as ``require_plain`` does.
+
+    Raises
+    ------
+    DamagedLogError
+        If there is something else.
+    """
+    for path in paths:
+        _require(path, stat.S_IFDIR, "a folder", log)
+
+
+_KINDS = {
+    stat.S_IFREG: "a plain file",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+def _require(path: Path, wanted: int, name: str, log: Path) -> None:
+    try:
+        found = stat.S_IFMT(path.lstat().st_mode)
+    except FileNotFoundError:
+        return
+    if found != wanted:
+        what = _KINDS.get(found, "a device")
+        msg = f"{path} is {what}, and a log has {name} there: {way_out(log)}"
+        raise DamagedLogError(msg)
+
+
 def is_no_room(error: OSError) -> bool:
     """Return True where ``error`` means that there is no room left for this process.
 
@@ -55,13 +104,18 @@ def is_no_room(error: OSError) -> bool:
 class Lock:
     """Exclusive right to write to a folder; the kernel takes it back from the dead.
 
+    ``log`` is the folder of the log where that is not the one that ``path`` lies in.
+
     Raises
     ------
     ConfigError
         If somebody holds it.
+    DamagedLogError
+        If something else than a file lies there.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, log: Path | None = None) -> None:
+        require_plain([path], log or path.parent)
         self.released = False
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:

@@ -131,13 +131,14 @@ class SqliteGroup:
             return len(self._state().held)
 
     def dead_letters(self) -> tuple[DeadLetter, ...]:
-        """Return what was given up, oldest first."""
+        """Return what was given up and nobody has dealt with, oldest first."""
         with self._turn("begin"):
             rows = execute(self._connection, "select body, seal, id from dead order by id")
             letters = tuple(_opened(self._path, row, _LETTER) for row in rows)
-            if [row[2] for row in rows] != [*range(1, self._state().dead + 1)]:
+            state = self._state()
+            if [row[2] for row in rows] != [*range(1, state.dead + 1)]:
                 _refuse(self._path, "a dead letter is missing")
-            return letters
+            return tuple(group.unsettled(state, letters).values())
 
     def close(self) -> None:
         """Let go of it; what is pending stays pending."""

@@ -15,15 +15,16 @@ found out also where the power went within milliseconds of it.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from operator import itemgetter
 from pathlib import Path
 
 from stairway.adapters.journal.archive import Archive
 from stairway.adapters.journal.failures import damaged, way_out
 from stairway.adapters.journal.layout import create
 from stairway.adapters.journal.mark import Mark, read_mark
-from stairway.adapters.journal.store import PAGE_EVENTS, Row, Store, Sync
+from stairway.adapters.journal.store import PAGE_EVENTS, Sealed, Store, Sync
 from stairway.base.errors import DamagedLogError, DiskFullError, RecordError
 from stairway.events.envelope import Envelope, Head
 
@@ -82,17 +83,33 @@ class Reader:
             If one is missing or not what was written.
         """
         self._store.learn(stream)
-        floor = max(self._mark.get(stream, Head()).position, self._store.last(stream).position)
-        if after >= floor:
-            return
         seen, envelope = after, None
-        for envelope in self._walk(stream, after, page_events):
+        for envelope in self._news(stream, after, page_events):
+            seen = envelope.position
+            yield envelope
+        floor = max(self._mark.get(stream, Head()).position, self._store.last(stream).position)
+        if seen >= floor:
+            return
+        for envelope in self._walk(stream, seen, page_events):
             seen = envelope.position
             yield envelope
         if envelope is not None:
             self._ends[stream] = Head(seen, envelope.hash)
         if seen < floor:
             raise damaged(self._store.path, stream, seen + 1, "this event is missing")
+
+    def _news(self, stream: str, after: int, page_events: int) -> Iterator[Envelope]:
+        """Yield what follows upon the last read, for whom each moment counts.
+
+        Whether anything is missing, or has left for the archive, is looked into afterwards.
+        """
+        end = self._ends.get(stream)
+        if end is None or end.position != after:
+            return
+        with suppress(DamagedLogError):
+            for envelope in self._store.read(stream, end, page_events):
+                yield envelope
+                self._ends[stream] = Head(envelope.position, envelope.hash)
 
     def archived(self, stream: str) -> int:
         """Last position that has left the database for the archive; 0 where none has."""
@@ -125,14 +142,20 @@ class Reader:
                 return end
         return self._store.at(stream, position)
 
-    def findings(self) -> tuple[int, list[str]]:
-        """Walk the whole file; return how many events were good, and what was not."""
+    def findings(
+        self, seen: Callable[[Envelope], object] = lambda _: None
+    ) -> tuple[int, list[str]]:
+        """Walk the whole file; return how many events were good, and what was not.
+
+        ``seen`` is shown every good event as it comes by.
+        """
         good = 0
         complaints: list[str] = []
         for stream in self.streams():
             try:
-                for _ in self.read(stream):
+                for envelope in self.read(stream):
                     good += 1
+                    seen(envelope)
             except DamagedLogError as error:
                 complaints.append(str(error))
         answer = self._store.integrity()
@@ -172,7 +195,7 @@ class Journal:
         """Pages of the write-ahead log that wait for a checkpoint."""
         return self._store.wal_pages
 
-    def commit(self, rows: Sequence[Row]) -> None:
+    def commit(self, rows: Sequence[Sealed]) -> None:
         """Write ``rows`` down, all or none; on return they are as safe as the file is.
 
         Raises
@@ -183,13 +206,24 @@ class Journal:
             On any other failure. Trying again is not.
         """
         self._store.insert(rows)
-        last = {row.stream: row for row in rows}
-        for stream, row in last.items():
-            self.heads[stream] = Head(row.position, row.hash)
+        last = dict(zip(map(itemgetter(0), rows), rows, strict=True))
+        for stream, (_, position, _, _, digest, _) in last.items():
+            self.heads[stream] = Head(position, digest.hex())
         if self._sync is Sync.FULL:
             self._advance()
             if self._unsettled >= MARK_COMMITS:
                 self.settle()
+
+    def resume(self) -> None:
+        """Find out how far a commit came that was cut short; what it wrote is taken over."""
+        self._store.resume()
+        self.heads = {name: self._store.last(name) for name in self._store.streams()}
+        if self._sync is Sync.FULL:
+            self._advance()
+
+    def move_ahead(self) -> None:
+        """Begin a checkpoint beside commits that go on; another thread may call this one."""
+        self._store.move_ahead()
 
     def checkpoint(self, *, final: bool = False) -> None:
         """Keep the write-ahead log short; after it all that was moved is on the disk."""
@@ -243,6 +277,7 @@ def _is_marked(path: Path) -> bool:
 
 def _require_whole(store: Store, mark: dict[str, Head], *, marked: bool) -> None:
     """Hold the store against its mark, and check what lies behind the mark."""
+    store.require_own()
     if not marked and store.streams():
         # Only a log that holds nothing can have been killed before its first mark.
         msg = (

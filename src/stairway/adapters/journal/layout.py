@@ -17,16 +17,18 @@ import os
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import apsw
 
 from stairway.adapters.journal import files
-from stairway.adapters.journal.failures import unreadable
-from stairway.base.errors import ConfigError
+from stairway.adapters.journal.failures import unreadable, way_out
+from stairway.base.errors import ConfigError, DamagedLogError
 
 FORMAT = "1"
+_BUSY_MS = 1_000
 SQLITE_FLOOR = (3, 51, 3)
 """Before it, two connections that write and checkpoint at once could corrupt a WAL file."""
 
@@ -96,6 +98,8 @@ def create_aside(path: Path, statements: Sequence[str]) -> None:
 def _lay_out(path: Path, statements: Sequence[str]) -> None:
     connection = apsw.Connection(str(path))
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    # Somebody may be looking already, whether there is something to read.
+    connection.set_busy_timeout(_BUSY_MS)
     try:
         if execute(connection, "select count(*) from sqlite_schema")[0][0] > 0:
             return
@@ -108,6 +112,51 @@ def _lay_out(path: Path, statements: Sequence[str]) -> None:
             execute(connection, statement)
         execute(connection, "commit")
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    finally:
+        connection.close()
+
+
+def require_own(path: Path, connection: Any) -> None:
+    """Refuse a file that holds other tables, views, triggers or indices than were made here.
+
+    A trigger changes what is written, and a view stands where a table is looked for.
+
+    Raises
+    ------
+    DamagedLogError
+        If it does; the first such object is named.
+    """
+    try:
+        found = _objects(connection)
+    except apsw.Error as error:
+        raise unreadable(path, error) from error
+    ours = _expected()
+    for kind, name in sorted({*found, *ours}):
+        is_same = found.get((kind, name)) == ours.get((kind, name))
+        if not is_same:
+            what = (
+                f"lacks its {kind} {name!r}"
+                if (kind, name) not in found
+                else f"holds a {kind} {name!r} that is not laid out as Stairway does"
+                if (kind, name) in ours
+                else f"holds a {kind} {name!r} that Stairway did not make"
+            )
+            msg = f"{path} {what}: {way_out(path.parent)}"
+            raise DamagedLogError(msg)
+
+
+def _objects(connection: Any) -> dict[tuple[str, str], str]:
+    found = execute(connection, "select type, name, sql from sqlite_schema")
+    return {(str(kind), str(name)): " ".join(str(sql).split()) for kind, name, sql in found}
+
+
+@cache
+def _expected() -> dict[tuple[str, str], str]:
+    connection = apsw.Connection(":memory:")
+    try:
+        for statement in _SCHEMA:
+            execute(connection, statement)
+        return _objects(connection)
     finally:
         connection.close()
 
@@ -127,7 +176,7 @@ def connect(path: Path, *, read_only: bool) -> apsw.Connection:
                 flags | apsw.SQLITE_OPEN_URI,
             )
     connection = apsw.Connection(name, flags=flags)
-    connection.set_busy_timeout(1_000)
+    connection.set_busy_timeout(_BUSY_MS)
     # Or a log that is refused would be changed by letting go of it.
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     execute(connection, "pragma cell_size_check = on")

@@ -31,8 +31,9 @@ from stairway.adapters.journal.failures import no_room
 from stairway.adapters.journal.files import Lock, is_no_room, sync_folder
 from stairway.adapters.journal.groups import SqliteGroup
 from stairway.adapters.journal.pair import FILES, ReadingPair, WritingPair, open_reader
+from stairway.adapters.journal.read_only import ReadOnly
+from stairway.adapters.journal.rows import follow
 from stairway.adapters.journal.settings import Settings
-from stairway.adapters.journal.store import Row
 from stairway.adapters.journal.writer import GroupCommit
 from stairway.base.errors import (
     ConfigError,
@@ -42,9 +43,9 @@ from stairway.base.errors import (
 )
 from stairway.base.verdict import Finding, Pass, Refuse, Verdict, passed, refuse
 from stairway.events.delivery import GroupRules
-from stairway.events.envelope import Envelope, Head, link
+from stairway.events.envelope import Envelope, Head
 from stairway.events.ports import EventLog, Group
-from stairway.events.streams import require_name, require_size
+from stairway.events.streams import require_name
 
 
 def open_folder(
@@ -74,8 +75,10 @@ def open_folder(
         raise ConfigError(msg) from error
 
 
-def verify(folder: Path) -> Verdict:
+def verify(folder: Path, seen: Callable[[Envelope], object] = lambda _: None) -> Verdict:
     """Check every event in ``folder`` against its checksum, its chain and the mark.
+
+    ``seen`` is shown every event that is what was written, as it comes by.
 
     Changes nothing that is recorded (SQLite may leave an empty ``-wal`` file behind), and
     may be called while a writer is at work.
@@ -85,7 +88,7 @@ def verify(folder: Path) -> Verdict:
     for name in FILES:
         try:
             with closing(open_reader(folder, name)) as reader:
-                events, complaints = reader.findings()
+                events, complaints = reader.findings(seen)
         except (ConfigError, DamagedLogError, RecordError) as error:
             events, complaints = 0, [str(error)]
         good += events
@@ -95,24 +98,11 @@ def verify(folder: Path) -> Verdict:
     return passed("log.whole", "events whose checksum, chain and mark fit", good, n=good)
 
 
-class ReadOnlyLog:
+class ReadOnlyLog(ReadOnly):
     """A log to look at; a writer may be at work on it."""
 
     def __init__(self, folder: Path) -> None:
         self._reading = ReadingPair(folder)
-
-    def append(
-        self, stream: str, payloads: Sequence[bytes], expected: int | None = None
-    ) -> Head:
-        """Refuse."""
-        msg = (
-            f"{len(payloads)} events for {stream!r} (expected {expected}) were given to a log "
-            "opened with read_only=True: open it for writing"
-        )
-        raise RecordError(msg)
-
-    def flush(self) -> None:
-        """Nothing waits."""
 
     def read(self, stream: str, after: int = 0) -> Iterator[Envelope]:
         """Yield events with a position over ``after``."""
@@ -188,25 +178,13 @@ class SqliteLog:
                     "appended in between; read what is new and decide again"
                 )
                 raise ConflictError(msg)
-            rows = self._rows(stream, head, payloads)
+            first_ns = max(self._clock_ns(), self._last_ns + 1)
+            rows = follow(head, stream, payloads, first_ns)
             self._writer.put(rows)
             if rows:
-                head = Head(rows[-1].position, rows[-1].hash)
-                self._heads[stream] = head
-                self._last_ns = rows[-1].recorded_ns
+                _, position, self._last_ns, _, digest, _ = rows[-1]
+                head = self._heads[stream] = Head(position, digest.hex())
             return head
-
-    def _rows(self, stream: str, head: Head, payloads: Sequence[bytes]) -> list[Row]:
-        rows: list[Row] = []
-        name, position, linked = stream.encode(), head.position, bytes.fromhex(head.hash)
-        recorded_ns = max(self._clock_ns(), self._last_ns + 1)
-        for payload in payloads:
-            require_size(stream, payload)
-            position += 1
-            linked = link(linked, name, position, payload)
-            rows.append(Row(stream, position, recorded_ns, linked.hex(), bytes(payload)))
-            recorded_ns += 1
-        return rows
 
     def flush(self) -> None:
         """Wait until all that was appended is on disk.

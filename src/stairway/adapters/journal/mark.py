@@ -117,9 +117,9 @@ class Mark:
         self._generation += 1
         slot = pack(self._generation, heads)
         if len(slot) > self._slot_size:
-            self.heads = dict(heads)
-            os.close(self._fd)
+            self.heads, before = dict(heads), self._fd
             self._lay_out()
+            os.close(before)
             return
         os.pwrite(self._fd, slot, self._slot_size * self._free_slot)
         self.heads = dict(heads)

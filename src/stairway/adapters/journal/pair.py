@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from stairway.adapters.journal.archive import FOLDER as ARCHIVE
 from stairway.adapters.journal.doorbell import Ringer
 from stairway.adapters.journal.failures import way_out
-from stairway.adapters.journal.files import Ballast
+from stairway.adapters.journal.files import Ballast, require_folders, require_plain
 from stairway.adapters.journal.journal import Journal, Reader, mark_path
 from stairway.adapters.journal.mark import read_mark
 from stairway.adapters.journal.settings import PAGE_BYTES, Settings
-from stairway.adapters.journal.store import Row, Sync
+from stairway.adapters.journal.store import Sealed, Sync
 from stairway.base.errors import ConfigError, DamagedLogError
 from stairway.events.envelope import Head
 from stairway.events.streams import is_durable
 
 FILES = {"durable.db": Sync.FULL, "telemetry.db": Sync.NORMAL}
+_PLAIN = ("lock", "ballast", *(f"{n}{end}" for n in FILES for end in ("", "-wal", "-shm")))
+_FOLDERS = (ARCHIVE, "groups", "bells")
 
 
 def file_of(stream: str) -> str:
@@ -64,8 +68,12 @@ def _require_both(folder: Path) -> None:
     Raises
     ------
     DamagedLogError
-        Then. A log that was killed as it was made holds no event, and is no such one.
+        Then, and where something else than a file lies in its place. A log that was killed
+        as it was made holds no event, and is no such one.
     """
+    require_plain([folder / name for name in _PLAIN], folder)
+    require_plain([mark_path(folder / name) for name in FILES], folder)
+    require_folders([folder / name for name in _FOLDERS], folder)
     gone = [
         n for n in FILES if not (folder / n).exists() and not mark_path(folder / n).exists()
     ]
@@ -104,7 +112,7 @@ class ReadingPair:
 
 
 class WritingPair:
-    """Both journals and the ballast: the :class:`~.writer.Sink` of the writer's thread."""
+    """Both journals and the ballast: the :class:`~.writer.SharedSink` of a log's writer."""
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         _require_both(folder)
@@ -125,34 +133,42 @@ class WritingPair:
         """Size of the longer write-ahead log."""
         return PAGE_BYTES * max(j.wal_pages for j in self._journals.values())
 
-    def commit(self, rows: Sequence[Row]) -> None:
+    def commit(self, rows: Sequence[Sealed]) -> None:
         """Write each row into its file; those that an earlier try wrote are left out.
 
         Telemetry goes first: what an order was decided on is never behind the order.
         """
-        mine_by_file: dict[str, list[Row]] = {name: [] for name in reversed(FILES)}
-        streams = {row.stream for row in rows}
-        places = {stream: self._place(stream, mine_by_file) for stream in streams}
+        by_stream: defaultdict[str, list[Sealed]] = defaultdict(list)
         for row in rows:
-            mine, written = places[row.stream]
-            if row.position > written:
-                mine.append(row)
-        for name, mine in mine_by_file.items():
-            journal = self._journals[name]
+            by_stream[row[0]].append(row)
+        by_file: dict[str, list[Sealed]] = {name: [] for name in reversed(FILES)}
+        for stream, mine in by_stream.items():
+            name = file_of(stream)
+            by_file[name] += _behind(self._journals[name].heads.get(stream), mine)
+        for name, mine in by_file.items():
             if mine:
-                journal.commit(mine)
+                self._journals[name].commit(mine)
                 self._bells.ring()
 
-    def _place(self, stream: str, by_file: dict[str, list[Row]]) -> tuple[list[Row], int]:
-        """Return where rows of ``stream`` go, and the last position that is written."""
-        name = file_of(stream)
-        return by_file[name], self._journals[name].heads.get(stream, Head()).position
+    def resume(self) -> None:
+        """Find out how far a commit came that was cut short."""
+        for journal in self._journals.values():
+            journal.resume()
+        self._bells.ring()
+
+    def move_ahead(self) -> None:
+        """Move most of what ``tidy`` will find to move, while commits go on."""
+        for journal in self._grown():
+            journal.move_ahead()
 
     def tidy(self) -> None:
         """Move write-ahead logs that have grown into their databases."""
-        for journal in self._journals.values():
-            if journal.wal_pages * PAGE_BYTES >= self._settings.checkpoint_bytes:
-                journal.checkpoint()
+        for journal in self._grown():
+            journal.checkpoint()
+
+    def _grown(self) -> list[Journal]:
+        most = self._settings.checkpoint_bytes
+        return [j for j in self._journals.values() if j.wal_pages * PAGE_BYTES >= most]
 
     def settle(self) -> None:
         """Use a quiet moment: make the marks survive a power cut."""
@@ -174,3 +190,10 @@ class WritingPair:
         with ExitStack() as last:
             for journal in self._journals.values():
                 last.callback(journal.close, failed=failed)
+
+
+def _behind(written: Head | None, rows: list[Sealed]) -> list[Sealed]:
+    """Return those of ``rows``, all of one stream, that are not ``written``."""
+    if written is None or written.position < rows[0][1]:
+        return rows
+    return [row for row in rows if row[1] > written.position]

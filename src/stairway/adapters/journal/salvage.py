@@ -7,14 +7,16 @@ the first of its stream on; a stream ends at its first event of which that canno
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from stairway.adapters.journal.archive import Archive
+from stairway.adapters.journal.files import require_plain
 from stairway.adapters.journal.pair import FILES, open_reader
 from stairway.adapters.journal.store import Store
 from stairway.base.errors import ConfigError, DamagedLogError, RecordError
 from stairway.events.envelope import Envelope, Head
+from stairway.events.ports import EventLog
 
 
 class Salvage:
@@ -54,11 +56,13 @@ class Salvage:
                 raise
             self.complaints.append(f"{folder / name} is missing")
             return
-        if not (folder / name).exists():
+        path = folder / name
+        if not path.exists():
             return
         try:
-            store = Store(folder / name)
-        except (DamagedLogError, RecordError) as error:
+            require_plain([path], folder)
+            store = Store(path)
+        except (ConfigError, DamagedLogError, RecordError) as error:
             self.complaints.append(str(error))
             return
         self._stores |= dict.fromkeys(store.streams(), store)
@@ -69,10 +73,11 @@ class Salvage:
         return tuple(sorted({*self._stores, *(one.stream for one in archived)}))
 
     def head(self, stream: str) -> Head:
-        """Last position and hash as the database says it, unchecked."""
+        """Last position and hash as the database says it, unchecked; empty if it cannot."""
         store = self._stores.get(stream)
         if store is not None:
-            return store.last(stream)
+            with suppress(DamagedLogError, RecordError):
+                return store.last(stream)
         return self._archive.end(stream) if self._archive is not None else Head()
 
     def read(self, stream: str) -> Iterator[Envelope]:
@@ -85,10 +90,41 @@ class Salvage:
                     yield envelope
             if stream in self._stores:
                 yield from self._stores[stream].read(stream, seen)
-        except DamagedLogError as error:
-            self.complaints.append(str(error))
+        except (DamagedLogError, RecordError) as error:
+            # Where a whole file is beyond reading, the error does not say of which stream.
+            said = str(error)
+            self.complaints.append(said if repr(stream) in said else f"{stream!r}: {said}")
 
     def close(self) -> None:
         """Let go of the files."""
         for store in set(self._stores.values()):
             store.close(checkpoint=False)
+
+
+class SalvageElsewhere:
+    """The whole part of a log that a server keeps; ``complaints`` are as with ``Salvage``."""
+
+    def __init__(self, log: EventLog) -> None:
+        self.complaints: list[str] = []
+        self._log = log
+
+    def streams(self) -> tuple[str, ...]:
+        """Names of streams, sorted."""
+        return self._log.streams()
+
+    def head(self, stream: str) -> Head:
+        """Last position and hash as the server says it; empty if it cannot."""
+        with suppress(DamagedLogError):
+            return self._log.head(stream)
+        return Head()
+
+    def read(self, stream: str) -> Iterator[Envelope]:
+        """Yield the events of ``stream`` up to the first that is not what was written."""
+        try:
+            yield from self._log.read(stream)
+        except DamagedLogError as error:
+            self.complaints.append(str(error))
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._log.close()

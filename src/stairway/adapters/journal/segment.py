@@ -16,7 +16,7 @@ import msgspec
 import polars as pl
 
 from stairway.adapters.journal.failures import damaged
-from stairway.adapters.journal.files import replace
+from stairway.adapters.journal.files import replace, require_plain
 from stairway.base.hashing import digest
 from stairway.events.envelope import Envelope, Head, chain
 
@@ -103,6 +103,7 @@ def read_segment(folder: Path, segment: Segment) -> Iterator[Envelope]:
         If the file is missing, or is not the one that was written.
     """
     path = folder / segment.name
+    require_plain([path], folder.parent)
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:

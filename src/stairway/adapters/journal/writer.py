@@ -1,15 +1,20 @@
-"""Group commit: callers queue, one thread commits for all of them.
+"""Group commit: callers queue, and one commits for all of them.
 
-1. ``put`` queues rows and returns. It waits only when the thread is ``queue_events``
+1. ``put`` queues rows and returns. It waits only when the writer is ``queue_events``
    behind.
-2. The thread commits as soon as ``commit_events`` wait, ``commit_ms`` after the first
-   of them came, or at once when somebody waits in ``flush``.
-3. When nothing has come for ``commit_ms``, the sink may settle what it put off.
-4. A full disk stops nothing that was queued: the ballast is dropped, the same rows are
+2. A thread commits what nobody waits for: as soon as more than ``commit_events`` wait, or
+   at most ``commit_ms`` after the first of them came.
+3. Whoever waits in ``flush`` of a :class:`SharedSink` commits himself: two changes of
+   threads take longer than the commit does.
+   Those who wait at the same time find theirs done when their turn comes.
+4. When nothing has come for half of ``commit_ms``, the sink may settle what it put off.
+5. A full disk stops nothing that was queued: the ballast is dropped, the same rows are
    tried again, and ``put`` refuses until the ballast could be set aside once more.
    Meanwhile :meth:`GroupCommit.use_ballast` lets exits use the room it left.
-5. Any other failure is final. After a failed fsync nobody knows what is on the disk
+6. Any other failure is final. After a failed fsync nobody knows what is on the disk
    (asking the kernel again gives a false yes), so nothing is tried again.
+7. An interrupt (Ctrl-C) of whoever commits is no failure: it is his alone, and the next
+   one to commit asks the sink how far that commit came.
 """
 
 from __future__ import annotations
@@ -17,19 +22,20 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import islice
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from stairway.adapters.journal.settings import Settings
-from stairway.adapters.journal.store import Row
 from stairway.base.errors import DiskFullError, InvariantError, RecordError, StairwayError
+
+MOST_UNTIDY = 64
+"""Commits that callers make before one of them tidies: the thread is short of time then."""
 
 
 class Sink(Protocol):
-    """Where the thread writes. Called from that thread only."""
+    """Where it is written. Called by one thread at a time."""
 
-    def commit(self, rows: Sequence[Row]) -> None:
+    def commit(self, rows: Sequence[Any]) -> None:
         """Write rows down; ``DiskFullError`` means that nothing was, and may be retried."""
         ...
 
@@ -50,19 +56,46 @@ class Sink(Protocol):
         ...
 
 
+@runtime_checkable
+class SharedSink(Sink, Protocol):
+    """A sink into which whoever waits may commit himself, though he may be interrupted."""
+
+    def resume(self) -> None:
+        """Find out how far a commit came that was cut short.
+
+        Rows that it wrote are given to ``commit`` again, and are left out there.
+        """
+        ...
+
+    def move_ahead(self) -> None:
+        """Do what can be done of ``tidy`` while another thread commits."""
+        ...
+
+
 class GroupCommit:
-    """The queue in front of a sink, and the thread behind it."""
+    """The queue in front of a sink, and the thread behind it.
+
+    Into a sink that is no :class:`SharedSink` only the thread commits.
+    """
 
     def __init__(self, sink: Sink, settings: Settings) -> None:
         self._sink = sink
+        self._shared = sink if isinstance(sink, SharedSink) else None
         self._settings = settings
-        self._change = threading.Condition()
-        self._rows: deque[Row] = deque()
-        self._committed = 0
+        # Held while the sink is at work; taken before the lock, never while holding it.
+        self._turn = threading.Lock()
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._done = threading.Condition(self._lock)
+        self._rows: deque[Any] = deque()
+        self._put = 0
         self._tries = 0
         self._waiting = 0
+        self._untidy = 0
         self._closing = False
+        self._is_resting = False
         self._is_settled = True
+        self._in_doubt = False
         self._full: DiskFullError | None = None
         self._stuck = False
         self._ballast_open = False
@@ -98,17 +131,18 @@ class GroupCommit:
             msg = "the log is closed: open it again to append or to read"
             raise RecordError(msg)
 
-    def put(self, rows: Sequence[Row]) -> None:
+    def put(self, rows: Sequence[Any]) -> None:
         """Queue ``rows`` for the next commit, or refuse as ``require_open`` does."""
-        with self._change:
+        with self._lock:
             self.require_open()
             while len(self._rows) >= self._settings.queue_events:
-                self._change.wait()
+                self._work.notify()
+                self._done.wait()
                 self.require_open()
-            was_idle = not self._rows
             self._rows.extend(rows)
-            if was_idle or len(self._rows) >= self._settings.commit_events:
-                self._change.notify_all()
+            self._put += len(rows)
+            if self._is_resting or len(self._rows) > self._settings.commit_events:
+                self._work.notify()
 
     def flush(self) -> None:
         """Return when everything put before is committed.
@@ -120,23 +154,41 @@ class GroupCommit:
         RecordError
             If it will never be.
         """
-        with self._change:
-            goal, tries = self._committed + len(self._rows), self._tries
+        goal, tries = self._put, self._tries
+        if self._shared is None:
+            self._await_thread(goal, tries)
+        while self._committed() < goal:
+            with self._turn:
+                if self._committed() < goal:
+                    self._require_hope(tries)
+                    self._attempt(self._commit_and_leave)
+
+    def _await_thread(self, goal: int, tries: int) -> None:
+        with self._lock:
             self._waiting += 1
-            self._change.notify_all()
+            self._work.notify()
             try:
-                while self._committed < goal:
-                    if self._dead is not None:
-                        raise _again(self._dead)
-                    if self._full is not None and self._tries > tries:
-                        raise _again(self._full)
-                    self._change.wait()
+                while self._put - len(self._rows) < goal:
+                    self._require_hope(tries)
+                    self._done.wait()
             finally:
                 self._waiting -= 1
 
+    def _require_hope(self, tries: int) -> None:
+        """Refuse to wait for what has failed since there were so many ``tries``."""
+        if self._dead is not None:
+            raise _again(self._dead)
+        if self._full is not None and self._tries > tries:
+            raise _again(self._full)
+
+    def _committed(self) -> int:
+        """Count what was put and is no longer queued: one number, so no interrupt splits it."""
+        with self._lock:
+            return self._put - len(self._rows)
+
     def use_ballast(self) -> None:
         """Let ``put`` use the room of the dropped ballast until the disk has room again."""
-        with self._change:
+        with self._lock:
             self._ballast_open = True
 
     def close(self) -> None:
@@ -147,74 +199,130 @@ class GroupCommit:
         RecordError
             If something that was put could not be committed.
         """
-        with self._change:
+        with self._lock:
             self._closing = True
-            self._change.notify_all()
+            self._work.notify()
         self._thread.join()
         failure = self._dead or self._full
         if self._rows and failure is not None:
             raise _again(failure)
 
     def _run(self) -> None:
+        seen = 0
         while True:
-            with self._change:
+            with self._lock:
                 self._gather()
-                batch = list(islice(self._rows, self._settings.commit_events))
-                if self._closing and not batch:
+                is_due, is_idle, seen = self._is_due(seen), self._put == seen, self._put
+                if self._dead is not None or (self._closing and not self._rows):
                     return
-            self._step(batch)
-            with self._change:
-                self._change.notify_all()
-                if self._dead is not None or (self._closing and self._stuck):
-                    return
+            if is_due:
+                self._in_turn(self._commit)
+            if self._untidy > 0:
+                self._move_ahead()
+                self._in_turn(self._tidy)
+            if is_idle and not self._is_settled:
+                self._in_turn(self._settle)
+            if self._dead is not None or (self._closing and self._stuck):
+                return
 
     def _gather(self) -> None:
-        """Wait until there is a reason to commit. Called with the lock held."""
+        """Wait until there is a reason to look. Called with the lock held."""
         if self._full is not None:
-            self._change.wait_for(self._is_urged, self._settings.retry_ms / 1_000)
+            self._work.wait_for(self._is_urged, self._settings.retry_ms / 1_000)
             return
-        moment = self._settings.commit_ms / 1_000
-        if self._change.wait_for(self._has_work, None if self._is_settled else moment):
-            self._change.wait_for(self._is_ripe, moment)
+        self._is_resting = True
+        self._work.wait_for(self._has_work)
+        self._is_resting = False
+        self._work.wait_for(self._is_ripe, self._settings.commit_ms / 2_000)
+
+    def _is_due(self, seen: int) -> bool:
+        """Say whether to commit, ``seen`` having been put at the last look.
+
+        What came since is left alone: it may be the first part of what somebody is about to
+        flush, and would cost him a second commit.
+        """
+        is_old = bool(self._rows) and self._put - len(self._rows) < seen
+        return is_old or self._is_ripe() or self._full is not None
 
     def _has_work(self) -> bool:
-        return bool(self._rows) or self._closing
+        return bool(self._rows) or not self._is_settled or self._is_over()
 
     def _is_ripe(self) -> bool:
-        return len(self._rows) >= self._settings.commit_events or self._is_urged()
+        most = 0 if self._waiting > 0 else self._settings.commit_events
+        return len(self._rows) > most or self._is_over()
 
     def _is_urged(self) -> bool:
-        return self._waiting > 0 or self._closing
+        return self._waiting > 0 or self._is_over()
 
-    def _step(self, batch: list[Row]) -> None:
+    def _is_over(self) -> bool:
+        return self._closing or self._dead is not None
+
+    def _in_turn(self, act: Callable[[], None]) -> None:
+        with self._turn:
+            self._attempt(act)
+
+    def _attempt(self, act: Callable[[], None]) -> None:
+        """Act in turn, unless all is over, and take note of how it went."""
+        if self._dead is not None:
+            return
+        in_doubt, self._in_doubt = self._in_doubt, True
         try:
-            if batch:
-                self._with_ballast(partial(self._commit, batch))
-                self._with_ballast(self._sink.tidy)
-            elif not self._is_settled:
-                self._sink.settle()
-                self._is_settled = True
+            if in_doubt and self._shared is not None:
+                self._shared.resume()
+            self._with_ballast(act)
             self._recover()
         except DiskFullError:
-            with self._change:
-                self._stuck = True
-                self._tries += 1
+            self._stuck = True
+            self._tries += 1
         except StairwayError as error:
             self._dead = error
-        except BaseException as error:  # noqa: BLE001 -- or callers would wait for ever
+        except Exception as error:  # noqa: BLE001 -- or callers would wait for ever
+            self._dead = InvariantError(f"the log's writer failed: {error!r}")
+            self._dead.__cause__ = error
+        self._in_doubt = False
+        with self._lock:
+            self._done.notify_all()
+
+    def _move_ahead(self) -> None:
+        if self._shared is None or self._dead is not None:
+            return
+        try:
+            self._shared.move_ahead()
+        except StairwayError as error:
+            self._dead = error
+        except Exception as error:  # noqa: BLE001 -- or callers would wait for ever
             self._dead = InvariantError(f"the log's writer failed: {error!r}")
             self._dead.__cause__ = error
 
-    def _commit(self, batch: list[Row]) -> None:
-        self._sink.commit(batch)
+    def _commit_and_leave(self) -> None:
+        """Commit what is next, and leave it to the thread to tidy, unless it is not coming."""
+        self._commit()
+        if self._untidy >= MOST_UNTIDY:
+            self._tidy()
+
+    def _settle(self) -> None:
+        self._sink.settle()
+        self._is_settled = True
+
+    def _commit(self) -> None:
+        with self._lock:
+            batch = list(islice(self._rows, self._settings.commit_events))
+        if not batch:
+            return
         self._is_settled = False
-        with self._change:
+        self._sink.commit(batch)
+        self._untidy += 1
+        with self._lock:
             for _ in batch:
                 self._rows.popleft()
-            self._committed += len(batch)
             self._stuck = False
             # Nobody waits for what tidy does afterwards.
-            self._change.notify_all()
+            self._done.notify_all()
+
+    def _tidy(self) -> None:
+        if self._untidy > 0:
+            self._sink.tidy()
+            self._untidy = 0
 
     def _with_ballast(self, act: Callable[[], None]) -> None:
         """Act; the first time that there is no room, make some and act again."""
@@ -224,8 +332,7 @@ class GroupCommit:
             if self._full is not None:
                 raise
             self._sink.drop_ballast()
-            with self._change:
-                self._full = error
+            self._full = error
             act()
 
     def _recover(self) -> None:
@@ -236,12 +343,12 @@ class GroupCommit:
             self._sink.load_ballast()
         except DiskFullError:
             return
-        with self._change:
+        with self._lock:
             self._full, self._ballast_open = None, False
 
 
 def _again(error: StairwayError) -> StairwayError:
-    """Copy an error of the writer's thread, to be raised in the caller's."""
+    """Copy an error of the writer, to be raised by somebody else."""
     copy = type(error)(*error.args)
     copy.__cause__ = error
     return copy

@@ -2,7 +2,7 @@
 
 ::
 
-    postgresql://USER@HOST:PORT/DATABASE?log=NAME&writers=one|many&wait_ms=10000
+    postgresql://USER@HOST:PORT/DATABASE?log=NAME&writers=one|many&wait_ms=10000&archive=FOLDER
 
 ``log``
     Name of the log in that database. Needed.
@@ -10,7 +10,10 @@
     ``many`` (the default): every append is a transaction of its own. ``one``: a single
     process writes, and a thread of its commits for all of it.
 ``wait_ms``
-    Longest to wait for another writer, or for a server that went away.
+    Longest to wait for another writer, or for a server that went away; where it is not
+    said, ``[postgresql] wait_ms``.
+``archive``
+    Folder that old events were archived to; this log's lie in ``FOLDER/NAME``.
 ``host``
     A folder, for a server that listens on a unix socket there.
 ``sslmode``, ``sslrootcert``, ``sslcert``, ``sslkey``, ``passfile``
@@ -23,16 +26,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from stairway.adapters.ledger.settings import MOST_WAIT_MS, LedgerSettings
 from stairway.base.errors import ConfigError
 
 _LOG = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,8}", re.ASCII)
 _SCHEMES = ("postgresql", "postgres")
-_OWN = frozenset({"log", "writers", "wait_ms"})
+_OWN = frozenset({"log", "writers", "wait_ms", "archive"})
 _PASSED_ON = frozenset({"host", "sslmode", "sslrootcert", "sslcert", "sslkey", "passfile"})
-_DEFAULT_WAIT_MS, _MOST_WAIT_MS = 10_000, 600_000
 _FORM = "postgresql://USER@HOST:PORT/DATABASE?log=NAME"
 
 
@@ -51,6 +55,9 @@ class Address:
     log: str
     writers: Writers
     wait_ms: int
+    query_ms: int
+    connect_s: int
+    archive: Path | None = None
     password: str | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
@@ -59,19 +66,14 @@ class Address:
         return f"log {self.log!r} in {self.server['dbname']!r} at {place}"
 
 
-def parse(url: str) -> Address:
-    """Read a URL.
+def parse(url: str, settings: LedgerSettings) -> Address:
+    """Read a URL; ``settings`` say what it leaves open.
 
     Raises
     ------
     ConfigError
         If a part is missing, unknown or impossible. What is wrong is named; the URL is not
         repeated, since it may hold a password.
-
-    Examples
-    --------
-    >>> print(parse("postgresql://desk:secret@db.example:5433/trading?log=lifecycle"))
-    log 'lifecycle' in 'trading' at db.example:5433
     """
     try:
         parts = urlsplit(url)
@@ -87,7 +89,17 @@ def parse(url: str) -> Address:
     server |= {"port": str(port)} if port else {}
     _require_known(parts.scheme, server["dbname"], given)
     server |= {name: value for name, value in given.items() if name in _PASSED_ON}
-    return Address(server, _log(given), _writers(given), _wait_ms(given), password)
+    log, archive = _log(given), given.get("archive")
+    return Address(
+        server=server,
+        log=log,
+        writers=_writers(given),
+        wait_ms=_wait_ms(given, settings),
+        query_ms=settings.query_ms,
+        connect_s=settings.connect_s,
+        archive=Path(archive) / log if archive else None,
+        password=password,
+    )
 
 
 def _require_known(scheme: str, database: str, given: Mapping[str, str]) -> None:
@@ -123,10 +135,10 @@ def _writers(given: Mapping[str, str]) -> Writers:
     return Writers(value)
 
 
-def _wait_ms(given: Mapping[str, str]) -> int:
-    text = given.get("wait_ms", str(_DEFAULT_WAIT_MS))
+def _wait_ms(given: Mapping[str, str], settings: LedgerSettings) -> int:
+    text = given.get("wait_ms", str(settings.wait_ms))
     value = int(text) if _NUMBER.fullmatch(text) else 0
-    if not 1 <= value <= _MOST_WAIT_MS:
-        msg = f"wait_ms={text[:80]} is no time to wait; it may be 1 to {_MOST_WAIT_MS}"
+    if not 1 <= value <= MOST_WAIT_MS:
+        msg = f"wait_ms={text[:80]} is no time to wait; it may be 1 to {MOST_WAIT_MS}"
         raise ConfigError(msg)
     return value

@@ -14,7 +14,7 @@ from stairway.base.errors import (
     StairwayError,
 )
 
-_OTHERS_HOLD_IT = (errors.LockNotAvailable, errors.QueryCanceled, errors.DeadlockDetected)
+_OTHERS_HOLD_IT = (errors.LockNotAvailable, errors.DeadlockDetected)
 _ROTTEN = (errors.DataCorrupted, errors.IndexCorrupted)
 _NOT_LAID_OUT = (errors.UndefinedTable, errors.InvalidSchemaName, errors.UndefinedColumn)
 
@@ -27,7 +27,8 @@ def damaged(address: Address, stream: str, position: int, cause: str) -> Damaged
     """Name the place and the cause, and say what to do."""
     return DamagedLogError(
         f"{address}: stream {stream!r}, position {position}: {cause}; events before it can be "
-        "trusted. Restore the database from a backup, or start a new log"
+        "trusted. `stairway log export URL FILE` saves what is whole; then restore the "
+        "database from a backup, or start a new log"
     )
 
 
@@ -62,6 +63,20 @@ def meaning(address: Address, error: psycopg.Error) -> StairwayError:
                 f"{address}: another writer held it for more than {address.wait_ms} ms "
                 f"({said}); nothing was appended: try again, or look for one that hangs"
             )
+        case errors.QueryCanceled():
+            return RecordError(
+                f"{address}: the server took more than {address.query_ms} ms for one question "
+                f"({said}): look after the server, or give it longer ([postgresql] query_ms)"
+            )
+        case _:
+            return _not_allowed(address, error, said)
+
+
+def _not_allowed(address: Address, error: psycopg.Error, said: str) -> StairwayError:
+    match error:
+        case errors.InvalidParameterValue() if "stairway_archiver" in said:
+            msg = f"{address} has no role for archivers ({said}): let its owner run "
+            return ConfigError(f"{msg}deploy/postgresql/roles.sql")
         case errors.InsufficientPrivilege():
             return ConfigError(
                 f"{address}: this user may not do that ({said}); see deploy/postgresql"

@@ -8,7 +8,6 @@ log that is not its own.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Sequence
 from heapq import merge
@@ -18,6 +17,7 @@ from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
 
+from stairway.adapters.journal.seals import LETTER, STATE, sealed, unsealed
 from stairway.adapters.ledger.failures import ConnectionLostError
 from stairway.adapters.ledger.line import Line, Link
 from stairway.adapters.ledger.pages import Pages
@@ -30,9 +30,6 @@ from stairway.events.streams import require_name
 
 S = TypeVar("S")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_ENCODER = msgspec.msgpack.Encoder()
-_STATE = msgspec.msgpack.Decoder(GroupState)
-_LETTER = msgspec.msgpack.Decoder(DeadLetter)
 _BEGIN: Final = """
     insert into stairway.consumer_group (log, name, body, seal) values (%b, %b, %b, %b)
     on conflict do nothing"""
@@ -66,7 +63,7 @@ class LedgerGroup:
         self._flush = flush
         self._key = (self._line.address.log, name)
         _require_names(name, rules)
-        first = _sealed(group.new_group(rules))
+        first = sealed(group.new_group(rules))
         self._once(lambda link: link.execute(_BEGIN, (*self._key, *first)))
         self._require_ours(self._once(self._state))
 
@@ -132,14 +129,15 @@ class LedgerGroup:
         return len(self._held())
 
     def dead_letters(self) -> tuple[DeadLetter, ...]:
-        """Return what was given up, oldest first."""
+        """Return what was given up and nobody has dealt with, oldest first."""
 
         def read(link: Link) -> tuple[DeadLetter, ...]:
-            dead = self._state(link).dead
+            state = self._state(link)
             rows = link.execute(_DEAD, self._key).fetchall()
-            if [row[2] for row in rows] != [*range(1, dead + 1)]:
+            if [row[2] for row in rows] != [*range(1, state.dead + 1)]:
                 self._refuse("a dead letter is missing")
-            return tuple(self._opened(row, _LETTER) for row in rows)
+            letters = [self._opened(row, LETTER) for row in rows]
+            return tuple(group.unsettled(state, letters).values())
 
         return self._once(read)
 
@@ -182,17 +180,16 @@ class LedgerGroup:
 
     def _state(self, link: Link) -> GroupState:
         row = link.execute(_LOCK, self._key, binary=True).fetchone()
-        return self._refuse("it is gone") if row is None else self._opened(row, _STATE)
+        return self._refuse("it is gone") if row is None else self._opened(row, STATE)
 
     def _keep(self, link: Link, state: GroupState, letters: Sequence[DeadLetter] = ()) -> None:
-        link.execute(_KEEP, (*_sealed(state), *self._key))
+        link.execute(_KEEP, (*sealed(state), *self._key))
         for number, letter in enumerate(letters, state.dead - len(letters) + 1):
-            link.execute(_BURY, (*self._key, number, *_sealed(letter)))
+            link.execute(_BURY, (*self._key, number, *sealed(letter)))
 
     def _opened(self, row: Any, decoder: msgspec.msgpack.Decoder[S]) -> S:
-        if hashlib.sha256(row[0]).digest() != row[1]:
-            self._refuse("its content does not fit its seal")
-        return decoder.decode(row[0])
+        opened = unsealed(row[0], row[1], decoder)
+        return self._refuse("its content does not fit its seal") if opened is None else opened
 
     def _refuse(self, cause: str) -> NoReturn:
         msg = (
@@ -212,8 +209,3 @@ def _require_names(name: str, rules: GroupRules) -> None:
             require_name(stream)
     except DataError as error:
         raise ConfigError(str(error)) from error
-
-
-def _sealed(what: GroupState | DeadLetter) -> tuple[bytes, bytes]:
-    body = _ENCODER.encode(what)
-    return body, hashlib.sha256(body).digest()

@@ -9,9 +9,12 @@ from typing import Final
 
 from stairway.adapters.ledger.address import Address, Writers
 from stairway.adapters.ledger.line import Link
-from stairway.base.errors import ConfigError
+from stairway.base.errors import ConfigError, NoLogError
 
-FORMAT = "1"
+FORMAT = "2"
+READABLE = ("1", "2")
+"""Format 1 has no marks of what was archived, and is the same otherwise."""
+
 SERVER_FLOOR = 140_000
 """PostgreSQL 14: the oldest that is still maintained."""
 
@@ -40,6 +43,8 @@ _HOLDER: Final = """
 def require_safe(address: Address, link: Link, *, read_only: bool) -> None:
     """Refuse a server that could lose what it called committed; make missing tables.
 
+    A connection that only reads is told how long a question may take (``query_ms``).
+
     Raises
     ------
     ConfigError
@@ -67,6 +72,10 @@ def require_safe(address: Address, link: Link, *, read_only: bool) -> None:
         if is_so:
             msg = f"{address} is not safe to use: {cause}"
             raise ConfigError(msg)
+    if read_only:
+        link.execute(
+            "select set_config('statement_timeout', %s, false)", (str(address.query_ms),)
+        )
     if laid_out:
         _require_format(address, link)
     elif not read_only:
@@ -74,13 +83,19 @@ def require_safe(address: Address, link: Link, *, read_only: bool) -> None:
 
 
 def _require_format(address: Address, link: Link) -> None:
-    row = link.execute(_FORMAT).fetchone()
-    if row is None or row[0] != FORMAT:
+    found = format_of(link)
+    if found not in READABLE:
         msg = (
-            f"{address} was written in format {row and row[0]!r}, and this version of Stairway "
-            f"reads format {FORMAT!r}: use the version that wrote it"
+            f"{address} was written in format {found!r}, and this version of Stairway reads "
+            f"formats {' and '.join(map(repr, READABLE))}: use the version that wrote it"
         )
         raise ConfigError(msg)
+
+
+def format_of(link: Link) -> str | None:
+    """Return the format of the tables; ``None`` where they do not say."""
+    row = link.execute(_FORMAT).fetchone()
+    return None if row is None else str(row[0])
 
 
 def lay_out(link: Link) -> None:
@@ -90,8 +105,9 @@ def lay_out(link: Link) -> None:
         # Asked of the table of tables: a cache may not have heard of them yet.
         row = link.execute(_LAID_OUT).fetchone()
         if row is None:
-            script = files("stairway.adapters.ledger").joinpath("schema.sql")
-            link.execute(script.read_bytes())
+            for name in ("schema.sql", "archive.sql"):
+                script = files("stairway.adapters.ledger").joinpath(name)
+                link.execute(script.read_bytes())
 
 
 def claim(address: Address, link: Link) -> None:
@@ -143,7 +159,7 @@ def require_there(address: Address, link: Link) -> None:
     laid_out = link.execute(_LAID_OUT).fetchone() is not None
     if not laid_out or link.execute(_KNOWN, (address.log,)).fetchone() is None:
         msg = f"there is no log: {address} was never written; check its name"
-        raise ConfigError(msg)
+        raise NoLogError(msg)
 
 
 def _key(log: str) -> int:

@@ -46,14 +46,14 @@ _LANDED: Final = """
     where e.log = %b and e.writer = %b"""
 
 
-class Place(NamedTuple):
+class Standing(NamedTuple):
     """Where a log stands while nobody else can append to it."""
 
     last_ns: int
     heads: dict[str, Head]
 
 
-Plan: TypeAlias = Callable[[Place], Sequence[Row]]
+Plan: TypeAlias = Callable[[Standing], Sequence[Row]]
 """Says which rows follow. Called again where a transaction was lost; raises to append none."""
 
 
@@ -106,7 +106,7 @@ class Ledger:
             log = link.execute(_LOCK, (self._log,))
             heads = link.execute(_HEADS, (self._log, streams), binary=True)
             together.sync()
-            rows = plan(self._place(log.fetchone(), heads.fetchall()))
+            rows = plan(self._standing(log.fetchone(), heads.fetchall()))
             if not rows:
                 link.execute("rollback")
                 return rows
@@ -115,8 +115,10 @@ class Ledger:
             link.execute("commit")
         return rows
 
-    def _place(self, log: Any, heads: list[Any]) -> Place:
-        return Place(self._last_ns(log), {name: Head(n, seal.hex()) for name, n, seal in heads})
+    def _standing(self, log: Any, heads: list[Any]) -> Standing:
+        return Standing(
+            self._last_ns(log), {name: Head(n, seal.hex()) for name, n, seal in heads}
+        )
 
     def _last_ns(self, log: Any) -> int:
         if log is None or self._id not in {None, log[0]}:

@@ -132,7 +132,7 @@ def open_link(address: Address) -> Link:
         "password": address.password,
         "application_name": "stairway",
         "client_encoding": "utf8",
-        "connect_timeout": max(2, address.wait_ms // 1_000),
+        "connect_timeout": address.connect_s,
         "tcp_user_timeout": address.wait_ms,
         "keepalives_idle": 5,
         "keepalives_interval": 2,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from stairway.adapters.journal.archive import Archive, elsewhere
 from stairway.adapters.journal.store import crc_of
 from stairway.adapters.ledger.failures import ConnectionLostError, damaged
 from stairway.adapters.ledger.line import Line
@@ -19,6 +20,8 @@ _FIRST_PAGE = 16
 _PAGE: Final = """
     select position, recorded_ns, crc, hash, payload from stairway.event
     where log = %b and stream = %b and position > %b order by position limit %b"""
+_HAS_MARKS: Final = "select to_regclass('stairway.archived') is not null"
+_MARKS: Final = "select name, position, hash from stairway.archived where log = %b"
 _HEAD: Final = "select position, hash from stairway.stream where log = %b and name = %b"
 _STREAMS: Final = "select name, position, hash from stairway.stream where log = %b"
 _EXTRA: Final = """
@@ -31,6 +34,8 @@ class Pages:
     def __init__(self, line: Line) -> None:
         self._line = line
         self._address = line.address
+        folder = line.address.archive
+        self._archive = None if folder is None else Archive(folder)
 
     def heads(self) -> dict[str, Head]:
         """Last position and hash of every stream, by name."""
@@ -42,22 +47,52 @@ class Pages:
         found = self._ask(_HEAD, (self._address.log, stream))
         return Head(found[0][0], found[0][1].hex()) if found else Head()
 
+    def marks(self) -> dict[str, Head]:
+        """Last event of each stream that was archived and deleted, by stream."""
+        if not self._ask(_HAS_MARKS, ())[0][0]:
+            return {}
+        found = self._ask(_MARKS, (self._address.log,))
+        return {name: Head(position, digest.hex()) for name, position, digest in found}
+
+    def mark(self, stream: str) -> Head:
+        """Last event of ``stream`` that was archived and deleted; the empty head for none."""
+        return self.marks().get(stream, Head())
+
     def read(self, stream: str, after: int = 0) -> Iterator[Envelope]:
         """Yield the events behind position ``after``, each checked.
 
         Raises
         ------
+        ConfigError
+            If some were archived, and the address does not say where.
         DamagedLogError
             If one is missing or not what was written.
         """
         floor = self.head(stream)
-        if after < floor.position:
-            yield from self._walk(stream, self.at(stream, after), floor)
+        place = after
+        while place < floor.position:
+            # An archiver may delete what comes next while this is being read.
+            mark = self.mark(stream)
+            if place < mark.position:
+                events = self._archived(stream, place, mark)
+            else:
+                events = self._walk(stream, self.at(stream, place), floor)
+            for envelope in events:
+                place = envelope.position
+                yield envelope
+
+    def _archived(self, stream: str, after: int, upto: Head) -> Iterator[Envelope]:
+        if self._archive is None:
+            raise elsewhere(str(self._address), stream, after + 1, upto)
+        return self._archive.between(stream, after, upto)
 
     def _walk(self, stream: str, previous: Head, floor: Head) -> Iterator[Envelope]:
+        """Yield what is on the server behind ``previous``; stop where it was archived since."""
         limit = _FIRST_PAGE
         while True:
             page = self._page(stream, previous.position, limit)
+            if self._was_archived(stream, previous, page):
+                return
             for found in page:
                 envelope = self._checked(stream, previous, found)
                 previous = Head(envelope.position, envelope.hash)
@@ -71,14 +106,22 @@ class Pages:
         if previous.position < floor.position:
             raise damaged(self._address, stream, previous.position + 1, "this event is missing")
 
+    def _was_archived(self, stream: str, previous: Head, page: list[Any]) -> bool:
+        follows = bool(page) and page[0][0] == previous.position + 1
+        return not follows and self.mark(stream).position > previous.position
+
     def findings(self) -> tuple[int, list[str]]:
-        """Read everything; return how many events were good, and what was not."""
+        """Read everything; return how many events were good, and what was not.
+
+        What was archived is read too where the address says where it is.
+        """
         good = 0
         complaints: list[str] = []
         heads = self.heads()
+        marks = self.marks() if self._archive is None else {}
         for stream in sorted(heads):
             try:
-                for _ in self.read(stream):
+                for _ in self.read(stream, marks.get(stream, Head()).position):
                     good += 1
             except DamagedLogError as error:
                 complaints.append(str(error))
@@ -92,8 +135,16 @@ class Pages:
         """Position and hash of the event at ``position``; the empty head before the first."""
         if position <= 0:
             return Head()
+        mark = self.mark(stream)
+        if position == mark.position:
+            return mark
+        if position < mark.position:
+            found = next(self._archived(stream, position - 1, mark))
+            return Head(found.position, found.hash)
         page = self._page(stream, position - 1, 1)
         if not page or page[0][0] != position:
+            if self.mark(stream) != mark:
+                return self.at(stream, position)
             raise damaged(self._address, stream, position, "this event is missing")
         return Head(position, page[0][3].hex())
 

@@ -21,29 +21,33 @@ from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 
-from stairway.adapters.journal.settings import Settings
+from stairway.adapters.journal.kept import Kept
+from stairway.adapters.journal.read_only import ReadOnly
 from stairway.adapters.journal.store import Row
 from stairway.adapters.journal.writer import GroupCommit
 from stairway.adapters.ledger.address import Address, Writers, parse
 from stairway.adapters.ledger.failures import damaged
+from stairway.adapters.ledger.group_shelf import GroupRows
 from stairway.adapters.ledger.groups import LedgerGroup
+from stairway.adapters.ledger.kept import KeptInPostgresql
 from stairway.adapters.ledger.layout import claim, release, require_safe, require_there
-from stairway.adapters.ledger.ledger import Ledger, Place
+from stairway.adapters.ledger.ledger import Ledger, Standing
 from stairway.adapters.ledger.line import Line, Link
 from stairway.adapters.ledger.pages import Pages
 from stairway.adapters.ledger.rows import follow, require_expected
+from stairway.adapters.ledger.settings import LedgerSettings
 from stairway.base.errors import ConfigError, DamagedLogError, RecordError
 from stairway.base.verdict import Finding, Refuse, Verdict, passed
 from stairway.events.delivery import GroupRules
 from stairway.events.envelope import Envelope, Head
-from stairway.events.ports import EventLog, Group
+from stairway.events.ports import EventLog, Group, Groups
 from stairway.events.streams import require_name
 
-__all__ = ["Config", "open_log", "verify"]
+__all__ = ["Config", "groups", "kept", "open_log", "verify"]
 
 
-class Config(Settings, frozen=True, kw_only=True):
-    """Options under ``[log]``; of them only the pace of the one writer counts here."""
+class Config(LedgerSettings, frozen=True, kw_only=True):
+    """Waits, and of the options under ``[log]`` only the pace of the one writer."""
 
 
 def open_log(
@@ -65,7 +69,7 @@ def open_log(
     DamagedLogError
         If anything in it is not what was written.
     """
-    address = parse(url)
+    address = parse(url, config)
     if folder is not None and folder.is_file():
         msg = f"{folder} is a file, and a log is given a folder: name another one"
         raise ConfigError(msg)
@@ -87,13 +91,13 @@ def require_usable(url: str, config: Config) -> None:
     DamagedLogError
         If what is there of it is not what was written.
     """
-    SoleLog(parse(url), config, time.time_ns).close()
+    SoleLog(parse(url, config), config, time.time_ns).close()
 
 
-def verify(url: str) -> Verdict:
+def verify(url: str, config: Config) -> Verdict:
     """Check every event of the log at ``url`` against its checksum, its chain and its head."""
     try:
-        address = parse(url)
+        address = parse(url, config)
         with closing(_reader(address)) as line:
             good, complaints = Pages(line).findings()
     except (ConfigError, DamagedLogError, RecordError) as error:
@@ -101,6 +105,16 @@ def verify(url: str) -> Verdict:
     if complaints:
         return Refuse(tuple(Finding("log.damaged", complaint) for complaint in complaints))
     return passed("log.whole", "events whose checksum, chain and head fit", good, n=good)
+
+
+def kept(url: str, config: Config) -> Kept:
+    """Open the log at ``url`` for whoever archives it."""
+    return KeptInPostgresql(_reader(parse(url, config)))
+
+
+def groups(url: str, config: Config) -> Groups:
+    """Open the consumer groups of the log at ``url`` for whoever looks after them."""
+    return GroupRows(_reader(parse(url, config)))
 
 
 def _reader(address: Address) -> Line:
@@ -157,24 +171,11 @@ class _Reading:
         self._line.close()
 
 
-class ReadOnlyLog:
+class ReadOnlyLog(ReadOnly):
     """A log to look at; writers may be at work on it."""
 
     def __init__(self, address: Address) -> None:
         self._reading = _Reading(address)
-
-    def append(
-        self, stream: str, payloads: Sequence[bytes], expected: int | None = None
-    ) -> Head:
-        """Refuse."""
-        msg = (
-            f"{len(payloads)} events for {stream!r} (expected {expected}) were given to a log "
-            "opened with read_only=True: open it for writing"
-        )
-        raise RecordError(msg)
-
-    def flush(self) -> None:
-        """Nothing waits."""
 
     def read(self, stream: str, after: int = 0) -> Iterator[Envelope]:
         """Yield events with a position over ``after``."""
@@ -226,7 +227,7 @@ class SharedLog(ReadOnlyLog):
         require_name(stream)
         seen = Head()
 
-        def plan(place: Place) -> Sequence[Row]:
+        def plan(place: Standing) -> Sequence[Row]:
             nonlocal seen
             seen = place.heads.get(stream, Head())
             require_expected(stream, seen, expected)
@@ -338,7 +339,7 @@ class _Sink:
         """Return the recording time of the newest event."""
         found = 0
 
-        def look(place: Place) -> Sequence[Row]:
+        def look(place: Standing) -> Sequence[Row]:
             nonlocal found
             found = place.last_ns
             return ()
@@ -352,7 +353,7 @@ class _Sink:
         for row in rows:
             self._heads[row.stream] = Head(row.position, row.hash)
 
-    def _unless_moved(self, rows: Sequence[Row], place: Place) -> Sequence[Row]:
+    def _unless_moved(self, rows: Sequence[Row], place: Standing) -> Sequence[Row]:
         for stream in {row.stream for row in rows}:
             found, known = place.heads.get(stream, Head()), self._heads.get(stream, Head())
             if found != known:

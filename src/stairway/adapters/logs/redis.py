@@ -14,19 +14,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from stairway.adapters.journal.kept import Kept
 from stairway.adapters.journal.log import SqliteLog, open_folder
+from stairway.adapters.journal.read_only import ReadOnly
 from stairway.adapters.outbox.address import Address
 from stairway.adapters.outbox.committed import Committed
 from stairway.adapters.outbox.group import RedisGroup
+from stairway.adapters.outbox.group_shelf import GroupShelf
+from stairway.adapters.outbox.kept import KeptInRedis
 from stairway.adapters.outbox.relay import Relay, Tally
 from stairway.adapters.outbox.remote import RemoteReader
 from stairway.adapters.outbox.settings import OutboxSettings
 from stairway.adapters.outbox.sources import DiskSource, RemoteSource
-from stairway.base.errors import ConfigError, DiskFullError, RecordError
+from stairway.base.errors import ConfigError, DiskFullError, NoLogError, RecordError
 from stairway.base.verdict import Pass, Refuse, Verdict, passed, refuse
 from stairway.events.delivery import GroupRules
 from stairway.events.envelope import Envelope, Head
-from stairway.events.ports import EventLog
+from stairway.events.ports import EventLog, Groups
 
 
 class Config(OutboxSettings, frozen=True, kw_only=True):
@@ -132,6 +136,18 @@ def require_usable(url: str, config: Config) -> None:
     Address(url)
 
 
+def kept(url: str, config: Config) -> Kept:
+    """Open the log at ``url`` for whoever archives it: the user ``archiver``."""
+    address = Address(url)
+    return KeptInRedis(address, address.client(config.socket_timeout_ms))
+
+
+def groups(url: str, config: Config) -> Groups:
+    """Open the consumer groups of the log at ``url`` for whoever looks after them."""
+    address = Address(url)
+    return GroupShelf(address, address.client(config.socket_timeout_ms))
+
+
 class RedisLog(ReaderLog):
     """The log, for its only writer. Safe to share between threads."""
 
@@ -223,8 +239,10 @@ class RedisLog(ReaderLog):
             self._relay.close()
 
 
-class RemoteLog:
+class RemoteLog(ReadOnly):
     """What Redis has of a log, for reading, on any machine."""
+
+    way = "append where its outbox is"
 
     def __init__(self, address: Address, config: Config) -> None:
         self._address, self._config = address, config
@@ -234,20 +252,7 @@ class RemoteLog:
         if not self.streams():
             self._client.close()
             msg = f"there is no log named {address.name!r} in {address}: check ?log=NAME"
-            raise ConfigError(msg)
-
-    def append(
-        self, stream: str, payloads: Sequence[bytes], expected: int | None = None
-    ) -> Head:
-        """Refuse."""
-        msg = (
-            f"{len(payloads)} events for {stream!r} (expected {expected}) were given to a log "
-            "opened with read_only=True: append where its outbox is"
-        )
-        raise RecordError(msg)
-
-    def flush(self) -> None:
-        """Nothing waits."""
+            raise NoLogError(msg)
 
     def read(self, stream: str, after: int = 0) -> Iterator[Envelope]:
         """Yield events with a position over ``after``, as far as Redis has them."""

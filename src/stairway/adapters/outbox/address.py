@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import redis
@@ -16,7 +17,10 @@ NAME = "stairway"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
 _PORT = 6_379
-_FORM = "write redis://USER:PASSWORD@HOST:PORT/0?log=NAME (rediss:// for TLS)"
+_FORM = (
+    "write redis://USER:PASSWORD@HOST:PORT/0?log=NAME (rediss:// for TLS; &archive=FOLDER "
+    "where old events were archived)"
+)
 
 
 class Address:
@@ -26,7 +30,8 @@ class Address:
     ----------
     url
         ``redis://USER:PASSWORD@HOST:PORT/0?log=NAME``; ``rediss`` for TLS. Only database
-        0 is used: other databases of one server share its memory and its fate.
+        0 is used: other databases of one server share its memory and its fate. With
+        ``&archive=FOLDER`` what was archived is read from ``FOLDER/NAME``.
 
     Raises
     ------
@@ -52,6 +57,8 @@ class Address:
         self._user = unquote(parts.username) if parts.username else None
         self._password = unquote(parts.password) if parts.password else None
         self.name = options.pop("log", NAME)
+        archive = options.pop("archive", None)
+        self.archive = Path(archive) / self.name if archive else None
         if (
             parts.scheme not in {"redis", "rediss"}
             or not self.host

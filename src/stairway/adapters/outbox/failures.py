@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from enum import Enum
 
 import redis
@@ -14,6 +16,9 @@ from redis.exceptions import (
     ResponseError,
     TryAgainError,
 )
+
+from stairway.adapters.outbox.address import Address
+from stairway.base.errors import ConfigError, RecordError
 
 
 class Meaning(Enum):
@@ -87,3 +92,35 @@ def code_of(error: Exception) -> str:
             return "NOPERM"
         case _:
             return str(error).split(" ", 1)[0]
+
+
+@contextmanager
+def asking(address: Address) -> Generator[None]:
+    """Say what an error of Redis means to who asked.
+
+    Raises
+    ------
+    ConfigError
+        If Redis refuses this user or password, or what he may do.
+    RecordError
+        If Redis does not answer.
+    """
+    try:
+        yield
+    except (redis.RedisError, OSError) as error:
+        match code_of(error):
+            case "AUTH" | "NOAUTH" | "WRONGPASS":
+                msg = (
+                    f"{address} refuses the user or the password ({error}): set them right, in "
+                    "the address or in STAIRWAY_LOG=redis://USER:PASSWORD@..."
+                )
+                raise ConfigError(msg) from error
+            case "NOPERM":
+                msg = (
+                    f"{address}: this user may not do that ({error}); deploy/redis/users.acl "
+                    "has a user for whoever appends and reads, and one for whoever archives"
+                )
+                raise ConfigError(msg) from error
+            case _:
+                msg = f"{address} cannot be asked ({error}): ask again once it answers"
+                raise RecordError(msg) from error

@@ -12,21 +12,21 @@ what the consumers' inboxes have: never at the end.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import islice
 from operator import attrgetter
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, NoReturn, Protocol, cast
 
 import msgspec
 import redis
 
 from stairway.adapters.outbox.address import Address
+from stairway.adapters.outbox.failures import asking
+from stairway.adapters.outbox.group_shelf import GroupShelf, body_of, state_of
 from stairway.adapters.outbox.keys import Keys
-from stairway.adapters.outbox.remote import asking
-from stairway.adapters.outbox.scripts import GROUP, Value
+from stairway.adapters.outbox.scripts import GROUP, NOTE, Value
 from stairway.base.errors import ConfigError, DamagedLogError, DataError, RecordError
 from stairway.events import group
 from stairway.events.delivery import DeadLetter, Delivery, GroupRules
@@ -35,10 +35,7 @@ from stairway.events.group import GroupState, Held
 from stairway.events.streams import require_name
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_ENCODER = msgspec.msgpack.Encoder()
-_STATE = msgspec.msgpack.Decoder(GroupState)
 _RACES = 1_000
-_SEAL_BYTES = 32
 
 
 class Source(Protocol):
@@ -98,6 +95,7 @@ class RedisGroup:
         self._is_known = False
         self._change(self._checked)
         self._is_known = True
+        self._enlist()
 
     def take(self, consumer: str, limit: int, now_ns: int) -> tuple[Delivery, ...]:
         """Hand out up to ``limit`` events: first those whose lease ran out, then new ones."""
@@ -135,11 +133,9 @@ class RedisGroup:
         return len(self._kept().state.held)
 
     def dead_letters(self) -> tuple[DeadLetter, ...]:
-        """Return what was given up, oldest first."""
-        with asking(self._address):
-            found: Any = self._client.xrange(self._keys.dead)
-        mine = [fields for _, fields in found if fields[b"group"] == self._name.encode()]
-        return tuple(_letter_of(fields) for fields in mine)
+        """Return what was given up and nobody has dealt with, oldest first."""
+        letters = GroupShelf(self._address, self._client).letters(self._name)
+        return tuple(group.unsettled(self._kept().state, letters).values())
 
     def close(self) -> None:
         """Let go of it; what is pending stays pending."""
@@ -150,13 +146,13 @@ class RedisGroup:
         self, turn: Callable[[GroupState], tuple[GroupState, Sequence[DeadLetter]]]
     ) -> None:
         """Change what the group remembers, alone, all or nothing."""
-        keys = (self._keys.group(self._name), self._keys.dead)
+        keys = (self._keys.group(self._name), self._keys.dead, self._keys.groups)
         for _ in range(_RACES):
             kept = self._kept()
             state, letters = turn(kept.state)
             if state == kept.state and kept.revision != "0":
                 return
-            values: list[Value] = [kept.revision, _sealed(state)]
+            values: list[Value] = [kept.revision, body_of(state), self._name]
             for one in letters:
                 values += (self._name, one.stream, one.position, one.tries, one.cause)
                 values.append(one.given_up_ns)
@@ -166,6 +162,12 @@ class RedisGroup:
                 return
         msg = f"group {self._name!r} was changed by others {_RACES} times in a row: use fewer"
         raise RecordError(msg)
+
+    def _enlist(self) -> None:
+        """Write down a group that an older version made without doing so."""
+        if self._name not in GroupShelf(self._address, self._client).names():
+            with asking(self._address):
+                NOTE(self._client, (self._keys.groups,), ("name", self._name))
 
     def _kept(self) -> _Kept:
         with asking(self._address):
@@ -227,12 +229,12 @@ class RedisGroup:
         return list(islice(merge(*events, key=attrgetter("recorded_ns")), count))
 
     def _opened(self, body: bytes) -> GroupState:
-        seal, rest = body[:_SEAL_BYTES], body[_SEAL_BYTES:]
-        if hashlib.sha256(rest).digest() != seal:
-            self._refuse("what it remembers does not fit its seal")
-        return _STATE.decode(rest)
+        state = state_of(body)
+        return (
+            self._refuse("what it remembers does not fit its seal") if state is None else state
+        )
 
-    def _refuse(self, cause: str) -> None:
+    def _refuse(self, cause: str) -> NoReturn:
         msg = (
             f"{self._address}, group {self._name!r}: {cause}; use a group of another name, it "
             "begins at the first event (inboxes keep effects from happening twice)"
@@ -249,22 +251,3 @@ def _require_names(name: str, rules: GroupRules) -> None:
             require_name(stream)
     except DataError as error:
         raise ConfigError(str(error)) from error
-
-
-def _sealed(state: GroupState) -> bytes:
-    body = _ENCODER.encode(state)
-    return hashlib.sha256(body).digest() + body
-
-
-def _letter_of(fields: Mapping[bytes, bytes]) -> DeadLetter:
-    try:
-        return DeadLetter(
-            fields[b"stream"].decode(),
-            int(fields[b"position"]),
-            int(fields[b"tries"]),
-            fields[b"cause"].decode(),
-            int(fields[b"given_up_ns"]),
-        )
-    except (KeyError, ValueError) as error:
-        msg = f"a dead letter in Redis cannot be read ({error!r}): who else writes there?"
-        raise DataError(msg) from error

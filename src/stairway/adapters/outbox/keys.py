@@ -6,6 +6,7 @@
                                 fields payload, hash, position, recorded_ns
     bus:NAME:.streams           names of the event streams, one entry each
     bus:NAME:.relays            who may append: the last entry is the one relay at work
+    bus:NAME:.groups            names of the consumer groups, one entry each time one begins
     bus:NAME:.group:GROUP       what a consumer group remembers: a hash, revision and body
     bus:NAME:.dead              dead letters: group, stream, position, tries, cause,
                                 given_up_ns
@@ -36,6 +37,7 @@ class Keys:
         self.streams = f"bus:{name}:.streams"
         self.relays = f"bus:{name}:.relays"
         self.dead = f"bus:{name}:.dead"
+        self.groups = f"bus:{name}:.groups"
 
     def events(self, stream: str) -> str:
         """Key of an event stream.

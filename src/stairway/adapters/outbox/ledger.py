@@ -37,6 +37,9 @@ class Shelf(NamedTuple):
     archived: Head
     """The last event that the archiver took out."""
 
+    is_foreign: bool = False
+    """Whether what lies at ``last_id`` is no event of any log."""
+
     @property
     def position(self) -> int:
         """Position of the last event that ever came; 0 before the first, -1 for a stranger."""
@@ -48,14 +51,16 @@ def look(client: redis.Redis, keys: Keys, stream: str) -> Shelf:
     """Ask Redis about one stream."""
     answer: list[Any] = LOOK(client, (keys.events(stream), keys.archived(stream)))
     last_id, length, added, removed, entry, position, digest = answer
+    last = envelope_of(stream, entry) if entry else None
     return Shelf(
         stream,
         last_id.decode("ascii", "replace"),
         length,
         added,
         removed,
-        envelope_of(stream, entry) if entry else None,
+        last,
         Head(int(position), digest.decode("ascii", "replace")),
+        is_foreign=bool(entry) and last is None,
     )
 
 

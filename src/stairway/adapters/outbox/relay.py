@@ -69,7 +69,7 @@ class Tally(msgspec.Struct):
     sent: int = 0
 
 
-class Place(msgspec.Struct, frozen=True):
+class Reached(msgspec.Struct, frozen=True):
     """How far a stream has come in Redis."""
 
     position: int = 0
@@ -101,7 +101,7 @@ class Relay:
         self._address, self._settings = address, settings
         self._keys = Keys(address.name)
         self._outbox, self._heads = outbox, heads
-        self._places: dict[str, Place] = {}
+        self._places: dict[str, Reached] = {}
         self._claim = b"*"
         self._in_doubt: str | None = None
         self._watched_s = self._measured_s = 0.0
@@ -249,7 +249,7 @@ class Relay:
             self.tally.lost_by_redis -= moved
         elif stream == self._in_doubt:
             self.tally.found += moved
-        self._places = {**self._places, stream: Place(shelf.position, shelf.last_id)}
+        self._places = {**self._places, stream: Reached(shelf.position, shelf.last_id)}
 
     def _work(self, client: redis.Redis) -> None:
         while not self._closing:
@@ -283,7 +283,7 @@ class Relay:
         match what:
             case b"ok":
                 self.tally.sent += len(batch)
-                arrived = Place(batch[-1].position, identity.decode())
+                arrived = Reached(batch[-1].position, identity.decode())
                 self._places = {**self._places, stream: arrived}
                 self._tell()
             case b"moved":
@@ -323,11 +323,11 @@ class Relay:
         self.bytes_behind = size * behind // max(events, behind)
 
 
-def _of(places: Mapping[str, Place], stream: str) -> Place:
-    return places.get(stream, Place())
+def _of(places: Mapping[str, Reached], stream: str) -> Reached:
+    return places.get(stream, Reached())
 
 
-def _values(claim: bytes, place: Place, batch: list[Envelope]) -> list[Value]:
+def _values(claim: bytes, place: Reached, batch: list[Envelope]) -> list[Value]:
     values: list[Value] = [claim, place.identity]
     for e in batch:
         identity = entry_id(e.recorded_ns, e.position)

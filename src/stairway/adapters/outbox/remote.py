@@ -1,43 +1,28 @@
 """Reading a log from Redis alone, on a machine that has no disk of it.
 
 Every event is checked against the one before it, as from the disk. What the archiver took
-out is not in Redis any more, and is asked for elsewhere; anything else that is missing is
+out is read from the archive, where the address says which; anything else that is missing is
 damage.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Any, cast
 
 import redis
 
+from stairway.adapters.journal.archive import Archive, elsewhere
 from stairway.adapters.outbox.address import Address
 from stairway.adapters.outbox.entries import envelope_of
-from stairway.adapters.outbox.keys import Keys, entry_id
+from stairway.adapters.outbox.failures import asking
+from stairway.adapters.outbox.keys import EMPTY, Keys, entry_id
 from stairway.adapters.outbox.ledger import Shelf, look
 from stairway.adapters.outbox.scripts import FIND
-from stairway.base.errors import DamagedLogError, RecordError
+from stairway.base.errors import DamagedLogError
 from stairway.events.envelope import Envelope, Head, chain
 
 PAGE_EVENTS = 512
-
-
-@contextmanager
-def asking(address: Address) -> Generator[None]:
-    """Say what an error of Redis means to who asked.
-
-    Raises
-    ------
-    RecordError
-        If Redis does not answer, or refuses to.
-    """
-    try:
-        yield
-    except (redis.RedisError, OSError) as error:
-        msg = f"{address} cannot be asked ({error}): ask again once it answers"
-        raise RecordError(msg) from error
 
 
 class RemoteReader:
@@ -46,6 +31,7 @@ class RemoteReader:
     def __init__(self, address: Address, client: redis.Redis) -> None:
         self._address, self._client = address, client
         self._keys = Keys(address.name)
+        self._archive = None if address.archive is None else Archive(address.archive)
 
     def streams(self) -> tuple[str, ...]:
         """Names of streams that the relay wrote down, sorted."""
@@ -56,7 +42,7 @@ class RemoteReader:
 
     def head(self, stream: str) -> Head:
         """Last position and hash of ``stream`` in Redis."""
-        shelf = self._look(stream)
+        shelf = self.look(stream)
         if shelf.position == shelf.archived.position:
             return shelf.archived if shelf.position else Head()
         if shelf.last is None:
@@ -68,13 +54,23 @@ class RemoteReader:
 
         Raises
         ------
+        ConfigError
+            If it was archived, and the address does not say where.
         DamagedLogError
             If Redis has come that far, and it is not there.
         """
         if position <= 0:
             return Head()
-        shelf = self._look(stream)
-        return None if shelf.position < position else self._place(shelf, position)[0]
+        shelf = self.look(stream)
+        if position < shelf.archived.position:
+            found = next(self._archived(stream, position - 1, shelf.archived))
+            return Head(found.position, found.hash)
+        if shelf.position < position:
+            return None
+        found = self._place(shelf, position)
+        if found is None:
+            raise self._damaged(stream, position, "this event is missing")
+        return found[0]
 
     def read(
         self, stream: str, after: int = 0, page_events: int = PAGE_EVENTS
@@ -83,65 +79,113 @@ class RemoteReader:
 
         Raises
         ------
+        ConfigError
+            If some were archived, and the address does not say where.
         DamagedLogError
             If one is missing or not what was written.
         """
-        shelf = self._look(stream)
-        if after >= shelf.position:
+        shelf = self.look(stream)
+        goal, place = shelf.position, after
+        while place < goal:
+            # An archiver may take out what comes next while this is being read.
+            if place < shelf.archived.position:
+                events = self._archived(stream, place, shelf.archived)
+            else:
+                events = self._stretch(shelf, place, goal, page_events)
+            begun = place
+            for envelope in events:
+                place = envelope.position
+                yield envelope
+            if place < goal:
+                seen, shelf = shelf, self.look(stream)
+                if begun == place and seen.archived == shelf.archived:
+                    gone = place if self._place(shelf, place) is None else place + 1
+                    raise self._damaged(stream, gone, "this event is missing")
+
+    def look(self, stream: str) -> Shelf:
+        """Ask Redis about one stream.
+
+        Raises
+        ------
+        DamagedLogError
+            If what it ends with is no event of a log.
+        """
+        with asking(self._address):
+            shelf = look(self._client, self._keys, stream)
+        no_place = shelf.position <= 0 and shelf.last_id != EMPTY
+        if shelf.is_foreign or no_place:
+            cause = f"the stream ends with {shelf.last_id}, which is no event of this log"
+            raise self._damaged(stream, self._last_of_ours(stream) + 1, cause)
+        return shelf
+
+    def _last_of_ours(self, stream: str) -> int:
+        with asking(self._address):
+            found: Any = self._client.xrevrange(self._keys.events(stream), count=PAGE_EVENTS)
+        events = (envelope_of(stream, flat(entry)) for entry in found)
+        return next((event.position for event in events if event is not None), 0)
+
+    def _archived(self, stream: str, after: int, upto: Head) -> Iterator[Envelope]:
+        if self._archive is None:
+            raise elsewhere(str(self._address), stream, after + 1, upto)
+        return self._archive.between(stream, after, upto)
+
+    def _stretch(
+        self, shelf: Shelf, after: int, goal: int, page_events: int
+    ) -> Iterator[Envelope]:
+        """Yield what follows ``after``, up to the first event that Redis does not have."""
+        stream = shelf.stream
+        found = self._place(shelf, after)
+        if found is None:
             return
-        previous, identity = self._place(shelf, after)
-        while previous.position < shelf.position:
+        previous, identity = found
+        while previous.position < goal:
             with asking(self._address):
                 page = self._page(stream, identity, page_events)
             if not page:
-                raise self._damaged(stream, previous.position + 1, "this event is missing")
+                return
             for entry in page:
-                envelope = self._checked(stream, previous, entry)
+                envelope = self._opened(stream, previous, entry)
+                if envelope.position != previous.position + 1:
+                    return
                 previous = Head(envelope.position, envelope.hash)
                 identity = f"({entry_id(envelope.recorded_ns, envelope.position)}"
                 yield envelope
-
-    def _look(self, stream: str) -> Shelf:
-        with asking(self._address):
-            shelf = look(self._client, self._keys, stream)
-        if shelf.position < 0:
-            raise self._damaged(stream, 1, f"{shelf.last_id} is no id of ours")
-        return shelf
 
     def _page(self, stream: str, start: str, count: int) -> list[Any]:
         key = self._keys.events(stream)
         found: Any = self._client.xrange(key, min=start, count=count)
         return [flat(entry) for entry in found]
 
-    def _place(self, shelf: Shelf, position: int) -> tuple[Head, str]:
-        """Head at ``position``, and where in Redis what follows begins."""
+    def _place(self, shelf: Shelf, position: int) -> tuple[Head, str] | None:
+        """Head at ``position``, and where in Redis what follows begins; ``None`` if gone."""
         if position <= 0 or position == shelf.archived.position:
             return (shelf.archived if position > 0 else Head()), "-"
         with asking(self._address):
             entry = FIND(self._client, (self._keys.events(shelf.stream),), (position,))
         envelope = envelope_of(shelf.stream, entry)
         if envelope is None:
-            raise self._damaged(shelf.stream, position, "this event is missing")
+            return None
         return (
             Head(position, envelope.hash),
             f"({entry_id(envelope.recorded_ns, position)}",
         )
 
-    def _checked(self, stream: str, previous: Head, entry: Any) -> Envelope:
+    def _opened(self, stream: str, previous: Head, entry: Any) -> Envelope:
         wanted = previous.position + 1
         envelope = envelope_of(stream, entry)
         if envelope is None:
             raise self._damaged(stream, wanted, "what lies there is no event of this log")
-        if envelope.position != wanted:
-            raise self._damaged(stream, wanted, "this event is missing")
-        if envelope.hash != chain(previous.hash, stream, wanted, envelope.payload):
+        is_next = envelope.position == wanted
+        if is_next and envelope.hash != chain(previous.hash, stream, wanted, envelope.payload):
             raise self._damaged(stream, wanted, "it does not follow from the one before")
         return envelope
 
     def _damaged(self, stream: str, position: int, cause: str) -> DamagedLogError:
         return DamagedLogError(
             f"{self._address}, log {self._address.name!r}: stream {stream!r}, position "
-            f"{position}: {cause}. Ask the archive, or the machine that writes this log"
+            f"{position}: {cause}. Redis holds a copy: the machine that writes this log has "
+            "the whole, or its archive; `stairway log verify RUN` there says so, and "
+            "`stairway log export RUN FILE` carries it away"
         )
 
 

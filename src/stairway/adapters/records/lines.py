@@ -9,19 +9,24 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import polars as pl
 
 from stairway.adapters.records.files import bytes_of
+from stairway.base.arrays import IntArray
 from stairway.base.errors import DataError
+from stairway.supervision.lines import Lines
 from stairway.supervision.ports import Documents
 
 LONGEST = 16_777_216
 _BOM = b"\xef\xbb\xbf"
 _PAGE = 16_384
+_BLOCK = 8_388_608
+_LINE_END, _BRACE = b"\n{"
 
 
 @contextmanager
@@ -48,6 +53,73 @@ def _unpacked(path: Path) -> Generator[bytes]:
             yield f"{line}\n".encode()
 
 
+def blocks_of(path: Path, rows: int) -> Generator[Documents]:
+    """Yield the lines of a file as documents, at most ``rows`` each time, no empty ones.
+
+    Raises
+    ------
+    DataError
+        If a line is longer than any record.
+    """
+    if path.suffix == ".zst":
+        with lines_of(path) as lines:
+            yield from documents(lines, repeat(rows), str(path))
+        return
+    start = 1
+    with bytes_of(path) as file:
+        for block in _blocks(file, str(path)):
+            lines = _cut(block)
+            for at in range(0, len(lines), rows):
+                part = lines[at : at + rows]
+                yield from _without_blanks(part, start)
+                start += len(part)
+
+
+def _blocks(stream: BinaryIO, what: str) -> Iterator[bytearray]:
+    """Yield whole lines, some megabytes each time; the last may lack its end."""
+    rest, start = bytearray(stream.read(_BLOCK)).removeprefix(_BOM), 1
+    while rest:
+        more = stream.read(_BLOCK)
+        end = rest.rfind(b"\n") + 1 if more else len(rest)
+        if len(rest) - end >= LONGEST:
+            raise _too_long(what, start)
+        if end:
+            block = rest[:end]
+            start += block.count(b"\n")
+            yield block
+        rest = rest[end:] + more
+
+
+def _cut(block: bytearray) -> Lines:
+    letters = np.frombuffer(block, np.uint8)
+    end: IntArray = np.flatnonzero(letters == _LINE_END) + 1
+    if block and block[-1] != _LINE_END:
+        end = np.append(end, len(block))
+    return Lines(block, end - np.diff(end, prepend=0), end)
+
+
+def _without_blanks(lines: Lines, start: int) -> Iterator[Documents]:
+    first = np.frombuffer(lines.text, np.uint8)[lines.start]
+    kept = np.ones(len(lines), dtype=np.bool_)
+    for row in np.flatnonzero(first != _BRACE).tolist():
+        kept[row] = bool(lines[row].strip())
+    open_end = lines.text[int(lines.end[-1]) - 1] != _LINE_END
+    if kept.all():
+        yield Documents(lines, start, open_end=open_end)
+    elif kept.any():
+        rows = np.flatnonzero(kept)
+        texts = [lines[row] for row in rows.tolist()]
+        yield Documents(texts, start, "line", open_end, (rows + start).tolist())
+
+
+def _too_long(what: str, start: int) -> DataError:
+    msg = (
+        f"{what} has a line of more than {LONGEST:,} bytes from line {start} on: "
+        "these are no JSON lines"
+    )
+    return DataError(msg)
+
+
 def documents(lines: Iterable[bytes], sizes: Iterator[int], what: str) -> Iterator[Documents]:
     """Yield lines as documents, at most the next of ``sizes`` each time, no empty ones.
 
@@ -59,11 +131,7 @@ def documents(lines: Iterable[bytes], sizes: Iterator[int], what: str) -> Iterat
     source, start = iter(lines), 1
     while texts := list(islice(source, next(sizes))):
         if max(map(len, texts)) >= LONGEST:
-            msg = (
-                f"{what} has a line of more than {LONGEST:,} bytes from line {start} on: "
-                "these are no JSON lines"
-            )
-            raise DataError(msg)
+            raise _too_long(what, start)
         yield from _document(texts, start)
         start += len(texts)
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
 from stairway.app import plugins
 from stairway.app.catalog import CODEC
 from stairway.app.progress import Stages
-from stairway.app.record.place import Place, opened
+from stairway.app.record.place import Place, opened, shipped
+from stairway.app.record.wiring import wired
 from stairway.base.errors import DamagedLogError, DataError
 from stairway.base.verdict import Pass, Verdict
 from stairway.events.envelope import Envelope
 from stairway.events.ports import EventLog
 
 _EVERY = 4_096
+_SAID = 20
+"""Complaints that a person is told."""
 _HELD = "every checksum, chain and high-water mark fits"
 _HELD_ELSEWHERE = (
     "every chain fits; whether the end is there, only the folder of the one who writes can say"
@@ -58,7 +61,9 @@ class Checked(msgspec.Struct, frozen=True):
                 f"intact   {self.log}\n"
                 f"  {self.events:,} events of {self.streams} streams: {self.held}\n"
             )
-        said = "".join(f"  {complaint}\n" for complaint in self.complaints)
+        said = "".join(f"  {complaint}\n" for complaint in self.complaints[:_SAID])
+        more = len(self.complaints) - _SAID
+        said += f"  and {more:,} more: --json has all of them\n" if more > 0 else ""
         return f"DAMAGED  {self.log}\n{said}"
 
 
@@ -70,18 +75,22 @@ def check(place: Place, progress: Stages) -> Checked:
     ConfigError
         If there is nothing to check, or it was written by another version.
     """
-    found = Findings(list(_of_files(place)))
+    found = Findings(progress)
     try:
         with closing(opened(place)) as log:
-            _walk(log, found, progress)
+            streams = log.streams()
+            progress.begin("checking", sum(log.head(stream).position for stream in streams))
+            if place.folder is None:
+                _walk(log, streams, found)
     except DamagedLogError as error:
         found.complaints.append(str(error))
+    found.complaints += _of_server(place) if place.folder is None else _of_files(place, found)
     complaints = tuple(dict.fromkeys(found.complaints))
     return Checked(
         log=str(place),
         intact=not complaints,
         events=found.events,
-        streams=found.streams,
+        streams=len(found.streams),
         complaints=complaints,
         held=_HELD if place.folder is not None else _HELD_ELSEWHERE,
     )
@@ -89,34 +98,48 @@ def check(place: Place, progress: Stages) -> Checked:
 
 @dataclass(slots=True)
 class Findings:
-    """What has been found so far."""
+    """What has been found so far; call it with every event that is what was written."""
 
-    complaints: list[str]
+    progress: Stages
+    complaints: list[str] = field(default_factory=list[str])
+    streams: set[str] = field(default_factory=set[str])
     events: int = 0
-    streams: int = 0
+
+    def __call__(self, envelope: Envelope) -> None:
+        """Take it into account."""
+        self.streams.add(envelope.stream)
+        self.events += 1
+        self.complaints += _unknown(envelope)
+        if self.events % _EVERY == 0:
+            self.progress.advance(self.events)
 
 
-def _walk(log: EventLog, found: Findings, progress: Stages) -> None:
-    streams = log.streams()
-    progress.begin("checking", sum(log.head(stream).position for stream in streams))
+def _walk(log: EventLog, streams: tuple[str, ...], found: Findings) -> None:
     for stream in streams:
-        found.streams += 1
         try:
             for envelope in log.read(stream):
-                found.events += 1
-                found.complaints += _unknown(envelope)
-                if found.events % _EVERY == 0:
-                    progress.advance(found.events)
+                found(envelope)
         except DamagedLogError as error:
             found.complaints.append(str(error))
 
 
-def _of_files(place: Place) -> tuple[str, ...]:
-    """Ask an engine that has files of its own what is wrong with them."""
-    if place.folder is None:
-        return ()
-    verdict: Verdict = plugins.load("logs", place.engine).verify(place.folder)
+def _of_files(place: Place, found: Findings) -> tuple[str, ...]:
+    """Let an engine that has files of its own walk them, and say what is wrong with them."""
+    verdict: Verdict = plugins.load("logs", place.engine).verify(place.folder, found)
     return () if isinstance(verdict, Pass) else tuple(f.detail for f in verdict.findings)
+
+
+def _of_server(place: Place) -> tuple[str, ...]:
+    """Ask a server that archivers trim whether anybody else took something out."""
+    plugin, config = wired(place.engine, shipped())
+    if not hasattr(plugin, "kept"):
+        return ()
+    with closing(plugin.kept(place.url, config)) as kept:
+        try:
+            kept.heads()
+        except DamagedLogError as error:
+            return (str(error),)
+    return ()
 
 
 def _unknown(envelope: Envelope) -> tuple[str, ...]:

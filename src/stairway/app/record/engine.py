@@ -19,9 +19,9 @@ import msgspec
 
 from stairway.adapters.journal.settings import Settings
 from stairway.adapters.logs import sqlite
-from stairway.app import plugins
 from stairway.app.progress import Silent
 from stairway.app.record.check import check
+from stairway.app.record.entries import entry, utc
 from stairway.app.record.place import (
     EMBEDDED,
     VARIABLE,
@@ -32,13 +32,17 @@ from stairway.app.record.place import (
     split,
     whole,
 )
-from stairway.base.errors import ConfigError, DamagedLogError, RecordError
+from stairway.app.record.wiring import wired
+from stairway.base.errors import ConfigError, DamagedLogError, NoLogError, RecordError
 from stairway.base.verdict import Pass, Verdict
 from stairway.events.ports import EventLog
 from stairway.market.bars import PairBar
 
 _EVERY = 50
 _PATIENCE_S = 5.0
+RUN = "run"
+"""Stream whose first event says how a run began."""
+
 _UNFIT = re.compile(r"[^a-z0-9]+")
 
 
@@ -104,8 +108,7 @@ def open_run(
             folder, msgspec.convert(msgspec.to_builtins(settings), sqlite.Config),
             read_only=read_only,
         )  # fmt: skip
-    plugin = plugins.load("logs", scheme(url))
-    config = msgspec.convert(msgspec.to_builtins(settings), plugin.Config)
+    plugin, config = wired(scheme(url), settings)
     return plugin.open_log(folder, config, url=whole(url), read_only=read_only)
 
 
@@ -170,22 +173,52 @@ def send_rest(folder: Path, settings: Settings, url: str | None) -> tuple[str, .
 
 
 def require_usable(url: str, folder: Path, settings: Settings) -> None:
-    """Refuse an address that cannot be used, before any work is done.
+    """Refuse an address that a new run cannot use, before any work is done.
 
     A Redis that is out of reach can be caught up with later; a PostgreSQL cannot.
 
     Raises
     ------
     ConfigError
-        If it has no such form, names the embedded engine, or the server refuses us.
+        If it has no such form, names the embedded engine, the server refuses us, or a run is
+        on record there already.
     """
     name = scheme(url)
     if name == EMBEDDED:
         msg = "the embedded log lies in the run's folder: leave out --log"
         raise ConfigError(msg)
-    plugin = plugins.load("logs", name)
-    config = msgspec.convert(msgspec.to_builtins(settings), plugin.Config)
-    plugin.require_usable(named(url, folder), config)
+    plugin, config = wired(name, settings)
+    address = named(url, folder)
+    plugin.require_usable(address, config)
+    try:
+        log = plugin.open_log(None, config, url=address, read_only=True)
+    except (NoLogError, RecordError):
+        return
+    with closing(log) as there:
+        _require_unused(there, shown(address))
+
+
+def _held(log: EventLog, streams: tuple[str, ...]) -> str:
+    if RUN not in streams:
+        return f"{len(streams)} streams, and no run"
+    try:
+        first = next(log.read(RUN))
+    except ConfigError:
+        return "a run whose first events were archived"
+    seed = entry(first).fact.get("seed")
+    return f"a run that was begun at {utc(first.recorded_ns)}, seed {seed}"
+
+
+def _require_unused(log: EventLog, address: str) -> None:
+    streams = log.streams()
+    if not streams:
+        return
+    msg = (
+        f"{address} holds {_held(log, streams)}: a log is one run's. Name this one otherwise "
+        "(?log=NAME, or another --out), or go on with that one from its folder: stairway run "
+        "--resume FOLDER"
+    )
+    raise ConfigError(msg)
 
 
 def require_whole(folder: Path, url: str | None) -> None:

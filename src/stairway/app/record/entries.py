@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from heapq import merge, nlargest
 from operator import attrgetter
 from typing import Any, Protocol
 
 import msgspec
 
+from stairway.adapters.journal.doorbell import LOOK_S, Doorbell
 from stairway.app.catalog import CODEC
+from stairway.app.record.place import Place
 from stairway.base.errors import ConfigError, DataError
 from stairway.events.envelope import Envelope
 from stairway.events.ports import EventLog
+from stairway.events.streams import require_known
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _POLL_S = 0.2
+_ROOM = 40
+"""Characters beside the head of an event that are worth filling with its fields."""
 
 
 class HasStreams(Protocol):
@@ -54,11 +61,18 @@ class Entry(msgspec.Struct, frozen=True):
         return msgspec.json.encode(self).decode()
 
     def as_text(self, width: int) -> str:
-        """Write it as one line of at most ``width`` characters."""
-        head = f"{self.recorded[:-4]}  {self.stream} #{self.position}  {self.kind}  "
+        """Write it as one line of at most ``width`` characters, in two where it is narrow.
+
+        Where few fields would fit beside the head, they go to a line of their own below it.
+        """
+        head = f"{self.recorded[:-4]}  {self.stream} #{self.position}  {self.kind}"
         rest = " ".join(f"{name}={_brief(value)}" for name, value in self.fact.items())
-        line = head + rest
-        return line if len(line) <= width else line[: width - 1] + "…"
+        if width - len(head) >= _ROOM or not rest:
+            return _cut(f"{head}  {rest}".rstrip(), width)
+        head = f"{self.recorded[11:19]} {self.stream} #{self.position}"
+        if self.kind != self.stream:
+            head += f" {self.kind}"
+        return f"{_cut(head, width)}\n{_cut(f'    {rest}', width)}"
 
 
 def entry(envelope: Envelope) -> Entry:
@@ -92,38 +106,57 @@ def utc(time_ns: int) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
+def _cut(line: str, width: int) -> str:
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
 def _brief(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return msgspec.json.encode(value).decode()
 
 
-def chosen(log: HasStreams, wanted: Sequence[str]) -> tuple[str, ...]:
+def streams_named(log: HasStreams, wanted: Sequence[str]) -> tuple[str, ...]:
     """Names of the streams that are asked for; of all where none is named.
 
     Raises
     ------
-    ConfigError
+    DataError
         If the log holds nothing of one of them.
     """
     there = log.streams()
     for name in wanted:
-        if name not in there:
-            msg = f"no stream {name!r} in this log; there are: {', '.join(there) or 'none'}"
-            raise ConfigError(msg)
+        require_known(name, there)
     return tuple(wanted) or there
 
 
-def newest(log: EventLog, streams: Sequence[str], count: int) -> tuple[Envelope, ...]:
-    """Return the ``count`` events that were recorded last, oldest of them first."""
+def newest(
+    log: EventLog, streams: Sequence[str], count: int, floors: Mapping[str, int]
+) -> tuple[Envelope, ...]:
+    """Return the ``count`` events that were recorded last, oldest of them first.
+
+    ``floors`` says up to which position a stream cannot be read here, as ``unseen`` does.
+    """
     found: list[Envelope] = []
     for stream in streams:
-        found += log.read(stream, max(log.head(stream).position - count, 0))
+        found += log.read(stream, max(log.head(stream).position - count, floors.get(stream, 0)))
     return tuple(reversed(nlargest(count, found, key=attrgetter("recorded_ns"))))
 
 
-def follow(
-    log: EventLog, streams: Sequence[str], sleep: Callable[[float], None] = time.sleep
+@contextmanager
+def waiting(place: Place) -> Generator[Callable[[], object]]:
+    """Yield how to wait for more: a log in a folder rings, any other is asked now and then."""
+    with ExitStack() as stack:
+        bell = None
+        if place.folder is not None:
+            # Where no bell can be hung up, asking does as well.
+            with suppress(ConfigError):
+                bell = stack.enter_context(Doorbell(place.folder))
+        yield partial(time.sleep, _POLL_S) if bell is None else partial(bell.wait, LOOK_S)
+
+
+def from_now_on(
+    log: EventLog, streams: Sequence[str], wait: Callable[[], object]
 ) -> Iterator[Envelope]:
     """Yield what is recorded from now on, for ever; new streams too where none was named."""
     seen = {stream: log.head(stream).position for stream in log.streams()}
@@ -135,4 +168,4 @@ def follow(
         for envelope in merge(*fresh, key=attrgetter("recorded_ns")):
             seen[envelope.stream] = envelope.position
             yield envelope
-        sleep(_POLL_S)
+        wait()

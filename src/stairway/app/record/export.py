@@ -6,23 +6,20 @@ Of a damaged log, what is still whole: the answer then says where it ends.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from heapq import merge
-from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
 import polars as pl
 
-from stairway.adapters.journal.salvage import Salvage
+from stairway.adapters.journal.salvage import Salvage, SalvageElsewhere
 from stairway.app.progress import Stages
-from stairway.app.record.entries import chosen, entry
+from stairway.app.record.entries import entry, streams_named
 from stairway.app.record.place import Place, opened
 from stairway.base.errors import ConfigError
-from stairway.events.envelope import Envelope
-from stairway.events.ports import EventLog
+from stairway.events.fold import in_order
 
 FORMATS = (".jsonl", ".parquet")
 _EVERY = 4_096
@@ -69,7 +66,7 @@ def export(place: Place, to: Path, streams: Sequence[str], progress: Stages) -> 
     ConfigError
         If ``to`` exists, or its name ends in no known format.
     DamagedLogError
-        If a log elsewhere is not what was written. No file is left then.
+        If a log elsewhere cannot even be opened. No file is left then.
     """
     if to.suffix not in FORMATS:
         msg = f"{to} is neither JSON lines nor Parquet: end the name in {' or '.join(FORMATS)}"
@@ -81,12 +78,12 @@ def export(place: Place, to: Path, streams: Sequence[str], progress: Stages) -> 
         msg = f"there is no folder {to.parent}: make it first"
         raise ConfigError(msg)
     with closing(_source(place)) as log, TemporaryDirectory(dir=to.parent, prefix=".") as room:
-        wanted = chosen(log, streams)
+        wanted = streams_named(log, streams)
         progress.begin("exporting", sum(log.head(stream).position for stream in wanted))
         lines = Path(room) / "events.jsonl"
         count = 0
         with lines.open("wb") as file:
-            for count, envelope in enumerate(_in_order(log, wanted), 1):
+            for count, envelope in enumerate(in_order(log, wanted), 1):
                 said = entry(envelope)
                 fact = said.fact
                 if to.suffix == ".parquet":
@@ -101,16 +98,14 @@ def export(place: Place, to: Path, streams: Sequence[str], progress: Stages) -> 
             _to_parquet(lines, whole, count)
         _sync(whole)
         whole.rename(to)
-    lost = tuple(dict.fromkeys(log.complaints)) if isinstance(log, Salvage) else ()
+    lost = tuple(dict.fromkeys(log.complaints))
     return Exported(str(place), str(to), count, to.stat().st_size, lost)
 
 
-def _source(place: Place) -> EventLog | Salvage:
-    return opened(place) if place.folder is None else Salvage(place.folder)
-
-
-def _in_order(log: EventLog | Salvage, streams: Sequence[str]) -> Iterator[Envelope]:
-    return merge(*(log.read(stream) for stream in streams), key=attrgetter("recorded_ns"))
+def _source(place: Place) -> Salvage | SalvageElsewhere:
+    if place.folder is None:
+        return SalvageElsewhere(opened(place))
+    return Salvage(place.folder)
 
 
 _COLUMNS = {

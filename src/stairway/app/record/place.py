@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 import msgspec
 
 from stairway.app import plugins
+from stairway.app.record.wiring import wired
 from stairway.base.errors import ConfigError
 from stairway.events.ports import EventLog
 
@@ -24,7 +25,7 @@ VARIABLE = "STAIRWAY_LOG"
 _ALSO = {"rediss": "redis", "postgres": "postgresql"}
 _LIKE_A_URL = re.compile(r"(sqlite|rediss?|postgres(ql)?):", re.IGNORECASE)
 _FORM = "write redis://USER:PASSWORD@HOST:PORT/0?log=NAME or postgresql://USER@HOST/DB?log=NAME"
-_SHOWN = frozenset({"log", "writers", "wait_ms", "host"})
+_SHOWN = frozenset({"log", "writers", "wait_ms", "host", "archive"})
 _FILES = ("durable.db", "durable.mark", "telemetry.db", "telemetry.mark")
 
 
@@ -38,10 +39,14 @@ class Place:
         Of the embedded log; ``None`` for an engine elsewhere.
     url
         Of an engine elsewhere, with whatever secret it carries; never shown.
+    sent_to
+        URL of an engine that is sent what lies in ``folder``, where it is the log of a run
+        that says so; never shown.
     """
 
     folder: Path | None
     url: str | None = None
+    sent_to: str | None = None
 
     @property
     def engine(self) -> str:
@@ -108,7 +113,7 @@ def shown(url: str) -> str:
     parts = split(url)
     user = f"{parts.username}@" if parts.username else ""
     host = parts.netloc.rpartition("@")[2]
-    kept = urlencode([(k, v) for k, v in parse_qsl(parts.query) if k in _SHOWN])
+    kept = urlencode([(k, v) for k, v in parse_qsl(parts.query) if k in _SHOWN], safe="/")
     return f"{parts.scheme}://{user}{host}{parts.path}" + (f"?{kept}" if kept else "")
 
 
@@ -141,9 +146,10 @@ def find(named: str) -> Place:
     if _LIKE_A_URL.match(named) and not root.exists():
         msg = f"this looks like an address, and is none: {_FORM}"
         raise ConfigError(msg)
-    for folder in (root / "log", root):
+    for folder, run in ((root / "log", root), (root, root.absolute().parent)):
         if lies_in(folder):
-            return Place(folder)
+            kept = _of_run(run / "run.json")
+            return Place(folder, sent_to=None if kept is None else whole(kept))
     elsewhere = _of_run(root / "run.json")
     if elsewhere is not None:
         return Place(None, whole(elsewhere))
@@ -171,6 +177,24 @@ def lies_in(folder: Path) -> bool:
     return any((folder / name).exists() for name in _FILES)
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An engine elsewhere: its plug-in, and the URL with whatever secret it carries."""
+
+    engine: str
+    url: str
+
+    def __repr__(self) -> str:
+        """Name it without its password."""
+        return f"Server({shown(self.url)})"
+
+
+def server_of(place: Place) -> Server | None:
+    """Say which engine elsewhere has the log at ``place`` too, or alone."""
+    url = place.url or place.sent_to
+    return None if url is None else Server(scheme(url), url)
+
+
 def opened(place: Place) -> EventLog:
     """Open the log at ``place`` to read it; a writer may be at work.
 
@@ -181,14 +205,13 @@ def opened(place: Place) -> EventLog:
     DamagedLogError
         If it is not what was written.
     """
-    plugin = plugins.load("logs", place.engine)
-    config = msgspec.convert(_shipped(), plugin.Config)
+    plugin, config = wired(place.engine, shipped())
     if place.url is None:
         return plugin.open_log(place.folder, config, read_only=True)
     return plugin.open_log(None, config, url=place.url, read_only=True)
 
 
-def _shipped() -> dict[str, Any]:
+def shipped() -> dict[str, Any]:
     """Return ``[log]`` as it is shipped; how a log is written does not matter to its reader."""
     text = resources.files("stairway.policies").joinpath("daily.toml").read_text("utf-8")
     return tomllib.loads(text)["log"]

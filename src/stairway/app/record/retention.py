@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import msgspec
 
 from stairway.adapters.journal.archive import FOLDER, Archive
-from stairway.adapters.journal.archiver import Cut, RetentionRules, archive_old, plan
-from stairway.adapters.journal.groups import needed
+from stairway.adapters.journal.archiver import Cut, Heard, RetentionRules, archive_old, plan
+from stairway.adapters.journal.kept import Kept, archive_kept, plan_kept
+from stairway.adapters.journal.segment import Segment
+from stairway.adapters.outbox.address import NAME as DEFAULT_NAME
 from stairway.app.progress import Stages
-from stairway.app.record.place import Place
+from stairway.app.record.consumers import needed
+from stairway.app.record.place import Place, server_of, shipped, split
+from stairway.app.record.wiring import wired
 from stairway.base.errors import ConfigError
 
 
@@ -46,40 +53,83 @@ class Moved(msgspec.Struct, frozen=True):
 
 
 def would_move(place: Place, rules: RetentionRules) -> Moved:
-    """Say what ``move`` would do; changes nothing."""
-    folder = _folder(place)
-    return _told(folder, plan(folder, rules, needed(folder), time.time_ns()))
+    """Say what ``move`` would do; changes nothing.
+
+    Raises
+    ------
+    ConfigError
+        If the address does not say where the archive lies, or names another log's.
+    """
+    now_ns = time.time_ns()
+    if place.folder is not None:
+        cuts = plan(place.folder, rules, needed(place), now_ns)
+        return _told(place, place.folder / FOLDER, cuts)
+    archive = _archive(place)
+    with _kept(place) as kept:
+        return _told(place, archive.folder, plan_kept(kept, archive, rules, now_ns))
 
 
 def move(place: Place, rules: RetentionRules, progress: Stages) -> Moved:
-    """Archive, then trim; a writer may be at work.
+    """Archive, verify, then trim; a writer may be at work.
 
     Stopped at any instant, it leaves a whole log: what was not archived was not trimmed.
+
+    Raises
+    ------
+    ConfigError
+        As ``would_move`` does, or if this user may not trim.
     """
-    folder = _folder(place)
-    now_ns = time.time_ns()
-    wanted = needed(folder)
-    told = _told(folder, plan(folder, rules, wanted, now_ns))
+    told = would_move(place, rules)
     progress.begin("archiving", sum(told.events.values()))
-    before = {stream: Archive(folder).end(stream).position for stream in told.events}
+    ends = {} if place.folder is None else _ends(Archive(place.folder), told)
     done: dict[str, int] = {}
 
-    def heard(stream: str, reached: int, _goal: int) -> None:
-        done[stream] = reached - before[stream]
+    def heard(stream: str, reached: int, goal: int) -> None:
+        # A server forgets from where it is to the goal; a folder's archive grows to it.
+        before = ends.get(stream, goal - told.events.get(stream, 0))
+        done[stream] = reached - before
         progress.advance(sum(done.values()))
 
-    made = archive_old(folder, rules, wanted, now_ns, heard)
+    made = _moved(place, rules, heard)
     files = tuple(one.name for one in made)
     return msgspec.structs.replace(told, done=True, events=done, files=files)
 
 
-def _folder(place: Place) -> Path:
-    if place.folder is None:
-        msg = f"{place} keeps no files here to archive: name the folder that its writer keeps"
+def _moved(place: Place, rules: RetentionRules, heard: Heard) -> tuple[Segment, ...]:
+    now_ns = time.time_ns()
+    if place.folder is not None:
+        return archive_old(place.folder, rules, needed(place), now_ns, heard)
+    with _kept(place) as kept:
+        return archive_kept(kept, _archive(place), rules, now_ns, heard)
+
+
+def _ends(archive: Archive, told: Moved) -> dict[str, int]:
+    return {stream: archive.end(stream).position for stream in told.events}
+
+
+@contextmanager
+def _kept(place: Place) -> Generator[Kept]:
+    server = server_of(place)
+    plugin, config = wired(place.engine, shipped())
+    if server is None or not hasattr(plugin, "kept"):
+        msg = f"{place} is kept by an engine that cannot be archived"
         raise ConfigError(msg)
-    return place.folder
+    with closing(plugin.kept(server.url, config)) as kept:
+        yield kept
 
 
-def _told(folder: Path, cuts: tuple[Cut, ...]) -> Moved:
+def _archive(place: Place) -> Archive:
+    """Archive of a log elsewhere: ``FOLDER/NAME``, as its readers find it."""
+    options = dict(parse_qsl(split(place.url or "").query))
+    if not options.get("archive"):
+        msg = (
+            f"{place} does not say where its archive lies: add archive=FOLDER to the address "
+            "(...?log=NAME&archive=FOLDER); whoever reads old events names the same folder"
+        )
+        raise ConfigError(msg)
+    return Archive(Path(options["archive"]) / options.get("log", DEFAULT_NAME))
+
+
+def _told(place: Place, archive: Path, cuts: tuple[Cut, ...]) -> Moved:
     events = {cut.stream: cut.upto - cut.after for cut in cuts}
-    return Moved(str(folder), str(folder / FOLDER), done=False, events=events)
+    return Moved(str(place), str(archive), done=False, events=events)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from itertools import chain
+from urllib.parse import parse_qsl
 
 import msgspec
 
 from stairway.adapters.journal.archive import Archive
 from stairway.app.record.entries import utc
-from stairway.app.record.place import Place
+from stairway.app.record.place import Place, shipped, split
+from stairway.app.record.wiring import wired
 from stairway.base.errors import DamagedLogError
 from stairway.events.envelope import Envelope
 from stairway.events.ports import EventLog
@@ -60,9 +63,14 @@ class Stats(msgspec.Struct, frozen=True):
 
 
 def stats(place: Place, log: EventLog) -> Stats:
-    """Measure a log; reads two events of every stream, and checks them."""
-    archive = None if place.folder is None else Archive(place.folder)
-    streams = tuple(_stream(log, archive, name) for name in log.streams())
+    """Measure a log; reads two events of every stream, and checks them.
+
+    Of a stream whose archive cannot be reached from here, the first is the first on the server.
+    """
+    archived, floors = archived_of(place, log.streams()), unseen(place, log.streams())
+    streams = tuple(
+        _stream(log, name, archived[name], floors.get(name, 0)) for name in log.streams()
+    )
     return Stats(
         log=str(place),
         events=sum(one.events for one in streams),
@@ -71,12 +79,30 @@ def stats(place: Place, log: EventLog) -> Stats:
     )
 
 
-def _stream(log: EventLog, archive: Archive | None, name: str) -> StreamStats:
+def archived_of(place: Place, streams: Sequence[str]) -> dict[str, int]:
+    """Return how many events of each stream have left for an archive."""
+    if place.folder is not None:
+        archive = Archive(place.folder)
+        return {name: archive.end(name).position for name in streams}
+    plugin, config = wired(place.engine, shipped())
+    if not hasattr(plugin, "kept"):
+        return dict.fromkeys(streams, 0)
+    with closing(plugin.kept(place.url, config)) as kept:
+        return {name: kept.forgotten(name).position for name in streams}
+
+
+def unseen(place: Place, streams: Sequence[str]) -> dict[str, int]:
+    """Return up to which position a stream cannot be read: archived, and nobody says where."""
+    if place.folder is not None or "archive" in dict(parse_qsl(split(place.url or "").query)):
+        return {}
+    return archived_of(place, streams)
+
+
+def _stream(log: EventLog, name: str, archived: int, floor: int) -> StreamStats:
     head = log.head(name)
-    archived = 0 if archive is None else archive.end(name).position
-    first, last = _one(log, name, 1), _one(log, name, head.position)
+    first, last = _one(log, name, floor + 1), _one(log, name, head.position)
     span_ns = last.recorded_ns - first.recorded_ns
-    steps = head.position - 1
+    steps = head.position - 1 - floor
     return StreamStats(
         stream=name,
         events=head.position,

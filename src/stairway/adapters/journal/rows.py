@@ -1,0 +1,43 @@
+"""Rows in the form of the table: chained, checked and ready to be inserted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from zlib import crc32
+
+from stairway.adapters.journal.store import Row, Sealed, crc_of
+from stairway.events.envelope import Head, links
+from stairway.events.streams import require_size
+
+
+def sealed(row: Row) -> Sealed:
+    r"""Bring a row into the form of the table.
+
+    Examples
+    --------
+    >>> sealed(Row("fill", 1, 7, "ab", b"x"))[4:]
+    (b'\xab', b'x')
+    """
+    digest = bytes.fromhex(row.hash)
+    crc = crc_of(row.stream, row.position, row.recorded_ns, digest, row.payload)
+    return row.stream, row.position, row.recorded_ns, crc, digest, row.payload
+
+
+def follow(head: Head, stream: str, payloads: Sequence[bytes], first_ns: int) -> list[Sealed]:
+    """Chain ``payloads`` to ``head``; the first is recorded at ``first_ns``.
+
+    Raises
+    ------
+    DataError
+        If one is too large.
+    """
+    require_size(stream, max(payloads, key=len, default=b""))
+    name, first = stream.encode(), head.position + 1
+    linked = links(bytes.fromhex(head.hash), name, first, payloads)
+    rows: list[Sealed] = []
+    for n, (payload, digest) in enumerate(zip(payloads, linked, strict=True)):
+        position, recorded_ns = first + n, first_ns + n
+        # What crc_of says, without the call.
+        crc = crc32(b"%b\0%d\0%d\0%b%b" % (name, position, recorded_ns, digest, payload))
+        rows.append((stream, position, recorded_ns, crc, digest, bytes(payload)))
+    return rows
