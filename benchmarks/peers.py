@@ -32,13 +32,13 @@ def install(*packages: str) -> str | None:
     return None if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
 
 
-def measure(script: str) -> Any:
+def measure(script: str, *arguments: str) -> Any:
     """Run ``benchmarks/<script>`` with the peers on its path, on one thread; read its JSON."""
     one_thread = dict.fromkeys(
         ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
     )
     done = subprocess.run(
-        [sys.executable, str(HERE / script)],
+        [sys.executable, str(HERE / script), *arguments],
         capture_output=True,
         text=True,
         check=True,

@@ -17,6 +17,7 @@ from stairway.events.fold import in_order
 from stairway.adapters.logs.sqlite import Config, open_log
 from stairway.adapters.runtimes.rule import RuleRuntime
 from stairway.app import settings as policies
+from stairway.app.authority import Authority
 from stairway.app.catalog import CODEC, Fact
 from stairway.app.climb import Hand, furnish, walk
 from stairway.app.collapse import Collapse
@@ -83,6 +84,7 @@ class LittleRun:
     config: Config = field(default_factory=lambda: Config(**small_settings()))
     first_index: int = FIRST
     reopen: Callable[[str], Verdict] = lambda _: passed("artifact.whole", "it is whole")
+    authority: Authority | None = None
 
     def order(self, index: int, model: str, after: Stage) -> None:
         """Let a person move a model at a bar."""
@@ -123,7 +125,8 @@ class LittleRun:
     ) -> Desk:
         recorder = Recorder(log, read_only=read_only)
         hand = Hand(log, self.hand)
-        return furnish(self.start(), world or self.live(), recorder, hand)
+        authority = self.authority or Authority((), 0, None)
+        return furnish(self.start(), world or self.live(), recorder, hand, authority)
 
     def steps(self, desk: Desk, until: int | None = None) -> Iterator[PairBar]:
         """Handle bar after bar; yield each once it is done."""

@@ -39,7 +39,6 @@ SIMPLE: dict[type[inspect.Type], st.SearchStrategy[Any]] = {
     inspect.NoneType: st.none(),
     inspect.BoolType: st.booleans(),
     inspect.IntType: INT64,
-    inspect.FloatType: st.floats(allow_nan=False),
     inspect.StrType: WORDS,
     inspect.AnyType: PLAIN
     | st.lists(PLAIN, max_size=2)
@@ -58,6 +57,8 @@ def made(kind: inspect.Type) -> st.SearchStrategy[Any]:
             return st.one_of(*map(made, types))
         case inspect.StructType(cls):
             return struct(cls)
+        case inspect.FloatType(ge=least, le=most):
+            return st.floats(least, most, allow_nan=False)
         case _:
             return SIMPLE[type(kind)] if type(kind) in SIMPLE else compound(kind)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import threading
+from concurrent.futures import ThreadPoolExecutor
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -167,7 +169,7 @@ def test_missing_bars_are_data_that_is_missing(tmp_path: Path) -> None:
 def test_bars_that_were_cut_short_are_refused(tmp_path: Path, length: int) -> None:
     folder = kept(tmp_path / "run")
     folder.bars.write_bytes(folder.bars.read_bytes()[:length])
-    with pytest.raises(DataError, match="start a new run with another --out"):
+    with pytest.raises(DataError, match="restore it from a copy, or start a new run with"):
         folders.read_bars(folder, some_ask())
 
 
@@ -201,7 +203,7 @@ def test_a_header_that_asks_for_fewer_rows_than_there_are_is_refused(tmp_path: P
     whole = folder.bars.read_bytes()
     assert whole.count(b"(2000, 2)") == 5
     folder.bars.write_bytes(whole.replace(b"(2000, 2)", b"(1000, 2)"))
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="damaged: its column open misses its checksum"):
         folders.read_bars(folder, some_ask())
 
 
@@ -259,6 +261,22 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot write"):
         folders.write_whole(path, b"new")
     assert path.read_bytes() == b"old"
+
+
+def test_many_may_write_one_shared_file_at_once_and_it_is_always_whole(tmp_path: Path) -> None:
+    path = tmp_path / "shared"
+    begin = threading.Barrier(8)
+    texts = [bytes([65 + i]) * 200_000 for i in range(8)]
+
+    def write(text: bytes) -> None:
+        begin.wait()
+        for _ in range(5):
+            folders.write_whole(path, text, shared=True)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, texts))
+    assert path.read_bytes() in texts
+    assert [p.name for p in tmp_path.iterdir()] == ["shared"]
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])

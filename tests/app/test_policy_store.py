@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
 from stairway.adapters.artifacts.directory import new_key, public_bytes, seal
@@ -18,6 +20,8 @@ from stairway.app.policy_store import (
 )
 from stairway.base.errors import ConfigError, ConflictError, DamagedLogError, RecordError
 from stairway.base.verdict import Pass, Refuse
+from stairway.lifecycle import policy_store
+from stairway.lifecycle.generation import opened
 from stairway.lifecycle.leash import Leash
 from stairway.lifecycle.policy_store import Standing
 from stairway.lifecycle.stage import Stage
@@ -164,7 +168,7 @@ def test_a_store_that_cannot_be_read_changes_nothing_but_the_age(store, signer, 
     before = cache.standing
 
     class Broken:
-        def read(self, _stream):
+        def head(self, _stream):
             raise error
 
     broken = None if error is None else PolicyStore(Broken())
@@ -219,3 +223,48 @@ def test_a_frozen_worker_stays_frozen_when_it_is_started_again(store, signer, ca
     assert isinstance(again.refresh(store, 8).verdict, Pass)
     assert again.leash(8).size_frac == 1.0
     log.close()
+
+
+def test_statements_that_did_not_change_are_not_checked_again_and_are_as_fresh(
+    store, signer, cache, monkeypatch
+):
+    signer.issue(store, FIRST, 7)
+    found = [cache.refresh(store, s * S) for s in (100, 200)]
+    checked = []
+    real = policy_store.opened
+    monkeypatch.setattr(policy_store, "opened", lambda *a: checked.append(a) or real(*a))
+    found.append(cache.refresh(store, 300 * S))
+    assert checked == []
+    assert cache.standing.seen_ns == 300 * S
+    assert [(r.verdict, r.alarms) for r in found] == [(found[0].verdict, ())] * 3
+    signer.issue(store, Change(stage=Stage.CANARY, why="on"), 7)
+    cache.refresh(store, 400 * S)
+    assert checked
+    assert opened(cache.standing.agreed, TRUSTED).stage is Stage.CANARY
+    broken = cache.refresh(None, 500 * S)
+    assert [alarm.code for alarm in broken.alarms] == ["policy.unreachable"]
+    assert cache.standing.seen_ns == 400 * S
+
+
+def test_a_frozen_worker_that_looks_again_is_not_made_fresh(log, store, cache):
+    log.append(STREAM, [CODEC.encode(signed(1))])
+    cache.refresh(store, 5 * S)
+    log.append(STREAM, [CODEC.encode(signed(2)), CODEC.encode(signed(2, why="rival"))])
+    results = [cache.refresh(store, s * S) for s in (6, 7, 8)]
+    assert {type(r.verdict) for r in results} == {Refuse}
+    assert cache.standing.seen_ns == 5 * S
+    assert cache.leash(8 * S) == Leash(0.0, "policy.conflict")
+
+
+def test_a_store_that_lost_its_generation_is_not_taken_to_confirm_it(
+    store, signer, cache, tmp_path
+):
+    """It lost it at the very instant at which it had confirmed it."""
+    signer.issue(store, FIRST, 7)
+    cache.refresh(store, 5 * S)
+    with closing(open_log(tmp_path / "empty", Config(**small_settings()))) as log:
+        empty = PolicyStore(log)
+        for s in (5, 6, 7):
+            told = cache.refresh(empty, s * S)
+            assert [alarm.code for alarm in told.alarms] == ["policy.missing"]
+    assert cache.standing.seen_ns == 5 * S

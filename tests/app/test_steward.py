@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import defaultdict
 from collections.abc import Callable
@@ -36,7 +37,8 @@ from stairway.lifecycle.facts import (
     TradePaired,
 )
 from stairway.lifecycle.stage import Stage
-from stairway.models.prediction import Prediction
+from stairway.models.prediction import Action, Prediction
+from stairway.supervision import supervisor as supervising
 from stairway.supervision.facts import QualityMeasured, WeightsPublished
 from stairway.trader.facts import Decided, Marked
 from stairway.testing.runs import MOVES
@@ -234,6 +236,37 @@ def test_quality_is_measured_every_so_many_bars_of_every_living_model(story: Any
     gates = [g for g in of(story, "gate.verdict", GateGiven) if g.gate == QUALITY_GATE]
     assert [g.verdict for g in gates] == [m.verdict for m in measured]
     assert all(isinstance(g.verdict, Inconclusive) for g in gates), "too few answers to judge"
+
+
+@pytest.mark.parametrize("binding", ["said", "required"])
+def test_champions_who_fight_are_taken_down_where_the_policy_requires_go(
+    binding: str, little: Any, new_log: OpenLog
+) -> None:
+    little.order(65, "lightgbm", Stage.CHAMPION)
+    little.order(75, "xgboost", Stage.CHAMPION)
+    log = new_log()
+    desk = little.go(log, until=90)
+    steward, now = desk.steward, UtcNs(desk.steward.climb.now_ns)
+    last = {a.digest: a for a in of(log, "model.answer", Prediction)}
+    quality = msgspec.structs.replace(
+        steward.bylaws.quality,
+        require_go=binding == "required",
+        min_events=10,
+        min_span_hours=0.0,
+    )
+    steward.bylaws = dataclasses.replace(steward.bylaws, quality=quality)
+    for i in range(400):
+        for digest, action in ((FOREST, Action.BUY), (BOOST, Action.SELL)):
+            said = msgspec.structs.replace(
+                last[digest], as_of_ns=UtcNs(now + i), action=action, confidence=0.3 + i / 1_000
+            )
+            steward.supervisor = supervising.on_answer(steward.supervisor, said)
+    steward._measure_quality(now, desk.recorder)
+    desk.recorder.flush()
+    gates = [g for g in of(log, "gate.verdict", GateGiven) if g.gate == QUALITY_GATE][-2:]
+    codes = [{f.code for f in gate.verdict.findings} for gate in gates]
+    assert {g.digest for g in gates} == {FOREST, BOOST}
+    assert [("gate.disagreement" in found) for found in codes] == 2 * [binding == "required"]
 
 
 def test_a_models_trade_is_laid_beside_what_its_incumbent_made_meanwhile(story: Any) -> None:

@@ -180,7 +180,8 @@ def test_the_folder_holds_nothing_but_what_it_should(
 
     files = {f.relative_to(root).as_posix() for f in root.rglob("*") if f.is_file()}
     outside = {f for f in files if not f.startswith("models/")}
-    assert outside == {"bars.npz", "trust.pub", "oof/lightgbm.npz", "oof/xgboost.npz"}
+    oof = {"oof/lightgbm.npz", "oof/xgboost.npz"}
+    assert outside == {"bars.npz", "trust.pub", "generation.1", *oof}
     assert len((root / "trust.pub").read_bytes()) == 32
     assert {f.split("/")[1] for f in files - outside} == {
         report.baseline,

@@ -19,6 +19,7 @@ COMMANDS = (
     ("gate",),
     ("diagnose",),
     ("constants",),
+    ("deployed",),
     ("train", "rl"),
     *(("log", name) for name in ("tail", "stats", "verify", "archive", "export")),
 )

@@ -158,7 +158,8 @@ def test_why_somebody_fell_is_told_where_there_is_room(story: RunView) -> None:
 def test_notes_and_places_come_last(story: RunView) -> None:
     lines = drawn(story, 80, "undisturbed run: same hash").splitlines()
 
-    assert lines[-5] == "undisturbed run: same hash"
+    assert lines[-6] == "undisturbed run: same hash"
+    assert lines[-4] == "policy  not signed: the models were given"
     assert lines[-3] == "report  runs/drill-1/report.html"
     assert lines[-2] == "check   stairway replay runs/drill-1"
     assert lines[-1] == f"hash    {story.run_hash}"

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stairway.lifecycle.leash import LOOSE, Leash, StaleRules, leash, shorter
+from stairway.lifecycle.leash import LOOSE, Leash, StaleRules, leash, permitted, shorter
 from stairway.lifecycle.policy_store import Standing
-from stairway.testing.policy import signed, some_stale_rules
+from stairway.lifecycle.stage import Stage
+from stairway.testing.policy import generation, signed, some_stale_rules
 
 RULES = some_stale_rules()
 S = 1_000_000_000
@@ -68,14 +69,32 @@ def test_a_leash_that_would_widen_a_limit_cannot_be_made(wrong):
         {"reduce_frac": 0.0},
         {"close_after_s": float("nan")},
         {"reduce_after_s": -1.0},
+        {"refresh_s": 61.0},
+        {"refresh_s": 0.0},
+        {"refresh_s": float("nan")},
     ],
 )
 def test_bounds_that_make_no_sense_are_refused(change):
-    usual = {"reduce_after_s": 60.0, "reduce_frac": 0.5, "close_after_s": 600.0}
+    usual = msgspec.structs.asdict(RULES)
+    assert StaleRules(**usual) == RULES
     with pytest.raises(msgspec.ValidationError):
         StaleRules(**usual | change)
 
 
 def test_no_bound_has_a_default():
     with pytest.raises(TypeError):
-        StaleRules(reduce_after_s=60.0, reduce_frac=0.5)
+        StaleRules(refresh_s=30.0, reduce_after_s=60.0, reduce_frac=0.5)
+
+
+@pytest.mark.parametrize(
+    ("stage", "policy", "cause"),
+    [
+        *((stage, "a", "policy.fresh") for stage in ("shadow", "canary", "champion")),
+        *((s, "a", "policy.withdrawn") for s in ("candidate", "retired", "quarantined")),
+        ("champion", "b", "policy.superseded"),
+    ],
+)
+def test_a_worker_acts_on_its_own_policy_only_and_only_where_that_may_act(stage, policy, cause):
+    says = generation(3, stage=Stage(stage))
+    held = permitted(says, generation(3).policy if policy == "a" else "ff" * 32)
+    assert held == Leash(float(cause == "policy.fresh"), cause)

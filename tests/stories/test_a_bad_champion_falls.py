@@ -15,11 +15,15 @@ import numpy as np
 import pytest
 
 from stairway.adapters.artifacts.directory import new_key, public_bytes, seal
+from stairway.adapters.logs.sqlite import open_log
+from stairway.app.notary import attest
+from stairway.app.policy_store import Change, PolicyStore, Signer
 from stairway.app.progress import Silent
 from stairway.app.replay import replay
 from stairway.app.request import Request
 from stairway.app.run import run
 from stairway.app.settings import Settings, load, plain
+from stairway.base.units import UtcNs
 from stairway.base.verdict import Pass
 from stairway.dashboard.views import RunView, view
 from stairway.app.environment import overrides
@@ -37,6 +41,7 @@ from stairway.simulation.misfortune import EdgeRules, plant_edge
 from stairway.supervision.facts import DriftLevel
 from stairway.testing.bars import random_walk
 from stairway.testing.models import rule_under, toy_passport
+from stairway.testing.policy import KEY
 from stairway.testing.runs import quickly, write_source
 from stairway.training.grow import Split, grow
 from stairway.training.parity_rows import parity_of
@@ -219,3 +224,27 @@ def test_each_that_takes_the_slot_is_opened_again_and_the_rule_only_if_it_falls_
     assert story.seen.started.baseline not in opened[:4], "superseded is not left to nobody"
     assert story.seen.rule is not None
     assert story.seen.rule.digest == story.seen.started.baseline
+
+
+def test_whoever_holds_a_key_signs_each_change_of_champions_once(
+    story: Story, tmp_path: Path
+) -> None:
+    rules = policy().log
+    log = open_log(story.root / "log", rules, read_only=True)
+    own = open_log(tmp_path / "policies", rules)
+    try:
+        store, models = PolicyStore(own), story.root.parent
+        signer = Signer(KEY, models / "models", (models / "trust.pub").read_bytes())
+        first = Change(policy="ab" * 32, stage=Stage.SHADOW, why="begin")
+        signer.issue(store, first, UtcNs(7))
+        line = [g.champions for g in attest(log, store, signer, UtcNs(7))]
+        assert attest(log, store, signer, UtcNs(8)) == ()
+    finally:
+        own.close()
+        log.close()
+    steady, old, bad = story.steady, story.old, story.bad
+    assert line[:3] == [
+        {"lightgbm": steady, "xgboost": old},
+        {"lightgbm": steady, "xgboost": bad},
+        {"lightgbm": steady, "xgboost": old},
+    ]

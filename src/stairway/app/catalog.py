@@ -20,6 +20,7 @@ from stairway.lifecycle.facts import (
     ModelMoved,
     ModelRegistered,
     OperatorMoved,
+    PolicyHeld,
     ProbationChanged,
     RampChanged,
     TradePaired,
@@ -53,6 +54,7 @@ Fact: TypeAlias = (
     | OperatorMoved
     | GateGiven
     | SignedGeneration
+    | PolicyHeld
     | DriftDetected
     | WeightsPublished
     | WeightsInForce
@@ -80,6 +82,7 @@ _STREAMS: dict[type, str] = {
     OperatorMoved: "operator",
     GateGiven: "gate.verdict",
     SignedGeneration: "policy.generation",
+    PolicyHeld: "policy.held",
     DriftDetected: "model.drift_detected",
     WeightsPublished: "model.weights",
     WeightsInForce: "model.weights",

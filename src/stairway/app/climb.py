@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from stairway.app import plugins
+from stairway.app.authority import UNSIGNED, Authority, asking, beginning
 from stairway.app.books import Books, Money
 from stairway.app.catalog import CODEC
 from stairway.app.collapse import Collapse
@@ -65,6 +66,8 @@ def climb(
     ------
     ConfigError
         If an operator's wish is for no bar of the climb.
+    DataError
+        If the key of the run did not sign its policy.
     """
     settings = decode(ask.policy, ask.policy_name)
     ended = None if hand else _ended(folder, ask, settings)
@@ -72,14 +75,24 @@ def climb(
         for sentence in send_rest(folder.log, settings.log, ask.log):
             progress.note(sentence)
         return Climbed(ended, 0, 0)
+    signed = beginning(folder, ask)
+    if signed is None:
+        progress.note(UNSIGNED)
     log = open_run(folder.log, settings.log, ask.log)
     try:
         recorder = Recorder(log)
         start = started(ask, bars, shelf)
         known = Hand(log, hand)
         _require_bars(hand, bars, shelf.first_index)
-        desk = furnish(start, live_world(settings, bars, shelf, ask), recorder, known)
+        authority = Authority((), 0, None)
+        if signed is not None:
+            authority = asking(folder, log, settings.policy_store, start.settings)
+        world = live_world(settings, bars, shelf, ask)
+        desk = furnish(start, world, recorder, known, authority)
         recorder.publish(start, ask.data_report, *announcements(ask.plan))
+        if signed is not None:
+            recorder.publish(signed)
+        recorder.commit()  # The desk asks the log for it.
         walk(desk, start, watched(bars, log), progress)
         hashed = run_hash(log)
         for sentence in left_behind(log):
@@ -188,7 +201,9 @@ def started(ask: Ask, bars: PairBars, shelf: Shelf) -> RunStarted:
     )
 
 
-def furnish(start: RunStarted, world: World, recorder: Recorder, hand: Hand) -> Desk:
+def furnish(
+    start: RunStarted, world: World, recorder: Recorder, hand: Hand, authority: Authority
+) -> Desk:
     """Put a desk together from what the run was started with, and from nothing else."""
     settings = decode(start.settings, "of the recorded run")
     first, second = start.instruments
@@ -211,6 +226,7 @@ def furnish(start: RunStarted, world: World, recorder: Recorder, hand: Hand) -> 
         world=world,
         recorder=recorder,
         answered_ns=VirtualClock(settings.vitals, start.seed),
+        authority=authority,
     )
 
 

@@ -4,7 +4,8 @@
 2. Books are marked at the close; closed trades are credited to supervision and lifecycle.
 3. The bar is observed, every living model is asked, and its answers are recorded.
 4. Whoever stands on a new step gets the book that belongs to it.
-5. Each book decides; what it sends is on disk before it leaves.
+5. The policy store says how much may be entered: full size, less, or nothing.
+6. Each book decides; what it sends is on disk before it leaves.
 
 The desk holds state and calls pure functions; who answers is the world's business, and
 what was said is the recorder's. A replay is this same loop with the record as the world.
@@ -37,6 +38,8 @@ from stairway.decision.intent import Abstain, Intent
 from stairway.execution.facts import CommandSent, TradeClosed, VenueSaid
 from stairway.execution.orders import Command, VenueEvent
 from stairway.execution.state import Tick
+from stairway.lifecycle.facts import PolicyHeld
+from stairway.lifecycle.leash import LOOSE, Leash
 from stairway.market.bars import PairBar
 from stairway.models.prediction import Answer
 from stairway.trader.act import TraderRules, act
@@ -52,6 +55,8 @@ class Desk:
     """Everything that changes from bar to bar.
 
     ``answered_ns`` is the clock: it says at which instant the answers about a bar were in.
+    ``authority`` says what is held of the policy store at a close; ``None`` where none is
+    asked.
     """
 
     rules: TraderRules
@@ -62,7 +67,9 @@ class Desk:
     world: World
     recorder: Recorder
     answered_ns: Callable[[PairBar, Sequence[Answer]], UtcNs]
+    authority: Callable[[UtcNs], PolicyHeld | None]
     latencies: Latencies = field(default_factory=Latencies)
+    _held: PolicyHeld | None = None
 
     def step(self, bar: PairBar) -> None:
         """Handle one bar and hand its facts to the record."""
@@ -82,7 +89,8 @@ class Desk:
         self.books.follow(self.steward.registry, bar, self.recorder)
         now_ns = self.answered_ns(bar, answers)
         deciding = tick_ns()
-        sent = self._decide(seen, answers, now_ns)
+        leash = self._leash(bar.time_ns)
+        sent = self._decide(seen, answers, now_ns, leash)
         decided = tick_ns()
         self._send(sent, bar.index)
         self._time(bar.index, (started, observed, answered, deciding, decided))
@@ -151,8 +159,18 @@ class Desk:
             self.books.note(fact)
             self.recorder.publish(fact)
 
+    def _leash(self, time_ns: UtcNs) -> Leash:
+        """Ask how much may be entered; put it on record where it changed."""
+        held = self.authority(time_ns)
+        if held is None:
+            return LOOSE
+        if held is not self._held:
+            self.recorder.publish(held)
+            self._held = held
+        return held.leash
+
     def _decide(
-        self, seen: Seen, answers: Sequence[Answer], now_ns: UtcNs
+        self, seen: Seen, answers: Sequence[Answer], now_ns: UtcNs, leash: Leash
     ) -> list[tuple[str, Command]]:
         by_digest: dict[str, list[Answer]] = {}
         for answer in answers:
@@ -161,12 +179,22 @@ class Desk:
         for name, book in self.books.items():
             if _rests(book):
                 continue
-            wishes = self._wishes(name, seen, answers, by_digest)
-            ramp = self.steward.ramp if name == CAPITAL else 1.0
+            if leash.may_enter:
+                wishes = self._wishes(name, seen, answers, by_digest)
+            else:
+                wishes = self._none(seen, leash)
+            ramp = leash.size_frac * (self.steward.ramp if name == CAPITAL else 1.0)
             self.books[name], commands, fact = act(book, seen, wishes, self.rules, now_ns, ramp)
             self.recorder.publish(fact)
             sent.extend((name, command) for command in commands)
         return sent
+
+    def _none(self, seen: Seen, leash: Leash) -> tuple[Intent, ...]:
+        """Wish for nothing new; what is open goes on to its exit."""
+        why = (Finding(leash.cause, "the policy store allows nothing new"),)
+        return tuple(
+            Abstain(one.symbol, seen.bar.time_ns, why) for one in self.rules.instruments
+        )
 
     def _wishes(
         self,

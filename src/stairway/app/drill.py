@@ -99,7 +99,12 @@ def _twin(prepared: Prepared) -> RunFolder:
         shutil.rmtree(root, ignore_errors=True)
         shutil.copytree(prepared.folder.models, twin.models)
         job = prepared.folder.root / "job.json"
-        for path in (prepared.folder.trust, prepared.folder.training, job):
+        for path in (
+            prepared.folder.trust,
+            prepared.folder.generation,
+            prepared.folder.training,
+            job,
+        ):
             shutil.copy2(path, root / path.name)
     except OSError as error:
         why = error.strerror or "some file could not be copied"

@@ -58,7 +58,7 @@ class Timing(msgspec.Struct, frozen=True, tag="timing"):
     stages_ns: dict[str, int]
 
 
-LAYOUT = 3
+LAYOUT = 4
 """Version of the run folder. A folder of another layout is refused, not guessed at."""
 
 

@@ -6,6 +6,9 @@
       run.json        how the run was asked for; written first
       bars.npz        the aligned bars, misfortunes of a drill included
       trust.pub       public key that the models must be signed with
+      generation.1    the policy of the run, signed with the same key
+      operator.pub    public key of who may issue later generations; put there by hand
+      policy.cache    what the desk last held of the policy store
       models/         sealed artifacts, by digest
       training.json   what the trainer found out; written last by the trainer
       oof/            out-of-fold predictions, for the report
@@ -25,6 +28,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import threading
 import zipfile
 import zlib
 from contextlib import suppress
@@ -113,6 +117,21 @@ class RunFolder:
     def trust(self) -> Path:
         """Public key of the run's trainer."""
         return self.root / "trust.pub"
+
+    @property
+    def generation(self) -> Path:
+        """First signed generation: the policy that the run was trained under."""
+        return self.root / "generation.1"
+
+    @property
+    def operator(self) -> Path:
+        """Public key of whoever may issue later generations; it signs no model."""
+        return self.root / "operator.pub"
+
+    @property
+    def policy_cache(self) -> Path:
+        """What the desk last held of the policy store."""
+        return self.root / "policy.cache"
 
     @property
     def models(self) -> Path:
@@ -211,15 +230,19 @@ def _no_run(root: Path) -> str:
     return f"{root} is no run folder, it has no {ASK}; stairway run --out {root} makes one"
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, *, shared: bool = False) -> None:
     """Write ``content`` so that ``path`` is either the old file or the new one, never half.
+
+    ``shared`` says that other processes may write the same file at the same time, as in a
+    cache: each then writes beside it under a name of its own, and the last one stands.
 
     Raises
     ------
     ConfigError
         If there is no room or no permission; nothing half written is left then.
     """
-    beside = path.with_name(f".{path.name}.new")
+    whose = f".{os.getpid()}-{threading.get_ident()}" if shared else ""
+    beside = path.with_name(f".{path.name}{whose}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as file:
@@ -297,11 +320,16 @@ def load_bars(folder: RunFolder, pair: tuple[Instrument, Instrument]) -> PairBar
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             damaged = archive.testzip()
         if damaged is not None:
-            raise zipfile.BadZipFile(damaged)
+            msg = f"damaged: its column {damaged.removesuffix('.npy')} misses its checksum"
+            raise zipfile.BadZipFile(msg)
         with np.load(io.BytesIO(content), allow_pickle=False) as columns:
             return PairBars(pair, **{name: columns[name] for name in columns})
     except _UNREADABLE as error:
-        msg = f"{folder.bars} cannot be read ({error}); start a new run with another --out"
+        why = error.strerror if isinstance(error, OSError) else error
+        msg = (
+            f"{folder.bars} cannot be read ({why}); restore it from a copy, or start a new run "
+            "with another --out"
+        )
         raise DataError(msg) from error
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from stairway.app.folder import write_whole
-from stairway.app.policy_store import Observed, PolicyStore
+from stairway.app.policy_store import Observed, Shown
 from stairway.base.errors import DamagedLogError, RecordError
 from stairway.base.units import UtcNs
 from stairway.base.verdict import Finding
@@ -55,28 +55,60 @@ class PolicyCache:
     ----------
     keys
         Whom it believes.
+    keeps_age
+        Write the cache also where nothing but its age changed: whoever starts in an outage
+        then knows how long it has lasted. Without it, he takes it to have lasted longer.
     """
 
-    def __init__(self, path: Path, keys: Keys, rules: StaleRules) -> None:
+    def __init__(
+        self, path: Path, keys: Keys, rules: StaleRules, *, keeps_age: bool = True
+    ) -> None:
         self._path = path
         self._keys = keys
         self._rules = rules
+        self._keeps_age = keeps_age
+        self._last: _Last | None = None
         self._standing, self._found_damaged = read_cache(path)
 
-    def refresh(self, store: PolicyStore | None, now_ns: UtcNs) -> Reconciled:
+    def refresh(self, store: Shown | None, now_ns: UtcNs) -> Reconciled:
         """Compare with the store, and keep what comes of it.
 
         ``None`` is a store that cannot be reached. One that breaks, or is damaged, is no
         better: nothing changes but the age of what is held.
         """
         seen = _unreachable("nobody asked it") if store is None else _look(store)
-        result = reconcile(self._standing, seen.statements, self._keys, now_ns)
-        alarms = (*self._found_damaged, *seen.alarms, *result.alarms)
-        if result.standing != self._standing:
+        result = self._reconciled(seen, now_ns)
+        more = (*self._found_damaged, *seen.alarms)
+        if self._is_news(result.standing):
             body = _ENCODER.encode(result.standing)
             write_whole(self._path, hashlib.sha256(body).digest() + body)
         self._standing, self._found_damaged = result.standing, ()
-        return msgspec.structs.replace(result, alarms=alarms)
+        if not more:
+            return result
+        return msgspec.structs.replace(result, alarms=(*more, *result.alarms))
+
+    def _reconciled(self, seen: Observed, now_ns: UtcNs) -> Reconciled:
+        """Reconcile; where nothing moved since the last time, say the same as of now.
+
+        Checking signatures takes longer than deciding on a bar, and what was confirmed for
+        these very statements is confirmed again.
+        """
+        held, last = self._standing, self._last
+        if last is not None and last.says_it_again(seen, held):
+            if last.confirmed:
+                held = Standing(held.agreed, held.rivals, now_ns)
+            return Reconciled(held, last.result.verdict, last.result.alarms)
+        result = reconcile(held, seen.statements, self._keys, now_ns)
+        # Seen twice at one instant, whether it was confirmed now or before cannot be told.
+        again = held.seen_ns != now_ns
+        confirmed = result.standing.seen_ns == now_ns
+        self._last = _Last(seen, held, result, confirmed) if again else None
+        return result
+
+    def _is_news(self, standing: Standing) -> bool:
+        held = self._standing
+        same = (held.agreed, held.rivals) == (standing.agreed, standing.rivals)
+        return not same or (self._keeps_age and held != standing)
 
     def leash(self, now_ns: UtcNs) -> Leash:
         """Say how much may be done on it now."""
@@ -88,7 +120,21 @@ class PolicyCache:
         return self._standing
 
 
-def _look(store: PolicyStore) -> Observed:
+class _Last(msgspec.Struct, frozen=True):
+    """What was reconciled with what, what came of it, and whether the store confirmed it."""
+
+    seen: Observed
+    held: Standing
+    result: Reconciled
+    confirmed: bool
+
+    def says_it_again(self, seen: Observed, held: Standing) -> bool:
+        """Return True where the very same objects would be reconciled once more."""
+        same = seen is self.seen and held.agreed is self.held.agreed
+        return same and held.rivals == self.held.rivals
+
+
+def _look(store: Shown) -> Observed:
     try:
         return store.observe()
     except (RecordError, DamagedLogError) as error:

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from stairway.adapters.artifacts.directory import Step, open_sealed, untold
 from stairway.app.catalog import CODEC, stream_of
-from stairway.base.errors import ConfigError, ConflictError, DataError
+from stairway.app.record.place import Place, find
+from stairway.app.record.place import opened as open_to_read
+from stairway.base.errors import ConfigError, ConflictError, DataError, RecordError
 from stairway.base.units import UtcNs
 from stairway.base.verdict import Finding, Refuse
+from stairway.events.envelope import Head
 from stairway.events.ports import EventLog
 from stairway.lifecycle.generation import (
     Generation,
@@ -32,6 +36,22 @@ from stairway.lifecycle.policy_store import Standing, reconcile
 from stairway.lifecycle.stage import Stage
 
 STREAM = "policy.generation"
+
+
+class Shown(Protocol):
+    """Somewhere that generations can be seen."""
+
+    def observe(self) -> Observed:
+        """Return everything that was ever issued.
+
+        Raises
+        ------
+        RecordError
+            If it cannot be reached.
+        DamagedLogError
+            If it is not what was written.
+        """
+        ...
 
 
 class Observed(msgspec.Struct, frozen=True):
@@ -57,9 +77,16 @@ class PolicyStore:
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
+        self._read: tuple[Head, Observed] | None = None
 
     def observe(self) -> Observed:
-        """Read everything that was ever issued."""
+        """Return everything that was ever issued; it is read again where the log went on."""
+        head = self._log.head(STREAM)
+        if self._read is None or self._read[0] != head:
+            self._read = (head, self._all())
+        return self._read[1]
+
+    def _all(self) -> Observed:
         statements: list[SignedGeneration] = []
         alarms: list[Finding] = []
         for envelope in self._log.read(STREAM):
@@ -94,14 +121,22 @@ class Signer:
     ----------
     models_key
         Public key that the models must be signed with, 32 bytes.
+    others
+        Whom it believes besides itself: a run's trainer signs the first generation.
     """
 
-    def __init__(self, key: Ed25519PrivateKey, models: Path, models_key: bytes) -> None:
+    def __init__(
+        self,
+        key: Ed25519PrivateKey,
+        models: Path,
+        models_key: bytes,
+        others: Keys | None = None,
+    ) -> None:
         self._key = key
         self._models = models
         self._models_key = models_key
         public = key.public_key().public_bytes_raw()
-        self.keys: Keys = {key_id(public): public}
+        self.keys: Keys = {**(others or {}), key_id(public): public}
 
     def issue(
         self, store: PolicyStore, change: Change, now_ns: UtcNs, at: Step = untold
@@ -212,3 +247,43 @@ def champion_of(standing: Standing, keys: Keys, slot: str) -> str | None:
     """Return the digest of the model in charge of a slot; ``None`` is the baseline."""
     says = None if standing.agreed is None else opened(standing.agreed, keys)
     return None if says is None or isinstance(says, Refuse) else says.champions.get(slot)
+
+
+class Distant:
+    """A store on another machine: reached when it is first looked at, and again after that.
+
+    Nobody has to wait for it to be there. While it is not, every look says so, and what a
+    worker has in its cache counts as far as its age allows.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._store: PolicyStore | None = None
+
+    def observe(self) -> Observed:
+        """Return everything that was ever issued.
+
+        Raises
+        ------
+        RecordError
+            If it cannot be reached.
+        DamagedLogError
+            If it is not what was written.
+        """
+        if self._store is None:
+            try:
+                self._store = PolicyStore(open_to_read(self._place))
+            except ConfigError as error:
+                raise RecordError(str(error)) from error
+        return self._store.observe()
+
+
+def distant(url: str) -> Distant:
+    """Name a store by the URL of its log, such as ``postgresql://...``; nothing is opened yet.
+
+    Raises
+    ------
+    ConfigError
+        If it names no engine.
+    """
+    return Distant(find(url))

@@ -12,10 +12,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from stairway.app.authority import as_recorded, keys_of, require_signed
 from stairway.app.catalog import CODEC, Fact
 from stairway.app.climb import Hand, furnish, require_same_run, walk
 from stairway.app.facts import RunFinished, RunStarted
-from stairway.app.folder import open_existing
+from stairway.app.folder import RunFolder, open_existing
+from stairway.app.policy_store import STREAM as POLICIES
 from stairway.app.progress import Progress
 from stairway.app.record.engine import open_run
 from stairway.app.recorder import Recorder, run_hash
@@ -108,7 +110,11 @@ def _compare(log: EventLog, root: Path, progress: Progress) -> Replayed:
     difference: str | None = None
     bars = 0
     try:
-        for fact in (first, *(f for f in others if not isinstance(f, RunFinished))):
+        keys = keys_of(RunFolder(root))
+        if keys:  # A record that was carried away without them is compared all the same.
+            require_signed(log, keys)
+        signed = _facts(log, POLICIES)
+        for fact in (first, *(f for f in others if not isinstance(f, RunFinished)), *signed):
             recorder.publish(fact)
         shown = _bars(log)
         if finished:
@@ -116,7 +122,8 @@ def _compare(log: EventLog, root: Path, progress: Progress) -> Replayed:
         else:
             until = _last_whole(log, shown)
             shown = tuple(bar for bar in shown if bar.index < until)
-        desk = furnish(first, RecordedWorld(log), recorder, Hand(log, ()))
+        world, hand = RecordedWorld(log), Hand(log, ())
+        desk = furnish(first, world, recorder, hand, as_recorded(log))
         bars = walk(desk, first, shown, progress)
         rest = recorder.left_over()
         if rest and finished:

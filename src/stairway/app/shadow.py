@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from stairway.adapters.logs.sqlite import open_log
+from stairway.app.authority import as_recorded
 from stairway.app.books import Books
 from stairway.app.catalog import CODEC, ORDERS, Fact
 from stairway.app.climb import Hand, furnish, live_world, require_same_run, walk
@@ -179,11 +180,12 @@ def serve(
 ) -> None:
     """Let the desk handle every bar once more, into the second log.
 
-    The first is the record; all that is read of it is what operators asked for.
+    The first is the record; all that is read of it is what operators asked for, and what was
+    held of the policy store.
     """
     record, own = logs
     recorder = Recorder(own)
-    desk = furnish(start, world, recorder, Hand(record, ()))
+    desk = furnish(start, world, recorder, Hand(record, ()), as_recorded(record))
     recorder.publish(start)
     walk(desk, start, bars, progress)
     recorder.flush()

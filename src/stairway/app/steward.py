@@ -20,7 +20,7 @@ from stairway.app.world import ARTIFACT_GATE
 from stairway.base.config import Config
 from stairway.base.errors import InvariantError
 from stairway.base.units import UtcNs
-from stairway.base.verdict import Pass, Verdict, refuse
+from stairway.base.verdict import Pass, Verdict, all_of, refuse
 from stairway.decision.cadence import CadenceRules, Pace, Weather, predicted
 from stairway.decision.ensemble import EnsembleRules, Seat, poll
 from stairway.decision.facts import WeightsInForce, WeightSource
@@ -48,6 +48,7 @@ from stairway.market.bars import PairBar
 from stairway.models.baseline import BASELINE
 from stairway.models.prediction import Answer
 from stairway.supervision import supervisor as supervising
+from stairway.supervision.agreement import MEMBERS_TO_AGREE, agreement_of, judge_agreement
 from stairway.supervision.facts import DriftDetected, WeightsPublished
 from stairway.supervision.quality_gate import QualityRules
 from stairway.supervision.supervisor import Supervisor
@@ -285,14 +286,29 @@ class Steward:
         return weight_of(self._in_force, model, self.past.regime)
 
     def _measure_quality(self, now: UtcNs, recorder: Recorder) -> None:
+        together = self._together()
         for entry in self.registry.standing(*LIVING):
             measured = supervising.measured_quality(
                 self.supervisor, entry.digest, self.bylaws.quality, now
             )
+            if together is not None and entry.stage is Stage.CHAMPION:
+                both = all_of((measured.verdict, together))
+                measured = replace(measured, verdict=both)
             recorder.publish(measured)
             gate = GateGiven(now, QUALITY_GATE, entry.model, entry.digest, measured.verdict)
             recorder.publish(gate)
             self._feed(gate, now, recorder)
+
+    def _together(self) -> Verdict | None:
+        """Judge whether those in charge agree, where the policy requires that they do."""
+        rules = self.bylaws.quality
+        if not rules.require_go:
+            return None
+        seated = [e.digest for e in self.registry.standing(Stage.CHAMPION)]
+        if len(seated) < MEMBERS_TO_AGREE:
+            return judge_agreement(None)
+        windows = supervising.windows(self.supervisor, seated)
+        return judge_agreement(agreement_of(windows, rules.min_events))
 
     def _check_vitals(
         self, answers: Sequence[Answer], seen: Seen, books: Books, recorder: Recorder

@@ -3,13 +3,14 @@
 It is a process of its own for two reasons. It imports the training libraries, which the
 trading process never does; and it makes the key that signs the run's models, which dies
 with it and is never written down. What it leaves behind is inert: sealed models, the
-public key, the predictions out of fold, and last of all ``training.json``.
+signed policy, the public key, the predictions out of fold, and last ``training.json``.
 
 1. Prove the pipeline on the training bars; if the past can move, train nothing.
 2. Compute features, regimes and labels once, for everybody.
 3. Seal the rule of the policy, which trades where no model may.
 4. Make each candidate, judge it, seal it with all of its evidence.
-5. For a drill, offer the leaking pipeline too; the prover has to refuse it.
+5. Sign the policy of the run, while the key is there.
+6. For a drill, offer the leaking pipeline too; the prover has to refuse it.
 
 The same job gives the same digests. Progress goes to standard output, one JSON object a
 line: ``{"label": ..., "done": ..., "total": ...}``; an error ends it as ``{"error": ...}``.
@@ -31,7 +32,7 @@ import numpy as np
 
 import stairway
 from stairway.adapters.artifacts.directory import new_key, public_bytes, seal
-from stairway.app import accepted
+from stairway.app import accepted, authority
 from stairway.app.backtesting import practice
 from stairway.app.folder import RunFolder, load_bars, write_json, write_whole
 from stairway.app.practised import Practised, PractisedRun
@@ -170,6 +171,7 @@ def clear(folder: RunFolder) -> None:
         raise ConfigError(msg)
     try:
         folder.trust.unlink(missing_ok=True)
+        folder.generation.unlink(missing_ok=True)
         if folder.models.exists():
             shutil.rmtree(folder.models)
     except OSError as error:
@@ -216,6 +218,7 @@ def _made(
         candidate = school.candidate(family, _named(say, family))
         sealed = seal(folder.models, candidate.bundle, key)
         made.append(_report(candidate, sealed, _keep_oof(folder, candidate, material, bars)))
+    authority.begin(folder, job.policy, key, origin.last_data_ns)
     write_whole(folder.trust, public_bytes(key))
     return baseline, tuple(made)
 

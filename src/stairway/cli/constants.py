@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
-from stairway.cli.gate import STOPPED, After, FieldMap, Source
+from stairway.cli.gate import After, FieldMap, Source
 
 HELP = """Find exact confidences whose mass no smooth distribution explains, ranked.
 
@@ -33,13 +32,6 @@ def command(
     """Look for constants."""
     from stairway.app.gate.asked import Asked
     from stairway.app.gate.hunt import hunted
-    from stairway.cli.progress import Bars
+    from stairway.cli.found import printed
 
-    try:
-        with Bars() as progress:
-            found = hunted(Asked(source, after, field_map=field_map), progress)
-    except KeyboardInterrupt:
-        typer.echo("stairway: stopped; what was read is as it was", err=True)
-        return STOPPED
-    sys.stdout.write(found.as_json() if as_json else found.as_text())
-    return found.exit_code
+    return printed(hunted, Asked(source, after, field_map=field_map), as_json=as_json)

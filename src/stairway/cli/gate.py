@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stairway.cli.found import LEFT_ALONE
+from stairway.cli.stopping import STOPPED
+
 if TYPE_CHECKING:
     from stairway.app.gate.asked import Asked
     from stairway.app.gate.report import GateReport
@@ -34,7 +37,6 @@ reports/safety, with the hash of what was read.
 Exit: 0 it passes, 2 refused or not enough to tell (the codes say which), 1 an error, 130
 stopped by Ctrl-C.
 """
-STOPPED = 130
 
 
 class Form(StrEnum):
@@ -90,7 +92,7 @@ def command(
     try:
         report = _waited(asked) if wait else _once(asked)
     except KeyboardInterrupt:
-        typer.echo("stairway: stopped; what was read is as it was", err=True)
+        typer.echo(LEFT_ALONE, err=True)
         return STOPPED
     forms = _forms(report)
     folder = keep(report, forms, reports)

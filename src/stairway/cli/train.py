@@ -24,9 +24,9 @@ GROUP_HELP = """Train candidates; nothing that is trained here trades before it 
 
 HELP = """Practise a policy on real bars in guarded cycles, and judge it by a gate.
 
-All seeds start from one reference, a policy that holds nearly always. A
-cycle in which they fall back is undone. A policy is accepted only if the
-gate passes on days that no training saw. Mostly it does not.
+All seeds start from one reference, a policy that holds nearly always. A cycle in which \
+they fall back is undone. A policy is accepted only if the gate passes on days that no \
+training saw. Mostly it does not.
 
 [bold]Examples[/bold]
 
@@ -34,13 +34,13 @@ gate passes on days that no training saw. Mostly it does not.
 
     stairway train rl
 
+  A first look, in seconds (see docs/practice.md):
+
+    stairway train rl --practice small.toml --seeds 1
+
   Your own minutes (see examples/):
 
     stairway train rl --source my.toml --policy intraday
-
-  Other settings, in a copy of src/stairway/policies/practice.toml:
-
-    stairway train rl --practice my_practice.toml
 
   Only the reference, without a run of its own:
 
@@ -52,21 +52,21 @@ gate passes on days that no training saw. Mostly it does not.
 
 [bold]What lies in the folder[/bold]
 
-    train.html     the report: one file, opens in any browser
-    result.json    the same as data; --json prints it
-    policy/        the median seed's policy, where the gate passed
-    unaccepted/    the same instead of it, where the gate refused
-    live.json      the result so far, while it trains
-    practice.json  how it was asked for; beside it bars.npz, the bars
-    gold/ cycles/ seeds/  what --resume goes on from
+  train.html     the report: one file, for any browser
+  result.json    the same as data; --json prints it
+  policy/        the median seed's policy, if it passed
+  unaccepted/    the same instead, if it was refused
+  live.json      the result so far, while it trains
+  practice.json  how it was asked for
+  bars.npz       the bars, after joining
+  gold/ cycles/ seeds/    what --resume goes on from
 
-References are made once for the same bars, settings and versions, and kept
-in a cache of yours, or in --cache. It may be removed at any time.
+References are made once for the same bars, settings and versions, and kept in a cache of \
+yours, or in --cache. It may be removed at any time.
 
 Progress is on standard error, the result alone on standard output.
 
-Exit: 0 the gate accepted a policy, 2 it refused all of them, 1 an error,
-130 stopped by Ctrl-C.
+Exit: 0 the gate accepted a policy, 2 it refused all, 1 an error, 130 stopped by Ctrl-C.
 """
 
 REFUSED = 2
@@ -150,7 +150,7 @@ def _folder(stack: ExitStack, context: typer.Context, asked: _Asked) -> RlFolder
     from stairway.app import caches, kernelcache
 
     kernelcache.prepare()
-    from stairway.app.rl.folder import open_practice
+    from stairway.app.rl.ask import open_practice
     from stairway.app.rl.request import RlRequest, passing, prepare
     from stairway.cli.progress import Bars
     from stairway.cli.settled import require_nothing_else
@@ -193,7 +193,7 @@ def _from_it(asked: _Asked) -> str:
 
 
 def _require_few(seeds: int) -> None:
-    from stairway.app.rl.folder import MOST_SEEDS
+    from stairway.app.rl.ask import MOST_SEEDS
     from stairway.base.errors import ConfigError
 
     if not 1 <= seeds <= MOST_SEEDS:
@@ -202,7 +202,7 @@ def _require_few(seeds: int) -> None:
 
 
 def _perform(folder: RlFolder, stopping: Stopping, *, as_json: bool) -> int:
-    from stairway.app.rl.folder import open_practice
+    from stairway.app.rl.ask import open_practice
     from stairway.app.rl.listen import practise
     from stairway.cli.watching import Watching
     from stairway.dashboard.practice.conclude import conclude, draw

@@ -10,6 +10,7 @@ from stairway.app.folder import write_json
 from stairway.app.progress import Progress
 from stairway.app.run import Outcome
 from stairway.dashboard.accounts import accounts
+from stairway.dashboard.policy import in_force
 from stairway.dashboard.report import write_report
 from stairway.dashboard.result import Result, Stopped
 from stairway.dashboard.stairs import headline, stairs
@@ -72,6 +73,7 @@ def result_of(outcome: Outcome, seen: RunView) -> Result:
         steps=steps,
         accounts=accounts(seen),
         moves=len(seen.moves),
+        policy=in_force(seen.policies),
         notes=outcome.notes,
         replay=f"stairway replay {root}",
         report=str(outcome.folder.report),

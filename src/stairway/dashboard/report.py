@@ -33,6 +33,7 @@ from stairway.dashboard.figures.money import equity
 from stairway.dashboard.figures.plain import Figure
 from stairway.dashboard.figures.reliability import diagrams
 from stairway.dashboard.figures.stages import timeline
+from stairway.dashboard.policy import in_force
 from stairway.dashboard.stairs import RISE, Step
 from stairway.dashboard.story import events, misfortunes
 from stairway.dashboard.views import RunView
@@ -105,6 +106,7 @@ def page(folder: RunFolder, seen: RunView, steps: Sequence[Step], notes: Sequenc
             limits=clamp.limits(seen),
             latency=_latency(folder.perf),
             notes=notes,
+            policy=in_force(seen.policies),
             plotly=Markup(plotly_script()),  # noqa: S704 - a file of the installed wheel
         )
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from stairway.dashboard.accounts import Account
+from stairway.dashboard.policy import PolicyInForce
 from stairway.dashboard.stairs import Step
 
 
@@ -33,6 +34,8 @@ class Result(msgspec.Struct, frozen=True):
         What each book made after costs, and buying and holding.
     moves
         Promotions and rollbacks.
+    policy
+        Which signed policy was in force, and whether it was ever stale or frozen.
     notes
         What the shell has to say, such as how a drill's kill ended.
     replay
@@ -53,6 +56,7 @@ class Result(msgspec.Struct, frozen=True):
     steps: tuple[Step, ...]
     accounts: tuple[Account, ...]
     moves: int
+    policy: PolicyInForce
     notes: tuple[str, ...]
     replay: str
     report: str

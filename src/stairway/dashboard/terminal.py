@@ -157,6 +157,7 @@ def _events(found: tuple[Event, ...], *, wide: bool) -> Iterator[RenderableType]
 
 def _places(result: Result) -> tuple[tuple[str, str], ...]:
     return (
+        ("policy", result.policy.sentence),
         ("report", result.report),
         ("check", result.replay),
         ("hash", result.run_hash),

@@ -35,6 +35,7 @@ from stairway.lifecycle.facts import (
     ModelMoved,
     ModelRegistered,
     OperatorMoved,
+    PolicyHeld,
     ProbationChanged,
     RampChanged,
     TradePaired,
@@ -46,8 +47,9 @@ from stairway.risk.clamp import ClampedOrder
 from stairway.supervision.facts import DriftDetected, QualityMeasured, WeightsPublished
 from stairway.trader.facts import Decided, Marked
 
-UNSHOWN = frozenset({"fill", "order", "model.answer", "timing"})
-"""Streams of single orders, answers and durations: most of a record, and none of a report."""
+UNSHOWN = frozenset({"fill", "order", "model.answer", "timing", "policy.generation"})
+"""Streams of single orders, answers, durations and signatures: most of a record, and none of a
+report."""
 
 
 @dataclass
@@ -73,6 +75,7 @@ class RunView:
     ramps: list[RampChanged] = field(default_factory=list[RampChanged])
     probations: list[ProbationChanged] = field(default_factory=list[ProbationChanged])
     by_hand: list[OperatorMoved] = field(default_factory=list[OperatorMoved])
+    policies: list[PolicyHeld] = field(default_factory=list[PolicyHeld])
     gates: list[GateGiven] = field(default_factory=list[GateGiven])
     drifts: list[DriftDetected] = field(default_factory=list[DriftDetected])
     weights: list[WeightsPublished] = field(default_factory=list[WeightsPublished])
@@ -179,6 +182,7 @@ _LISTS: dict[type, str] = {
     RampChanged: "ramps",
     ProbationChanged: "probations",
     OperatorMoved: "by_hand",
+    PolicyHeld: "policies",
     GateGiven: "gates",
     DriftDetected: "drifts",
     WeightsPublished: "weights",

@@ -7,8 +7,9 @@ from typing import TypeAlias
 import msgspec
 
 from stairway.base.units import UtcNs
-from stairway.base.verdict import Verdict
+from stairway.base.verdict import Finding, Verdict
 from stairway.execution.facts import TradeClosed
+from stairway.lifecycle.leash import Leash
 from stairway.lifecycle.probation import Probation
 from stairway.lifecycle.stage import Stage
 from stairway.supervision.facts import DriftDetected
@@ -62,6 +63,26 @@ class RampChanged(msgspec.Struct, frozen=True, tag="model.ramped"):
     model: str
     digest: str
     share: float
+
+
+class PolicyHeld(msgspec.Struct, frozen=True, tag="policy.held"):
+    """What a worker holds of the policy store changed, or how much it may do on that.
+
+    Attributes
+    ----------
+    number, identity
+        Of the generation in force; 0 and empty where none is known.
+    leash
+        What is left of an order's size, and why.
+    alarms
+        What people must hear of: what is not believed, cannot be reached, or contradicts.
+    """
+
+    time_ns: UtcNs
+    number: int
+    identity: str
+    leash: Leash
+    alarms: tuple[Finding, ...] = ()
 
 
 class GateGiven(msgspec.Struct, frozen=True, tag="gate.verdict"):

@@ -13,7 +13,9 @@ from msgspec import Meta
 
 from stairway.base.config import Config
 from stairway.base.units import NS_PER_SECOND, UtcNs
+from stairway.lifecycle.generation import Generation
 from stairway.lifecycle.policy_store import Standing
+from stairway.lifecycle.stage import Stage
 
 _Seconds = Annotated[float, Meta(gt=0.0, le=2_678_400.0)]  # a month
 
@@ -23,6 +25,9 @@ class StaleRules(Config, frozen=True, kw_only=True):
 
     Attributes
     ----------
+    refresh_s
+        Seconds between two looks at the store; not more than ``reduce_after_s``, or what
+        the store confirms every time would be stale in between.
     reduce_after_s
         Seconds without a word from the store after which orders get smaller.
     reduce_frac
@@ -31,12 +36,19 @@ class StaleRules(Config, frozen=True, kw_only=True):
         Seconds after which there are no new entries; not before ``reduce_after_s``.
     """
 
+    refresh_s: _Seconds
     reduce_after_s: _Seconds
     reduce_frac: Annotated[float, Meta(gt=0.0, le=1.0)]
     close_after_s: _Seconds
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.refresh_s <= self.reduce_after_s:
+            msg = (
+                f"refresh_s = {self.refresh_s} is over reduce_after_s = "
+                f"{self.reduce_after_s}: look at the store at least that often"
+            )
+            raise msgspec.ValidationError(msg)
         if not self.reduce_after_s <= self.close_after_s:
             msg = (
                 f"close_after_s = {self.close_after_s} is before reduce_after_s = "
@@ -56,7 +68,7 @@ class Leash(msgspec.Struct, frozen=True):
         Dotted name of what made it this short; ``"policy.fresh"`` where nothing did.
     """
 
-    size_frac: float
+    size_frac: Annotated[float, Meta(ge=0.0, le=1.0)]
     cause: str
 
     def __post_init__(self) -> None:
@@ -93,7 +105,9 @@ def leash(standing: Standing, rules: StaleRules, now_ns: UtcNs) -> Leash:
 
     Examples
     --------
-    >>> rules = StaleRules(reduce_after_s=60.0, reduce_frac=0.5, close_after_s=600.0)
+    >>> rules = StaleRules(
+    ...     refresh_s=30.0, reduce_after_s=60.0, reduce_frac=0.5, close_after_s=600.0
+    ... )
     >>> leash(Standing(), rules, UtcNs(0))
     Leash(size_frac=0.0, cause='policy.none')
     """
@@ -106,4 +120,28 @@ def leash(standing: Standing, rules: StaleRules, now_ns: UtcNs) -> Leash:
         return Leash(0.0, "policy.closed")
     if not age_s < rules.reduce_after_s:
         return Leash(rules.reduce_frac, "policy.stale")
+    return LOOSE
+
+
+ACTING = (Stage.SHADOW, Stage.CANARY, Stage.CHAMPION)
+"""Stages of a policy at which it may act with anything, if only with virtual money."""
+
+
+def permitted(says: Generation, policy: str) -> Leash:
+    """Say how much a worker that runs ``policy`` may do under what is in force.
+
+    ``policy`` is the digest of its own settings. A worker with other settings than those in
+    force takes nothing new: somebody decided otherwise, and it does not know better.
+
+    Examples
+    --------
+    >>> from stairway.lifecycle.generation import after
+    >>> first = after(None, "ab" * 32, Stage.SHADOW, {}, UtcNs(0), "begin")
+    >>> permitted(first, "ab" * 32).may_enter, permitted(first, "cd" * 32).cause
+    (True, 'policy.superseded')
+    """
+    if says.policy != policy:
+        return Leash(0.0, "policy.superseded")
+    if says.stage not in ACTING:
+        return Leash(0.0, "policy.withdrawn")
     return LOOSE

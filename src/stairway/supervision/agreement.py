@@ -7,13 +7,19 @@ Members that always agree are one member; members that fight cancel each other o
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from itertools import chain
 
 import numpy as np
 
+from stairway.base.verdict import Verdict, inconclusive, passed, refuse
+from stairway.models.prediction import Action
 from stairway.supervision.event_rate import Events
+from stairway.supervision.quality_gate import Sample
 
 HEALTHY_PCT = (55, 80)
 """Least and most agreement of healthy members; both belong to it."""
@@ -21,7 +27,8 @@ HEALTHY_PCT = (55, 80)
 HARD_PCT = 20
 """Hard disagreement must stay below this share of events."""
 
-_AT_LEAST_TWO = 2
+MEMBERS_TO_AGREE = 2
+"""A single member has nobody to agree with."""
 
 
 class Go(StrEnum):
@@ -70,15 +77,68 @@ def agreement(events: Events, min_events: int) -> Agreement:
     """
     votes, hard = events.votes
     members, most = np.nonzero(votes)
-    counted = [
-        (int(votes[m, v]), Fraction(int(v), int(m)))
+    counted = {
+        (int(m), int(v)): int(votes[m, v])
         for m, v in zip(members, most, strict=True)
-        if m >= _AT_LEAST_TWO
-    ]
-    n = sum(count for count, _ in counted)
-    share = sum((count * of for count, of in counted), Fraction(0)) / n if n else None
-    go, why = _say(n, share, hard, min_events)
-    return Agreement(n, share, hard, go, why)
+        if m >= MEMBERS_TO_AGREE
+    }
+    return _agreed(counted, hard, min_events)
+
+
+def agreement_of(windows: Iterable[Sequence[Sample]], min_events: int) -> Agreement:
+    """Return how far members agree, from the last answers of each.
+
+    An event is an instant and an instrument. Answers that broke the contract are no votes.
+
+    Examples
+    --------
+    >>> buys = [Sample(UtcNs(1), "BTC", Action.BUY, 600_000)]
+    >>> agreement_of([buys, buys], min_events=1).share
+    Fraction(1, 1)
+    """
+    votes: defaultdict[tuple[int, str], Counter[Action]] = defaultdict(Counter)
+    for sample in chain.from_iterable(windows):
+        if sample.confidence_ppm is not None:
+            votes[sample.as_of_ns, sample.symbol][sample.action] += 1
+    several = [vote for vote in votes.values() if vote.total() >= MEMBERS_TO_AGREE]
+    counted = Counter((vote.total(), max(vote.values())) for vote in several)
+    hard = sum(Action.BUY in vote and Action.SELL in vote for vote in several)
+    return _agreed(counted, hard, min_events)
+
+
+def _agreed(counted: Mapping[tuple[int, int], int], hard: int, min_events: int) -> Agreement:
+    """Put together events by members that voted and votes for the commonest action."""
+    n = sum(counted.values())
+    share = sum((Fraction(v, m) * k for (m, v), k in counted.items()), Fraction(0))
+    mean = share / n if n else None
+    go, why = _say(n, mean, hard, min_events)
+    return Agreement(n, mean, hard, go, why)
+
+
+def judge_agreement(found: Agreement | None) -> Verdict:
+    """Hold the word itself as a gate, for a policy that requires GO.
+
+    NO-GO refuses, WAIT cannot tell, and neither can a single member (``None``): nobody is
+    there to agree with.
+
+    Examples
+    --------
+    >>> judge_agreement(agreement(Events(), min_events=200)).findings[0].code
+    'gate.agreement'
+    """
+    if found is None:
+        detail = "a single member answered, and the policy requires that members agree"
+        return inconclusive("gate.agreement", detail, 1, MEMBERS_TO_AGREE, 0)
+    share = float(found.share or 0)
+    least = HEALTHY_PCT[0] / 100
+    match found.go:
+        case Go.GO:
+            return passed("gate.agreement", found.why, share, least, found.events)
+        case Go.WAIT:
+            return inconclusive("gate.agreement", found.why, share, least, found.events)
+        case Go.NO_GO:
+            hard = found.hard / found.events
+            return refuse("gate.disagreement", found.why, hard, HARD_PCT / 100, found.events)
 
 
 def _say(n: int, share: Fraction | None, hard: int, min_events: int) -> tuple[Go, str]:

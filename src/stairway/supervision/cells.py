@@ -151,6 +151,10 @@ def name_coder(codes: Codes, *, required: bool = False) -> Coder:
 
 def beliefs(values: Sequence[Any]) -> FloatArray:
     """Return (n,) float64 of a list, as ``numbers`` does of a column."""
+    if str in set(map(type, values)):
+        return numbers(
+            pl.Series([None if v is None else str(v) for v in values], dtype=pl.String)
+        )
     try:
         return np.array(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):

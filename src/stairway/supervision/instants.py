@@ -101,30 +101,58 @@ def to_ns(stamps: pl.Series, clock: Clock) -> IntArray:
         return np.full(len(stamps), NO_TIME, dtype=np.int64)
     if unit == "iso":
         return _plain(_from_iso(stamps, clock.tz))
-    numbers = _numbers(_blanked(stamps))
-    if numbers is None:
-        numbers = _blanked(stamps).cast(pl.Float64, strict=False)
-    _require_size(numbers, unit)
-    if numbers.dtype.is_float():
-        whole = numbers.floor()
-        fraction = ((numbers - whole) * _NS_PER[unit]).round().cast(pl.Int64, strict=False)
-        return _plain(whole.cast(pl.Int64, strict=False) * _NS_PER[unit] + fraction)
-    return _plain(numbers.cast(pl.Int64) * _NS_PER[unit])
+    row = first_misfit(stamps, unit)
+    if row is not None:
+        said = _unit_of(float(cast("float", _measured(stamps)[row])))
+        msg = (
+            f"{stamps[row]} as {unit} since 1970 is no instant of our time, as {said} it is: "
+            "the stamps of one stream have one unit; split the file, or name the unit"
+        )
+        raise DataError(msg)
+    whole, broken = _apart(_blanked(stamps))
+    seconds = broken.floor()
+    fraction = ((broken - seconds) * _NS_PER[unit]).round().cast(pl.Int64, strict=False)
+    about = seconds.cast(pl.Int64, strict=False) * _NS_PER[unit] + fraction
+    return _plain((whole * _NS_PER[unit]).fill_null(about))
 
 
-def _require_size(numbers: pl.Series, unit: Unit) -> None:
-    """Refuse a number that is of another unit by its size."""
-    low, high = numbers.min(), numbers.max()
-    if low is None or high is None:
-        return
-    for end in (low, high):
-        said = _unit_of(float(cast("float", end)))
-        if said is not None and said != unit:
-            msg = (
-                f"{end} as {unit} since 1970 is no instant of our time, as {said} it is: the "
-                "stamps of one stream have one unit; split the file, or name the unit"
-            )
-            raise DataError(msg)
+def first_misfit(stamps: pl.Series, unit: Unit | None) -> int | None:
+    """Return the row of the first number that is of another unit by its size, if one is.
+
+    Examples
+    --------
+    >>> first_misfit(pl.Series(["1700000000", None, "1700000000000"]), "s")
+    2
+    """
+    if unit is None or unit == "iso":
+        return None
+    numbers = _measured(stamps)
+    units = [*_LEAST, unit]
+    beyond = _LEAST.get(units[units.index(unit) + 1], _MOST) if unit != "ns" else _MOST
+    told = (numbers >= min(_LEAST.values())) & (numbers < _MOST)
+    other = told & ((numbers < _LEAST[unit]) | (numbers >= beyond))
+    return other.arg_max() if other.any() else None
+
+
+def _measured(stamps: pl.Series) -> pl.Series:
+    whole, broken = _apart(_blanked(stamps))
+    return broken.fill_null(whole.cast(pl.Float64))
+
+
+def _apart(stamps: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Return whole numbers as such, and all others; each null where the other is not."""
+    nothing = pl.Series([None], dtype=pl.Int64).new_from_index(0, len(stamps))
+    if stamps.dtype.is_integer():
+        whole = stamps.cast(pl.Int64, strict=False)
+        return whole, nothing.cast(pl.Float64)
+    if stamps.dtype.is_float():
+        return nothing, stamps.fill_nan(None)
+    if stamps.dtype != pl.String:
+        return nothing, nothing.cast(pl.Float64)
+    whole = stamps.cast(pl.Int64, strict=False)
+    return whole, stamps.cast(pl.Float64, strict=False).fill_nan(None).set(
+        whole.is_not_null(), None
+    )
 
 
 def _unit_of(number: float) -> Unit | None:

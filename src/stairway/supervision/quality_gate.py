@@ -51,6 +51,8 @@ class QualityRules(Config, frozen=True):
         Distinct confidences needed, and most that any one value may take.
     holds_by_design
         Slots whose members declare that they hold: HOLD then has only its own bound.
+    require_go
+        Whether the word on their agreement binds: anything but GO then does not pass.
     """
 
     min_events: _Count
@@ -65,6 +67,7 @@ class QualityRules(Config, frozen=True):
     min_distinct: _Count
     max_single_pct: _Percent
     holds_by_design: tuple[str, ...]
+    require_go: bool
 
 
 class Sample(NamedTuple):

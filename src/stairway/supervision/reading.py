@@ -8,17 +8,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from itertools import compress
-from operator import attrgetter
 from typing import Any, cast
 
 import msgspec
 import numpy as np
 import polars as pl
 
-from stairway.base.arrays import FloatArray, IntArray
+from stairway.base.arrays import FloatArray
 from stairway.base.errors import DataError
 from stairway.supervision import cells
 from stairway.supervision.answers import (
@@ -29,8 +26,7 @@ from stairway.supervision.answers import (
     columns,
     from_margin,
 )
-from stairway.supervision.cells import NO_NAME
-from stairway.supervision.event_columns import events_in, own_facts
+from stairway.supervision.event_columns import own_facts
 from stairway.supervision.field_map import (
     PAYLOAD,
     STAIRWAY,
@@ -38,16 +34,15 @@ from stairway.supervision.field_map import (
     FieldMap,
     Layout,
     Voice,
-    action_code,
     recognise,
 )
-from stairway.supervision.instants import Clock, to_ns, unit_of
+from stairway.supervision.instants import Clock, to_ns
 from stairway.supervision.notes import Notes
+from stairway.supervision.payloads import Payloads, interleaved
 from stairway.supervision.picking import Picker, parsed
-from stairway.supervision.ports import ENTRY_ID, Chunk, Documents, Ragged, Table
-from stairway.supervision.unfold import Event, Flat, decoded, unfolded
+from stairway.supervision.ports import Chunk, Documents, Ragged, Table
+from stairway.supervision.times import Times
 
-_INTENT = "trade.intent"
 _PERCENT, _NO_FRACTION = 100.0, 2.0
 _OPENS = ("{", "b'{'")
 _BROKEN = ("member.contract_violation", "member.not_finite")
@@ -78,14 +73,15 @@ class Reading:
         self.names = names or Names()
         self.notes = Notes()
         own = layout.map.fields if layout.map else None
-        self.clock = Clock(own.unit, own.tz) if own else Clock()
+        self._times = Times(Clock(own.unit, own.tz) if own else Clock())
+        self._payloads = Payloads(self.names, self.notes, self._times)
         self._width: int | None = None
         self._looked = False
-        self._symbol = cells.name_coder(self.names.symbols)
-        self._regime = cells.name_coder(self.names.regimes)
-        self._reason = cells.name_coder(self.names.reasons)
-        self._action = cells.Coder(action_code)
-        self._member = cells.Coder(self._member_code)
+
+    @property
+    def clock(self) -> Clock:
+        """How stamps are read, as far as it is known."""
+        return self._times.clock
 
     def read(self, chunk: Chunk) -> Answers:
         """Return the answers that a chunk of records holds.
@@ -102,11 +98,11 @@ class Reading:
         if isinstance(chunk, Documents) and chunk.open_end:
             chunk = self._without_cut(chunk)
         if not len(chunk):
-            return _interleaved([])
+            return interleaved([])
         start = self.notes.records
         self.notes.records += len(chunk)
         if self.layout.name == PAYLOAD:
-            answers = self._events(chunk, start)
+            answers = self._payloads.read(chunk, start)
         elif self.layout.name == STAIRWAY:
             answers = self._own(chunk, start)
         else:
@@ -147,15 +143,6 @@ class Reading:
             )
             raise DataError(msg)
 
-    def _time(self, stamps: pl.Series, chunk: Chunk) -> IntArray:
-        try:
-            if self.clock.unit is None:
-                self.clock = Clock(unit_of(stamps), self.clock.tz)
-            return to_ns(stamps, self.clock)
-        except DataError as error:
-            msg = f"from {chunk.place(0)} on: {error}"
-            raise DataError(msg) from error
-
     # -- flat rows, and whatever a map names ---------------------------------------------
 
     def _rows(self, chunk: Chunk, start: int) -> Answers:
@@ -167,7 +154,7 @@ class Reading:
         if kept is not None:
             self.notes.passed_over["rows that the map leaves out"] += int((~kept).sum())
         event = {
-            "time_ns": self._time(picker.pick(own.time), chunk),
+            "time_ns": self._times.read(picker.pick(own.time), chunk),
             "event": cells.hashed(picker.pick(own.event_id)),
             "symbol": cells.coded(picker.pick(own.symbol), self.names.symbols),
             "regime": cells.coded(picker.pick(own.regime), self.names.regimes),
@@ -177,7 +164,7 @@ class Reading:
             self._voice(picker, name, voice, kept, event)
             for name, voice in mapped.voices.items()
         ]
-        return _interleaved(parts)
+        return interleaved(parts)
 
     def _voice(
         self,
@@ -206,83 +193,6 @@ class Reading:
             there = there & ~silent
         return answers.where(there)
 
-    # -- events with a payload ------------------------------------------------------------
-
-    def _events(self, chunk: Chunk, start: int) -> Answers:
-        if isinstance(chunk, Documents):
-            outer, inner, reprs = decoded(chunk.texts, chunk.place)
-        else:
-            outer, inner, reprs = events_in(chunk)
-        self.notes.reprs += reprs
-        rows = np.arange(len(outer), dtype=np.int64)
-        kinds = list(map(attrgetter("event_type"), outer))
-        if not {None, _INTENT}.issuperset(kinds):
-            pairs = list(zip(kinds, inner, strict=True))
-            there = [
-                kind in {None, _INTENT} or bool(one.model_breakdown) for kind, one in pairs
-            ]
-            gone = [str(kind) for (kind, _), kept in zip(pairs, there, strict=True) if not kept]
-            self.notes.passed_over.update(gone)
-            outer, inner = list(compress(outer, there)), list(compress(inner, there))
-            rows = rows[there]
-        event = self._about(outer, inner, chunk, rows) | {"place": rows + start}
-        return _interleaved([self._flat(flat, event) for flat in unfolded(inner)])
-
-    def _about(
-        self, outer: list[Event], inner: list[Event], chunk: Chunk, rows: IntArray
-    ) -> dict[str, Any]:
-        """Return what holds for a whole event; the payload's word counts before others."""
-
-        def said(name: str) -> list[Any]:
-            get = attrgetter(name)
-            own = list(map(get, inner))
-            if None in own:
-                own = [get(o) if v is None else v for v, o in zip(own, outer, strict=True)]
-            return own
-
-        given = said("ts")
-        if None in given:
-            pairs = zip(given, said("timestamp"), strict=True)
-            given = [other if ts is None else ts for ts, other in pairs]
-        stamps = cells.column(given)
-        return {
-            "time_ns": self._time(self._from_ids(stamps, chunk, rows), chunk),
-            "event": cells.hashed(cells.column(said("event_id"))),
-            "symbol": self._symbol.codes(said("symbol")),
-            "regime": self._regime.codes(said("regime")),
-        }
-
-    def _from_ids(self, stamps: pl.Series, chunk: Chunk, rows: IntArray) -> pl.Series:
-        """Take the time of entries from their ids where none of the stream has another."""
-        is_named = isinstance(chunk, Table) and ENTRY_ID in chunk.frame.columns
-        if (
-            not is_named
-            or stamps.null_count() < len(stamps)
-            or self.clock.unit not in {None, "ms"}
-        ):
-            return stamps
-        self.notes.from_ids += len(stamps)
-        ids = cast("Table", chunk).frame[ENTRY_ID][rows]
-        return ids.str.split("-").list.first().cast(pl.Int64, strict=False)
-
-    def _flat(self, flat: Flat, event: dict[str, Any]) -> Answers:
-        about = {name: values[flat.row] for name, values in event.items()}
-        pairs = list(zip(flat.model, flat.inner, strict=True))
-        return columns(
-            model=self._member.codes(pairs),
-            action=self._action.codes(flat.action),
-            confidence=cells.beliefs(flat.confidence),
-            stage=np.full(len(flat.row), flat.stage),
-            reason=self._reason.codes(flat.reason),
-            **about,
-        )
-
-    def _member_code(self, pair: tuple[str, str | None]) -> int:
-        slot, inner = pair
-        name = slot.strip() or NO_NAME
-        within = (inner or "").strip()
-        return self.names.models.code(f"{name}/{within}" if within not in {"", name} else name)
-
     # -- Stairway's own record ------------------------------------------------------------
 
     def _own(self, chunk: Chunk, start: int) -> Answers:
@@ -299,7 +209,7 @@ class Reading:
         )
         broken = (kind == "model.excluded") & frame["code"].is_in(_BROKEN)
         kept = frame.filter((kind == "model.predicted") | broken.fill_null(value=False))
-        return _interleaved([self._stage(kept, Stage.RAW), self._stage(kept, Stage.CALIBRATED)])
+        return interleaved([self._stage(kept, Stage.RAW), self._stage(kept, Stage.CALIBRATED)])
 
     def _stage(self, frame: pl.DataFrame, stage: Stage) -> Answers:
         belief = cells.numbers(frame["raw" if stage is Stage.RAW else "confidence"])
@@ -363,14 +273,3 @@ def _kept(picker: Picker, mapped: FieldMap) -> Any:
         found = cells.words(picker.pick(name)).is_in(list(values)).fill_null(value=False)
         kept &= found.to_numpy()
     return kept
-
-
-def _interleaved(parts: Sequence[Answers]) -> Answers:
-    """Put answers in the order of their records; those of one record stay in theirs."""
-    if len(parts) == 1:
-        return parts[0]
-    if not parts:
-        return columns(time_ns=[], model=[], symbol=[], action=[], confidence=[])
-    names = Answers.__dataclass_fields__
-    whole = columns(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names})
-    return whole.where(np.argsort(whole.place, kind="stable"))

@@ -10,7 +10,7 @@ the bound on what it showed there. A model that goes back to the shadow is measu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import msgspec
@@ -34,7 +34,7 @@ from stairway.supervision.facts import (
 )
 from stairway.supervision.ledger import Ledger, admit
 from stairway.supervision.performance import Record
-from stairway.supervision.quality_gate import QualityRules
+from stairway.supervision.quality_gate import QualityRules, Sample
 from stairway.supervision.telemetry import Telemetry, hear
 from stairway.supervision.weights import NOTHING_SPECIAL, WeightRules
 
@@ -194,6 +194,11 @@ def measured_quality(
     measured = quality_gate.measure(watch.telemetry.window)
     verdict = quality_gate.judge(measured, watch.model, rules)
     return QualityMeasured(now_ns, watch.model, digest, measured, verdict)
+
+
+def windows(state: Supervisor, digests: Iterable[str]) -> tuple[tuple[Sample, ...], ...]:
+    """Return the last answers of each of these models, oldest first."""
+    return tuple(state.watches.get(d, Watch("")).telemetry.window for d in digests)
 
 
 def _put(state: Supervisor, digest: str, watch: Watch) -> Supervisor:

@@ -150,8 +150,8 @@ def _lenient(value: dict[str, Any], form: type[Any]) -> Any:
     """Keep what fits; a value of a form that no field takes is as good as missing."""
     said: dict[str, Any] = {}
     for name, one in value.items():
-        if name == "model_breakdown" and isinstance(one, dict):
-            members = cast("dict[Any, Any]", one)
+        if name == "model_breakdown":
+            members = cast("dict[Any, Any]", one if isinstance(one, dict) else {})
             said[name] = {str(m): _entry(e) for m, e in members.items()}
         elif name == "ensemble":
             said[name] = _entry(one)

@@ -81,6 +81,7 @@ def quality_rules() -> QualityRules:
         min_distinct=10,
         max_single_pct=50,
         holds_by_design=(),
+        require_go=False,
     )
 
 

@@ -26,8 +26,8 @@ TRUSTED: Keys = {key_id(public(key)): public(key) for key in (KEY, OTHER_KEY)}
 
 
 def some_stale_rules() -> StaleRules:
-    """Return bounds of a minute and of ten."""
-    return StaleRules(reduce_after_s=60.0, reduce_frac=0.5, close_after_s=600.0)
+    """Return bounds of a minute and of ten; the store is looked at twice a minute."""
+    return StaleRules(refresh_s=30.0, reduce_after_s=60.0, reduce_frac=0.5, close_after_s=600.0)
 
 
 def generation(number: int, word: str = "a", **changes: object) -> Generation:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stairway.app.gate.cutover import cutover, said
+from stairway.app.gate.cutover import cutover
+from stairway.app.gate.instants import said
 from stairway.base.errors import ConfigError
 
 AT_NS = 1_772_449_200_000_000_000

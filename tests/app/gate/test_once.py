@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from stairway.app.gate import gate
 from stairway.app.gate.report import STATEMENT
 from stairway.base.errors import ConfigError, DataError
 from stairway.testing.telemetry import FIXTURES, iso, telemetry, write
+
+AT_NS = 1_772_449_200_000_000_000
 
 
 @pytest.mark.parametrize("end", ["csv", "parquet", "jsonl.gz"])
@@ -139,3 +143,54 @@ def test_a_field_map_that_names_a_missing_field_is_an_error(tmp_path: Path) -> N
         gate(made, field_map=wrong)
     with pytest.raises(ConfigError, match="cannot be read"):
         gate(made, field_map=tmp_path / "none.toml")
+
+
+def requiring_go(tmp_path: Path) -> str:
+    """The shipped bounds, with the word on agreement binding."""
+    text = files("stairway").joinpath("policies", "intraday.toml").read_text("utf-8")
+    section = "[quality_gate]" + text.split("[quality_gate]")[1].split("\n[")[0]
+    path = tmp_path / "go.toml"
+    path.write_text(section.replace("require_go = false", "require_go = true"))
+    return str(path)
+
+
+def fighting(tmp_path: Path, opposed: int) -> Path:
+    """A bot of two members who oppose each other on so many of 400 events."""
+    rng = np.random.default_rng(3)
+    path = tmp_path / "bot.jsonl"
+    with path.open("w") as file:
+        for i in range(400):
+            first = ("BUY", "HOLD", "SELL")[i % 3]
+            other = {"BUY": "SELL", "SELL": "BUY"}.get(first, "BUY") if i < opposed else first
+            votes = {
+                name: {"action": action, "confidence": round(float(rng.uniform(0.3, 0.7)), 6)}
+                for name, action in (("forest", first), ("mlp", other))
+            }
+            payload = {
+                "symbol": ("BTC", "ETH")[i % 2],
+                "ts": iso(AT_NS + i * 60 * 10**9),
+                "model_breakdown": votes,
+            }
+            line = {"event_type": "trade.intent", "payload": json.dumps(payload)}
+            file.write(json.dumps(line) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("opposed", "code"), [(200, "gate.disagreement"), (0, "gate.agreement")]
+)
+def test_the_word_on_agreement_binds_where_the_policy_says_so(
+    opposed: int, code: str, tmp_path: Path
+) -> None:
+    bot = fighting(tmp_path, opposed)
+    told = gate(bot)
+    bound = gate(bot, policy=requiring_go(tmp_path))
+    assert told.passed
+    assert (told.agreement, told.models) == (bound.agreement, bound.models)
+    assert (bound.exit_code, bound.codes) == (2, (code,))
+
+
+def test_where_go_is_required_and_said_it_passes(bots: Path, tmp_path: Path) -> None:
+    report = gate(bots / "healthy.jsonl", policy=requiring_go(tmp_path))
+    assert report.agreement is not None
+    assert (report.agreement.word, report.passed) == ("GO", True)

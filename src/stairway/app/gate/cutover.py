@@ -3,7 +3,7 @@
 =====================  ==========================================================
 ``2026-03-02T11:00Z``  that instant; a zone must be there, since hours would be guessed
 ``1772449200``         seconds, milli-, micro- or nanoseconds since 1970, by their number
-``last-deploy``        the newest line of ``deployments.jsonl``
+``last-deploy``        the newest line of ``deployments.jsonl`` (``stairway deployed``)
 ``systemd:UNIT``       when the unit last became active
 ``docker:CONTAINER``   when the container was last started
 =====================  ==========================================================
@@ -13,22 +13,16 @@ from __future__ import annotations
 
 import re
 import subprocess
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
+from stairway.app.gate.deployments import DEPLOYMENTS, newest, newest_ns
+from stairway.app.gate.instants import instant, said
 from stairway.base.errors import ConfigError
 
-DEPLOYMENTS = Path("deployments.jsonl")
-"""One JSON object a line, oldest first: ``at``, and as you like ``commit`` and ``notes``."""
-
-_ALLOWED = "a time like 2026-03-02T11:00:00Z, last-deploy, systemd:UNIT or docker:CONTAINER"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@:\\-]*\Z")
-_FRACTION = re.compile(r"(\.\d{6})\d+")
-_UNITS = {10: 10**9, 13: 10**6, 16: 10**3, 19: 1}
 _WAIT_S = 20
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Cutover(msgspec.Struct, frozen=True):
@@ -47,12 +41,6 @@ class Cutover(msgspec.Struct, frozen=True):
     at_ns: int
     asked: str
     origin: str
-
-
-class _Deployment(msgspec.Struct):
-    at: str
-    commit: str = ""
-    notes: str = ""
 
 
 def cutover(asked: str, now_ns: int, deployments: Path = DEPLOYMENTS) -> Cutover:
@@ -81,66 +69,18 @@ def cutover(asked: str, now_ns: int, deployments: Path = DEPLOYMENTS) -> Cutover
     return found
 
 
-def said(at_ns: int) -> str:
-    """Write an instant, to the microsecond where it has such a fraction.
-
-    Examples
-    --------
-    >>> said(1772449200000000000)
-    '2026-03-02T11:00:00Z'
-    """
-    seconds, rest = divmod(at_ns, 10**9)
-    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1_000)
-    return moment.isoformat().replace("+00:00", "Z")
-
-
 def _found(asked: str, deployments: Path) -> Cutover:
     kind, _, name = asked.partition(":")
     if asked == "last-deploy":
-        return _last_deployment(asked, deployments)
+        last = newest(deployments)
+        return Cutover(newest_ns(deployments), asked, f"deployed then: {last.what}")
     if kind in {"systemd", "docker"}:
         if not _NAME.match(name):
             msg = f"{asked!r} names no {kind} unit or container; write {kind}:NAME"
             raise ConfigError(msg)
         at_ns = _unit(name) if kind == "systemd" else _container(name)
         return Cutover(at_ns, asked, f"{kind} says that {name} was started then")
-    return Cutover(_instant(asked, f"--after {asked!r}"), asked, "as given")
-
-
-def _instant(text: str, where: str) -> int:
-    """Read an instant; raises :class:`ConfigError` if it is none, or might be several."""
-    if text.isdigit() and len(text) in _UNITS:
-        return int(text) * _UNITS[len(text)]
-    try:
-        moment = datetime.fromisoformat(_FRACTION.sub(r"\1", text))
-    except ValueError as error:
-        msg = f"{where} is no instant; give {_ALLOWED}"
-        raise ConfigError(msg) from error
-    if moment.tzinfo is None:
-        msg = f"{where} has no zone; end it in Z for UTC, or in an offset like +02:00"
-        raise ConfigError(msg)
-    past = moment - _EPOCH
-    return ((past.days * 86_400 + past.seconds) * 10**6 + past.microseconds) * 1_000
-
-
-def _last_deployment(asked: str, path: Path) -> Cutover:
-    how = """write a line such as {"at": "2026-03-02T11:00:00Z", "commit": "4f1c2d"}"""
-    try:
-        lines = [line for line in path.read_text("utf-8").splitlines() if line.strip()]
-    except OSError as error:
-        msg = f"no deployment is on record: {path} is not there; {how} into it"
-        raise ConfigError(msg) from error
-    if not lines:
-        msg = f"no deployment is on record: {path} is empty; {how} into it"
-        raise ConfigError(msg)
-    try:
-        last = msgspec.json.decode(lines[-1], type=_Deployment)
-    except msgspec.MsgspecError as error:
-        msg = f"line {len(lines)} of {path} is no deployment ({error}); {how}"
-        raise ConfigError(msg) from error
-    at_ns = _instant(last.at, f"the instant {last.at!r} in line {len(lines)} of {path}")
-    what = " ".join(part for part in (last.commit, last.notes) if part) or "no notes"
-    return Cutover(at_ns, asked, f"deployed then: {what}")
+    return Cutover(instant(asked, f"--after {asked!r}"), asked, "as given")
 
 
 def _unit(name: str) -> int:
@@ -150,7 +90,7 @@ def _unit(name: str) -> int:
         msg = f"systemd does not know when {name} became active; see: systemctl status {name}"
         raise ConfigError(msg)
     day, clock = text.split()[1:3]
-    return _instant(f"{day}T{clock}+00:00", f"what systemd says of {name}, {text!r},")
+    return instant(f"{day}T{clock}+00:00", f"what systemd says of {name}, {text!r},")
 
 
 def _container(name: str) -> int:
@@ -159,7 +99,7 @@ def _container(name: str) -> int:
     if text.startswith("0001-"):
         msg = f"the container {name} was never started; see: docker ps -a"
         raise ConfigError(msg)
-    return _instant(text, f"what docker says of {name}, {text!r},")
+    return instant(text, f"what docker says of {name}, {text!r},")
 
 
 def _asked(command: list[str], name: str) -> str:

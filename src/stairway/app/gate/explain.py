@@ -6,7 +6,7 @@ from contextlib import closing
 from itertools import islice
 
 from stairway.app.gate.asked import Asked
-from stairway.app.gate.cutover import said
+from stairway.app.gate.instants import said
 from stairway.app.gate.listen import HEAD, field_map, fields
 from stairway.app.gate.source import kind, opened
 from stairway.supervision.answers import NO_TIME, Answers, Names, Stage

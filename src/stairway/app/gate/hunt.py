@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from stairway.app.gate.asked import Asked
-from stairway.app.gate.cutover import said
+from stairway.app.gate.instants import said
 from stairway.app.gate.listen import listen
 from stairway.app.gate.report import STATEMENT
 from stairway.app.progress import Stages

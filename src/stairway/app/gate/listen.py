@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+from stairway.app.gate.ahead import ahead
 from stairway.app.gate.asked import Asked
 from stairway.app.gate.cutover import Cutover, cutover
 from stairway.app.gate.source import opened
@@ -107,8 +108,8 @@ def _counted(
     tally = Tally(reading.names) if sides is None else sides.after
     counting = tally if sides is None else sides
     progress.begin("reading", feed.size() or 0)
-    for chunk in feed.chunks(ROWS, layout.columns):
-        counting.add(reading.read(chunk))
+    for answers in ahead(map(reading.read, feed.chunks(ROWS, layout.columns))):
+        counting.add(answers)
         progress.advance(reading.notes.records)
     return Heard(
         after=tally,

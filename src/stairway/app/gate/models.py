@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from stairway.app.gate.cutover import said
+from stairway.app.gate.instants import said
 from stairway.app.gate.listen import Heard
 from stairway.app.gate.report import Comparison, Example, ModelReport, Rate, Side, Spike
 from stairway.base.units import NS_PER_HOUR

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from stairway.app.gate.asked import Asked
-from stairway.app.gate.cutover import said
+from stairway.app.gate.instants import said
 from stairway.app.gate.listen import Heard, listen
 from stairway.app.gate.models import judged, rate
 from stairway.app.gate.report import LAYOUT, Agreement, GateReport, ModelReport, Rate
@@ -25,12 +25,13 @@ from stairway.app.gate.rules import DEFAULT, GatePolicy, policy
 from stairway.app.progress import Silent, Stages
 from stairway.base.errors import NoRecordsError
 from stairway.base.verdict import Finding, Verdict, all_of, inconclusive
-from stairway.supervision.agreement import agreement
+from stairway.supervision.agreement import MEMBERS_TO_AGREE, agreement, judge_agreement
+from stairway.supervision.agreement import Agreement as Agreed
 from stairway.supervision.answers import Stage
 from stairway.supervision.collapse import diagnose
 from stairway.supervision.cutover import compare
 
-_SEED, _MEMBERS = 7, 2
+_SEED = 7
 _EMPTY = Rate(0, 0, 0, "", "", 0.0, None, 0.0)
 
 
@@ -91,11 +92,15 @@ def reported(asked: Asked, bounds: GatePolicy, heard: Heard) -> GateReport:
     rng = np.random.default_rng(_SEED)
     compared = None if heard.sides is None else compare(heard.sides, rng)
     models = judged(heard, compared, bounds.rules)
+    agreed = _agreement(heard, bounds.rules.min_events)
+    verdicts = [*_verdicts(heard, models)]
+    if bounds.rules.require_go:
+        verdicts.append(judge_agreement(agreed))
     return GateReport(
         layout=LAYOUT,
         version=version("stairway"),
         at=_now(),
-        verdict=all_of(_verdicts(heard, models)),
+        verdict=all_of(verdicts),
         source=asked.shown,
         marks=heard.marks,
         understood=heard.understood,
@@ -105,19 +110,20 @@ def reported(asked: Asked, bounds: GatePolicy, heard: Heard) -> GateReport:
         cutover=heard.cutover,
         rate=rate(heard, models, bounds.rules),
         models=models,
-        agreement=_agreement(heard, bounds.rules.min_events),
+        agreement=None if agreed is None else _told(agreed),
         warnings=() if compared is None else compared.warnings,
         command=asked.command(),
         diagnosis=tuple(one.sentence for one in diagnose(heard.after, bounds.rules).deaths),
     )
 
 
-def _agreement(heard: Heard, least: int) -> Agreement | None:
+def _agreement(heard: Heard, least: int) -> Agreed | None:
     """Ask whether members agree; of a single member there is nothing to say."""
     members = sum(stage is Stage.CALIBRATED for _, stage in heard.after.heard())
-    if members < _MEMBERS:
-        return None
-    found = agreement(heard.after.events, least)
+    return agreement(heard.after.events, least) if members >= MEMBERS_TO_AGREE else None
+
+
+def _told(found: Agreed) -> Agreement:
     share = None if found.share is None else float(found.share)
     hard = found.hard / found.events if found.events else None
     return Agreement(found.go.value, found.why, found.events, share, hard)

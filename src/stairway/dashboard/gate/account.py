@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from stairway.app.gate.cutover import said
+from stairway.app.gate.instants import said
 from stairway.app.gate.report import GateReport, ModelReport, Side
 from stairway.base.verdict import Inconclusive, Pass, Refuse
 from stairway.dashboard.words import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stairway.app.gate.cutover import said
+from stairway.app.gate.instants import said
 from stairway.app.gate.report import GateReport, ModelReport
 from stairway.dashboard.gate import account, picture
 from stairway.dashboard.report import environment

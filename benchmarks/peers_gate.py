@@ -1,0 +1,82 @@
+"""The work of the telemetry gate in pandas, and what Evidently does; for ``bench_gate.py``.
+
+``pandas`` reads the same Parquet file, drops repeats by event and model, cuts at the same
+instant, and finds for each model on each side: answers, share of HOLD, deviation, P10, P90,
+the commonest exact values and their mass, and what followed which action about the same
+instrument. ``evidently`` summarises both sides and tests them for drift; it knows no
+repeats, no models apart and no exact values. Run as ``peers_gate.py pandas|evidently FILE
+CUTOVER_MS``; one line of JSON is printed.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from typing import Any
+
+
+def read(path: str) -> Any:
+    """Read the columns, and drop what was said twice."""
+    import pandas as pd  # noqa: PLC0415 - installed for this run only
+
+    frame = pd.read_parquet(path)
+    return frame.drop_duplicates(["event_id", "model"])
+
+
+def side(part: Any) -> dict[str, Any]:
+    """Find what the gate judges, model by model."""
+    found: dict[str, Any] = {}
+    for model, mine in part.groupby("model", sort=False):
+        confidence = mine["confidence"]
+        before = mine.groupby("symbol", sort=False)["action"].shift()
+        masses = confidence.round(6).value_counts()
+        found[str(model)] = {
+            "events": len(mine),
+            "hold_frac": float((mine["action"] == "HOLD").mean()),
+            "std": float(confidence.std()),
+            "quantiles": confidence.quantile([0.1, 0.9]).tolist(),
+            "distinct": len(masses),
+            "masses": masses.head(5).to_dict(),
+            "symbols": mine.groupby("symbol", sort=False)["action"].value_counts().to_dict(),
+            "moved": mine["action"].groupby([before, mine["action"]]).size().to_dict(),
+        }
+    return found
+
+
+def with_pandas(path: str, cutover_ms: int) -> int:
+    """Judge both sides; return how many answers counted."""
+    frame = read(path)
+    late = frame["ts"] >= cutover_ms
+    sides = [side(frame[~late]), side(frame[late])]
+    return sum(one["events"] for found in sides for one in found.values())
+
+
+def with_evidently(path: str, cutover_ms: int) -> int:
+    """Summarise and compare both sides; return how many answers there are."""
+    import pandas as pd  # noqa: PLC0415 - installed for this run only
+    from evidently import Report  # noqa: PLC0415
+    from evidently.presets import DataDriftPreset, DataSummaryPreset  # noqa: PLC0415
+
+    frame = pd.read_parquet(path)
+    late = frame["ts"] >= cutover_ms
+    columns = ["symbol", "model", "action", "confidence"]
+    report = Report([DataSummaryPreset(), DataDriftPreset()])
+    report.run(frame.loc[late, columns], frame.loc[~late, columns]).dict()
+    return len(frame)
+
+
+def main() -> None:
+    """Print seconds, answers and peak memory."""
+    which, path, cutover_ms = sys.argv[1:]
+    start = time.perf_counter()
+    work = {"pandas": with_pandas, "evidently": with_evidently}[which]
+    answers = work(path, int(cutover_ms))
+    spent = time.perf_counter() - start
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    print(json.dumps({"seconds": spent, "answers": answers, "peak_mb": peak_mb}))
+
+
+if __name__ == "__main__":
+    main()

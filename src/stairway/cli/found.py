@@ -1,0 +1,55 @@
+"""Ask a question of a source that only reads, and print what was found."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Protocol
+
+import typer
+
+from stairway.cli.stopping import STOPPED
+
+if TYPE_CHECKING:
+    from stairway.app.gate.asked import Asked
+    from stairway.app.progress import Stages
+
+LEFT_ALONE = "stairway: stopped; what was read is as it was"
+
+
+class Found(Protocol):
+    """An answer that can be said in words and as JSON."""
+
+    @property
+    def exit_code(self) -> int:
+        """What the command ends with."""
+        ...
+
+    def as_json(self) -> str:
+        """Write it as JSON."""
+        ...
+
+    def as_text(self) -> str:
+        """Say it in a few lines."""
+        ...
+
+
+class Question(Protocol):
+    """A question that is asked of a source."""
+
+    def __call__(self, asked: Asked, progress: Stages) -> Found:
+        """Answer it."""
+        ...
+
+
+def printed(question: Question, asked: Asked, *, as_json: bool) -> int:
+    """Ask, print the answer and return the exit code; Ctrl-C is said in a sentence."""
+    from stairway.cli.progress import Bars
+
+    try:
+        with Bars() as progress:
+            found = question(asked, progress)
+    except KeyboardInterrupt:
+        typer.echo(LEFT_ALONE, err=True)
+        return STOPPED
+    sys.stdout.write(found.as_json() if as_json else found.as_text())
+    return found.exit_code

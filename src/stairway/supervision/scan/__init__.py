@@ -1,0 +1,1 @@
+"""JSON, walked over by compiled loops."""

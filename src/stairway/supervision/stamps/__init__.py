@@ -1,0 +1,1 @@
+"""Instants as text, read without a library."""

@@ -1,0 +1,50 @@
+"""Stamps of a stream to nanoseconds, in the unit that its first stamps have."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from stairway.base.arrays import IntArray
+from stairway.base.errors import DataError
+from stairway.supervision.instants import Clock, first_misfit, to_ns, unit_of
+from stairway.supervision.ports import Chunk
+
+
+class Times:
+    """Reads the stamps of one stream, in order.
+
+    Parameters
+    ----------
+    clock
+        What is known of them; the unit is learnt from the first that are read.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+
+    def read(self, stamps: pl.Series, chunk: Chunk, rows: IntArray | None = None) -> IntArray:
+        """Return (n,) ns, ``NO_TIME`` where a stamp is missing or cannot be read.
+
+        Parameters
+        ----------
+        rows : (n,) int64
+            Of each stamp in the chunk, where not every record has one.
+
+        Raises
+        ------
+        ConfigError
+            If stamps carry no offset and nobody said in which zone they are.
+        DataError
+            If numbers do not agree on a unit; it names the place.
+        """
+        row: int | None = None
+        try:
+            if self.clock.unit is None:
+                self.clock = Clock(unit_of(stamps), self.clock.tz)
+            row = first_misfit(stamps, self.clock.unit)
+            return to_ns(stamps, self.clock)
+        except DataError as error:
+            at = row or 0
+            at = int(rows[at]) if rows is not None and len(rows) else at
+            msg = f"from {chunk.place(at)} on: {error}"
+            raise DataError(msg) from error

@@ -1,0 +1,264 @@
+"""The fast way and the careful way read the same: answers, notes and refusals."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stairway.base.errors import StairwayError
+from stairway.supervision.answers import Answers, Names
+from stairway.supervision.instants import Clock
+from stairway.supervision.lines import Lines
+from stairway.supervision.notes import Notes
+from stairway.supervision.payloads import Payloads
+from stairway.supervision.ports import ENTRY_ID, Documents, Table
+from stairway.supervision.times import Times
+from stairway.testing.telemetry import messages, telemetry
+
+STAMPS = {"iso": "2026-05-15T18:18:14Z", "ms": 1_778_869_094_000}
+CODED = {"model": "models", "symbol": "symbols", "reason": "reasons", "regime": "regimes"}
+
+
+def heard(chunk, *, plain, unit="iso"):
+    """Read a chunk; give each column, codes as the names they stand for, and notes."""
+    names, notes = Names(), Notes()
+    reader = Payloads(names, notes, Times(Clock(unit)), plain=plain)
+    try:
+        found = reader.read(chunk, 0)
+    except StairwayError as error:
+        return type(error), str(error)
+    said = {name: getattr(found, name).tolist() for name in Answers.__dataclass_fields__}
+    for column, known in CODED.items():
+        words = [*getattr(names, known).names, None]
+        said[column] = [words[code] for code in said[column]]
+    said["confidence"] = [repr(c) for c in said["confidence"]]
+    return said, notes
+
+
+def both(texts, **more):
+    chunk = Documents(texts, 1)
+    fast, slow = (heard(chunk, plain=plain, **more) for plain in (True, False))
+    assert fast == slow
+    return fast
+
+
+def fast_alone(texts):
+    """Whether the compiled loops read all of it."""
+    reader = Payloads(Names(), Notes(), Times(Clock("iso")))
+    _, n = reader._fast(Documents(texts, 1), 0)
+    return n == len(texts)
+
+
+def plain_event(number=0, **more):
+    payload = {"event_id": f"e{number}", "ts": STAMPS["iso"], "symbol": "BTC"} | more
+    return {"event_type": "trade.intent", "payload": json.dumps(payload)}
+
+
+ODD_TEXT = st.text(max_size=4) | st.sampled_from(
+    ["BUY", "sell", " HOLD ", "nan", "", "v1", "é", "null", "0.5"]
+)
+NUMBER = st.floats(allow_nan=True) | st.floats(0, 1) | st.integers() | st.integers(-2, 2)
+ODD = st.none() | st.booleans() | ODD_TEXT | NUMBER | st.lists(st.integers(), max_size=2)
+BELIEF = st.floats(0, 1) | st.sampled_from([0, 1, "0.5", None, 1.05]) | ODD
+LABEL = st.sampled_from(["BUY", "HOLD", "SELL", 1, -1, None]) | ODD
+ENTRY = st.fixed_dictionaries(
+    {},
+    optional={"action": LABEL, "confidence": BELIEF, "model": ODD_TEXT | ODD, "raw_confidence": BELIEF,
+              "reason": ODD_TEXT | ODD, "features": st.dictionaries(ODD_TEXT, ODD, max_size=2)},
+)  # fmt: skip
+PAYLOAD = st.fixed_dictionaries(
+    {},
+    optional={
+        "event_type": ODD_TEXT, "event_id": ODD_TEXT | st.integers() | ODD, "symbol": ODD_TEXT | ODD,
+        "ts": st.just(STAMPS["iso"]) | st.datetimes(timezones=st.timezones()).map(str) | ODD,
+        "timestamp": st.just(STAMPS["iso"]) | ODD, "regime": ODD_TEXT | ODD,
+        "model_breakdown": st.dictionaries(ODD_TEXT, ENTRY | ODD, max_size=3) | ODD,
+        "ensemble": ENTRY | ODD, "action": LABEL, "confidence": BELIEF, "reason": ODD_TEXT | ODD,
+        "extra": st.recursive(ODD, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(ODD_TEXT, inner, max_size=2), max_leaves=4),
+    },
+)  # fmt: skip
+
+
+@st.composite
+def records(draw):
+    """Draw one line: usual, odd in one of many ways, or no record at all."""
+    payload = draw(PAYLOAD)
+    dumped = json.dumps(
+        payload, ensure_ascii=draw(st.booleans()), indent=draw(st.sampled_from([None, 1]))
+    )
+    inside = draw(st.sampled_from(["text", "text", "object", "none", "repr", "twice"]))
+    if inside == "twice" and len(dumped) > 2:
+        dumped = "{" + dumped.strip()[1:-1] + "," + dumped.strip()[1:-1] + "}"
+    outer = draw(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "event_type": st.sampled_from(["trade.intent", "heartbeat", None, 5]),
+                "symbol": ODD_TEXT,
+                "ts": st.just(STAMPS["iso"]),
+            },
+        )
+    )
+    if inside == "none":
+        return json.dumps(outer | payload)
+    shown = {"object": payload, "repr": repr(payload)}.get(inside, dumped)
+    return json.dumps(outer | {"payload": shown}, ensure_ascii=draw(st.booleans()))
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(
+        records() | st.integers(0, 9).map(lambda n: json.dumps(plain_event(n))),
+        min_size=1,
+        max_size=8,
+    ),
+    st.sampled_from(["iso", "ms"]),
+)
+def test_both_ways_read_the_same_whatever_is_said(texts, unit) -> None:
+    both([text.encode() for text in texts], unit=unit)
+
+
+@settings(max_examples=80)
+@given(st.integers(0, 10**9), st.data())
+def test_both_ways_read_the_same_of_a_text_that_was_damaged_anywhere(number, data) -> None:
+    said = {"a": {"action": "BUY", "confidence": 0.5, "model": "v1", "raw_confidence": 0.25}}
+    text = bytearray(json.dumps(plain_event(number, model_breakdown=said)).encode())
+    at = data.draw(st.integers(0, len(text) - 1))
+    text[at : at + 1] = data.draw(
+        st.sampled_from(
+            [b"", b'"', b"\\", b"{", b"}", b",", b"0", b".", b"e", b"\n", b"\xff", b" ", b":"]
+        )
+    )
+    both([json.dumps(plain_event()).encode(), bytes(text)])
+
+
+def test_the_usual_events_are_read_the_fast_way_and_as_carefully() -> None:
+    texts = [json.dumps(m).encode() for m in messages(telemetry("violation", events=400))]
+    assert fast_alone(texts)
+    said, notes = both(texts)
+    assert len(said["model"]) == 2_400
+    assert notes.passed_over == {}
+    assert said["confidence"].count("1.05") == 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"model_breakdown": {"a": {"confidence": "0.25", "action": 1, "x": [1, {"y": None}]}}},
+        {"ensemble": {"confidence": 0.12345678901234567, "action": "BUY"}, "regime": "calm"},
+        {"confidence": 1, "action": "SELL", "reason": "why", "features": {"a": [[], {}]}},
+        {"ts": None, "timestamp": "2026-05-15 18:18:14.5+01:30", "event_id": 17},
+        {"ts": None, "model_breakdown": {}, "symbol": None, "event_id": None},
+    ],
+    ids=["text", "ensemble", "intent", "stamps", "nothing"],
+)
+def test_what_bots_usually_say_needs_no_care(changed) -> None:
+    texts = [json.dumps(plain_event(0, **changed)).encode()]
+    assert fast_alone(texts)
+    both(texts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"payload": "{\\"ts\\": 1, \\"ts\\": 2}"}',
+        b'{"payload": "{\\"model_breakdown\\": {\\"a\\": {}, \\"a\\": {}}}"}',
+        b'{"payload": "{\\"event_id\\": 1.0}"}',
+        b'{"payload": "{\\"confidence\\": 0.12345678901234567890123}"}',
+        b'{"payload": "{\\"symbol\\": \\"\\\\u00e9\\"}"}',
+        b'{"payload": "{\\"ts\\": \\"2026-05-15T18:18:14\\"}"}',
+        b'{"payload": "{}"} {}',
+    ],
+    ids=[
+        "key twice",
+        "member twice",
+        "broken id",
+        "digits",
+        "escape",
+        "no zone",
+        "two records",
+    ],
+)
+def test_what_two_readers_might_take_in_two_ways_is_left_to_the_careful_way(text) -> None:
+    assert not fast_alone([text])
+    both([text])
+
+
+def test_one_odd_event_among_thousands_costs_few_of_them_the_fast_way() -> None:
+    texts = [json.dumps(plain_event(n)).encode() for n in range(3_000)]
+    texts[1_500] = json.dumps(plain_event(1_500, symbol="\u00e9")).encode()
+    said, _ = both(texts)
+    assert said["place"] == list(range(3_000))
+    assert said["symbol"][1_500] == "\u00e9"
+
+
+def test_a_fault_is_named_by_its_line_on_both_ways() -> None:
+    texts = [json.dumps(plain_event(n)).encode() for n in range(700)]
+    texts[600] = b"{oops}"
+    _, message = both(texts)
+    assert "line 601 is neither JSON nor a Python value" in message
+    texts[600] = json.dumps(plain_event(600, ts=1_778_869_094)).encode()
+    assert both(texts)[0]["time_ns"][600] < 0
+    numbers = [
+        json.dumps(plain_event(n, ts=1_778_869_094_000 + n)).encode() for n in range(700)
+    ]
+    numbers[650] = json.dumps(plain_event(650, ts=1_778_869_094)).encode()
+    assert "from line 651 on: 1778869094 as ms" in both(numbers, unit="ms")[1]
+
+
+def test_more_words_than_are_kept_are_read_all_the_same() -> None:
+    texts = [
+        json.dumps(
+            plain_event(n, confidence=0.5, reason=f"{n % 40_000:x} " + "x" * 40)
+        ).encode()
+        for n in range(45_000)
+    ]
+    chunk = Documents(texts, 1)
+    said, _ = heard(chunk, plain=True)
+    assert said["reason"][17] == "11 " + "x" * 40
+    assert set(said["reason"][1_000:40_000]) == {"(other reasons)"}
+
+
+def entries(payloads, **more):
+    n = len(payloads)
+    frame = pl.DataFrame(
+        {ENTRY_ID: [f"{1_778_869_094_000 + k}-0" for k in range(n)], "payload": payloads} | more
+    )
+    return Table(frame, 1, "entry")
+
+
+def test_entries_of_a_stream_read_the_same_on_both_ways() -> None:
+    payloads = [json.loads(json.dumps(plain_event(n)))["payload"] for n in range(600)]
+    payloads[300] = "{'symbol': 'ETH', 'confidence': 0.5}"
+    kinds = ["trade.intent", "heartbeat", None] * 200
+    for beside in ({}, {"symbol": ["X"] * 600}, {"ts": [STAMPS["iso"]] * 600}):
+        chunk = entries(payloads, event_type=kinds, **beside)
+        fast, slow = (heard(chunk, plain=plain) for plain in (True, False))
+        assert fast == slow
+        assert fast[1].passed_over == {"heartbeat": 200}
+
+
+def test_entries_take_the_time_of_their_id_until_one_says_its_own() -> None:
+    silent = json.dumps({"symbol": "A", "confidence": 0.5})
+    told = json.dumps({"symbol": "A", "confidence": 0.5, "ts": 1_778_869_095_000})
+    chunk = entries([silent] * 400 + [told] + [silent] * 400)
+    fast, slow = (heard(chunk, plain=plain, unit="ms") for plain in (True, False))
+    assert fast == slow
+    assert fast[1].from_ids == 400
+    assert fast[0]["time_ns"][399:402] == [
+        1_778_869_094_399 * 10**6,
+        1_778_869_095_000 * 10**6,
+        -(2**63),
+    ]
+
+
+def test_lines_are_cut_out_of_one_piece_of_memory() -> None:
+    text = bytearray(b'{"a":1}\n{"b":2}\n')
+    lines = Lines(text, np.array([0, 8]), np.array([8, 16]))
+    assert list(lines) == [b'{"a":1}\n', b'{"b":2}\n']
+    assert (lines[-1], len(lines[1:]), lines[1:][0]) == (b'{"b":2}\n', 1, b'{"b":2}\n')
