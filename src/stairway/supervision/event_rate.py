@@ -54,7 +54,7 @@ class Events:
             for own, other in zip(mine, theirs, strict=True):
                 own[:] = other
             return
-        k.close_event(mine)
+        k.close_event(mine.counters, mine.votes)
         _join(mine.counters, theirs.counters, later.first_ns_met)
         mine.votes[:] += theirs.votes
         mine.hours[:] += theirs.hours
@@ -132,7 +132,7 @@ class Events:
         """
         now = k.Pace(*(part.copy() for part in self._pace))
         if now.counters[k.OPEN] == 1:
-            k.close_event(now)
+            k.close_event(now.counters, now.votes)
         return now.votes, int(now.counters[k.HARD])
 
 

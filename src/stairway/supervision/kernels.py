@@ -8,6 +8,9 @@
 
 State is changed in place and carried from chunk to chunk, so that no cut of the stream
 changes what is counted.
+
+Each loop takes the arrays out of their tuple once: taken out row by row, every access
+counts a reference up and down, which costs four times what the counting does.
 """
 
 from __future__ import annotations
@@ -152,29 +155,31 @@ def find_repeats(
     take: NDArray[np.uint8],
 ) -> None:
     """Mark rows whose event, model and stage are among the last ones; remember the others."""
-    size = len(seen.ring)
+    ring, table, known = seen
+    size, heard = len(ring), int(known[0])
     for i in range(len(event)):
         take[i] = TAKEN
         if event[i] == np.uint64(0):
             continue
         key = key_of(event[i], model[i], stage[i])
-        at = place_of(seen.table, key)
-        if seen.table[at] == key:
+        at = place_of(table, key)
+        if table[at] == key:
             take[i] = REPEATED
             continue
-        oldest = int(seen.at[0] % size)
-        seen.table[at] = key
-        if seen.at[0] >= size:
-            forget(seen.table, seen.ring[oldest])
-        seen.ring[oldest] = key
-        seen.at[0] += 1
+        oldest = heard % size
+        table[at] = key
+        if heard >= size:
+            forget(table, ring[oldest])
+        ring[oldest] = key
+        heard += 1
+    known[0] = heard
 
 
 @njit(cache=True, nogil=True)
-def fault_of(rows: Rows, i: int) -> int:
-    """Return the fault of a row; -1 for none. NaN is missing."""
-    c, action = rows.confidence[i], rows.action[i]
-    if c != c or action == 4 or rows.symbol[i] < 0 or rows.time_ns[i] == NO_TIME:  # noqa: PLR0124, PLR2004 - NaN; MISSING
+def fault_of(time_ns: int, symbol: int, action: int, confidence: float) -> int:
+    """Return the fault of an answer; -1 for none. NaN is missing."""
+    c = confidence
+    if c != c or action == 4 or symbol < 0 or time_ns == NO_TIME:  # noqa: PLR0124, PLR2004 - NaN; MISSING
         return ABSENT
     if action > 2 or action < 0:  # noqa: PLR2004 - UNKNOWN
         return STRANGE
@@ -187,56 +192,82 @@ def count_answers(rows: Rows, counts: Counts, start: int, keep: int) -> int:
 
     ``keep`` is the number of faults of each slot and kind whose rows are written down.
     """
-    for i in range(start, len(rows.take)):
-        if rows.take[i] == SKIPPED:
+    time_ns, model, symbol, action, confidence, stage, reason, _, take = rows
+    slots, counters, low, high, acted, ends, memory, examples = counts
+    n, kept = len(take), 0
+    whose, values = np.empty(n - start, np.int16), np.empty(n - start, np.int32)
+    for i in range(start, n):
+        if take[i] == SKIPPED:
             continue
-        slot = int(counts.slot[rows.model[i], rows.stage[i]])
+        slot = int(slots[model[i], stage[i]])
         if slot < 0:
-            return i
-        mine = counts.counters[slot]
-        if rows.take[i] == REPEATED:
-            mine[REPEATS] += 1
+            n = i
+            break
+        if take[i] == REPEATED:
+            counters[slot, REPEATS] += 1
             continue
-        fault = fault_of(rows, i)
+        t, s, a = time_ns[i], int(symbol[i]), int(action[i])
+        fault = fault_of(t, s, a, confidence[i])
         if fault >= 0:
-            mine[FAULTS + fault] += 1
-            write_example(counts.examples[slot, fault], i, keep)
+            counters[slot, FAULTS + fault] += 1
+            write_example(examples, (slot, fault), i, keep)
             continue
-        ppm = int(np.rint(rows.confidence[i] * PPM))
-        count_kept(rows, i, counts, slot)
-        counts.low[slot, ppm] += np.uint16(1)
-        if counts.low[slot, ppm] == np.uint16(0):
-            counts.high[slot, ppm] += np.uint16(1)
-        remember(rows, i, ppm, counts.memory[slot])
-    return len(rows.take)
+        count_kept(counters, acted, ends, slot, (t, s, a))
+        ppm = int(np.rint(confidence[i] * PPM))
+        remember(memory, (slot, bucket_of(ppm)), ppm, t, (s, int(reason[i])))
+        whose[kept], values[kept] = slot, ppm
+        kept += 1
+    count_values(low, high, whose[:kept], values[:kept])
+    return n
 
 
 @njit(cache=True, nogil=True)
-def write_example(example: IntArray, row: int, keep: int) -> None:
+def write_example(examples: IntArray, fault: tuple[int, int], row: int, keep: int) -> None:
     """Write down the row of a fault, if there is room. Place 0 holds how many there are."""
-    if example[0] < keep:
-        example[1 + example[0]] = row
-        example[0] += 1
+    slot, kind = fault
+    at = examples[slot, kind, 0]
+    if at < keep:
+        examples[slot, kind, 1 + at] = row
+        examples[slot, kind, 0] = at + 1
 
 
 @njit(cache=True, nogil=True)
-def count_kept(rows: Rows, i: int, counts: Counts, slot: int) -> None:
+def count_kept(
+    counters: IntArray,
+    acted: IntArray,
+    ends: NDArray[np.int8],
+    slot: int,
+    said: tuple[int, int, int],
+) -> None:
     """Count the action of an answer that keeps the contract, and the step it makes."""
-    mine, action, symbol = counts.counters[slot], rows.action[i], rows.symbol[i]
-    t = rows.time_ns[i]
-    if mine[EVENTS] == 0 or t < mine[FIRST_NS]:
-        mine[FIRST_NS] = t
-    if mine[EVENTS] == 0 or t > mine[LAST_NS]:
-        mine[LAST_NS] = t
-    mine[EVENTS] += 1
-    mine[ACTED + action] += 1
-    counts.acted[slot, symbol, action] += 1
-    ends = counts.ends[slot, symbol]
-    if ends[0] == 0:
-        ends[0] = action + 1
+    t, symbol, action = said
+    if counters[slot, EVENTS] == 0 or t < counters[slot, FIRST_NS]:
+        counters[slot, FIRST_NS] = t
+    if counters[slot, EVENTS] == 0 or t > counters[slot, LAST_NS]:
+        counters[slot, LAST_NS] = t
+    counters[slot, EVENTS] += 1
+    counters[slot, ACTED + action] += 1
+    acted[slot, symbol, action] += 1
+    if ends[slot, symbol, 0] == 0:
+        ends[slot, symbol, 0] = action + 1
     else:
-        mine[MOVED + 3 * (ends[1] - 1) + action] += 1
-    ends[1] = action + 1
+        counters[slot, MOVED + 3 * (ends[slot, symbol, 1] - 1) + action] += 1
+    ends[slot, symbol, 1] = action + 1
+
+
+@njit(cache=True, nogil=True)
+def count_values(
+    low: NDArray[np.uint16],
+    high: NDArray[np.uint16],
+    whose: NDArray[np.int16],
+    values: NDArray[np.int32],
+) -> None:
+    """Count values in their histograms: a short loop of its own, whose misses overlap."""
+    for k in range(len(values)):
+        slot, ppm = whose[k], values[k]
+        low[slot, ppm] += np.uint16(1)
+        if low[slot, ppm] == np.uint16(0):
+            high[slot, ppm] += np.uint16(1)
 
 
 @njit(cache=True, nogil=True)
@@ -247,50 +278,55 @@ def bucket_of(ppm: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def remember(rows: Rows, i: int, ppm: int, memory: IntArray) -> None:
-    """Let the values of a bucket vote who is remembered; a value with most of it stays."""
-    one = memory[bucket_of(ppm)]
-    t = rows.time_ns[i]
-    if one[VALUE] != ppm + 1:
-        one[VOTE] -= 1
-        if one[VOTE] > 0:
+def remember(
+    memory: IntArray, where: tuple[int, int], ppm: int, t: int, codes: tuple[int, int]
+) -> None:
+    """Let the values of a bucket vote who is remembered; a value with most of it stays.
+
+    ``where`` is slot and bucket, ``codes`` are the symbol and the reason, which may be -1.
+    """
+    s, b = where
+    if memory[s, b, VALUE] != ppm + 1:
+        memory[s, b, VOTE] -= 1
+        if memory[s, b, VOTE] > 0:
             return
-        one[:] = 0
-        one[VALUE], one[SINCE], one[UNTIL] = ppm + 1, t, t
-    one[VOTE] += 1
-    one[SEEN] += 1
-    one[SINCE], one[UNTIL] = min(one[SINCE], t), max(one[UNTIL], t)
-    list_code(one[SYMBOLS:REASONS], rows.symbol[i])
-    if rows.reason[i] >= 0:
-        list_code(one[REASONS:MEMORY], rows.reason[i])
+        for k in range(MEMORY):
+            memory[s, b, k] = 0
+        memory[s, b, VALUE], memory[s, b, SINCE], memory[s, b, UNTIL] = ppm + 1, t, t
+    memory[s, b, VOTE] += 1
+    memory[s, b, SEEN] += 1
+    memory[s, b, SINCE] = min(memory[s, b, SINCE], t)
+    memory[s, b, UNTIL] = max(memory[s, b, UNTIL], t)
+    list_code(memory, where, SYMBOLS, codes[0])
+    if codes[1] >= 0:
+        list_code(memory, where, REASONS, codes[1])
 
 
 @njit(cache=True, nogil=True)
-def list_code(listed: IntArray, code: int) -> None:
+def list_code(memory: IntArray, where: tuple[int, int], first: int, code: int) -> None:
     """Count a code among the first ones met; what has no place is not counted."""
-    for k in range(LISTED):
-        if listed[2 * k] in (0, code + 1):
-            listed[2 * k] = code + 1
-            listed[2 * k + 1] += 1
+    s, b = where
+    for k in range(first, first + 2 * LISTED, 2):
+        if memory[s, b, k] in (0, code + 1):
+            memory[s, b, k] = code + 1
+            memory[s, b, k + 1] += 1
             return
 
 
 @njit(cache=True, nogil=True)
-def close_event(pace: Pace) -> None:
+def close_event(counters: IntArray, votes: IntArray) -> None:
     """Count the votes of the event that is open, and leave none."""
-    mine = pace.counters
-    sells, holds, buys = mine[VOTES], mine[VOTES + 1], mine[VOTES + 2]
+    sells, holds, buys = counters[VOTES], counters[VOTES + 1], counters[VOTES + 2]
     members = min(sells + holds + buys, MEMBERS - 1)
-    pace.votes[members, min(max(sells, holds, buys), MEMBERS - 1)] += 1
-    mine[HARD] += sells > 0 and buys > 0
-    mine[VOTES : VOTES + 3] = 0
-    mine[OPEN] = 0
+    votes[members, min(max(sells, holds, buys), MEMBERS - 1)] += 1
+    counters[HARD] += sells > 0 and buys > 0
+    counters[VOTES], counters[VOTES + 1], counters[VOTES + 2] = 0, 0, 0
+    counters[OPEN] = 0
 
 
 @njit(cache=True, nogil=True)
-def open_event(pace: Pace, t: int, symbol: int, regime: int) -> None:
+def open_event(mine: IntArray, minutes: IntArray, t: int, symbol: int) -> None:
     """Begin an event, and count how far it lies from the one before."""
-    mine = pace.counters
     if mine[GROUPS] == 0:
         mine[EARLIEST], mine[LATEST], mine[FIRST_MET] = t, t, t
     elif t < mine[AT_NS]:
@@ -300,30 +336,31 @@ def open_event(pace: Pace, t: int, symbol: int, regime: int) -> None:
     mine[EARLIEST], mine[LATEST] = min(mine[EARLIEST], t), max(mine[LATEST], t)
     mine[GROUPS] += 1
     mine[AT_NS], mine[SYMBOL], mine[OPEN] = t, symbol, 1
-    pace.hours[(t // _HOUR_NS) % 24] += 1
-    pace.regimes[regime + 1] += 1
     minute = t // _MINUTE_NS
-    ring = pace.minutes[minute % MINUTES]
-    if minute > ring[0] or ring[1] == 0:
-        ring[0], ring[1] = minute, 0
-    if minute == ring[0]:
-        ring[1] += 1
+    at = minute % MINUTES
+    if minute > minutes[at, 0] or minutes[at, 1] == 0:
+        minutes[at, 0], minutes[at, 1] = minute, 0
+    if minute == minutes[at, 0]:
+        minutes[at, 1] += 1
 
 
 @njit(cache=True, nogil=True)
 def count_events(rows: Rows, pace: Pace) -> None:
     """Join rows to events. A model that answers again at a stage begins a new one."""
-    mine = pace.counters
-    for i in range(len(rows.take)):
-        t = rows.time_ns[i]
-        if rows.take[i] != TAKEN or t == NO_TIME:
+    time_ns, model, symbol, action, confidence, stage, _, regime, take = rows
+    mine, votes, hours, regimes, minutes, heard = pace
+    for i in range(len(take)):
+        t, s = time_ns[i], symbol[i]
+        if take[i] != TAKEN or t == NO_TIME:
             continue
-        who = 4 * rows.model[i] + rows.stage[i]
-        again = pace.heard[who] == mine[GROUPS]
-        if mine[OPEN] == 0 or t != mine[AT_NS] or rows.symbol[i] != mine[SYMBOL] or again:
+        who = 4 * model[i] + stage[i]
+        again = heard[who] == mine[GROUPS]
+        if mine[OPEN] == 0 or t != mine[AT_NS] or s != mine[SYMBOL] or again:
             if mine[OPEN] == 1:
-                close_event(pace)
-            open_event(pace, t, rows.symbol[i], rows.regime[i])
-        pace.heard[who] = mine[GROUPS]
-        if rows.stage[i] == CALIBRATED and fault_of(rows, i) < 0:
-            mine[VOTES + rows.action[i]] += 1
+                close_event(mine, votes)
+            open_event(mine, minutes, t, s)
+            hours[(t // _HOUR_NS) % 24] += 1
+            regimes[regime[i] + 1] += 1
+        heard[who] = mine[GROUPS]
+        if stage[i] == CALIBRATED and fault_of(t, s, action[i], confidence[i]) < 0:
+            mine[VOTES + action[i]] += 1
