@@ -16,17 +16,23 @@ from hypothesis import given, strategies as st
 
 from stairway.app.accepted import Accepted, first_judged, found, opened, require_member
 from stairway.app.progress import Silent
-from stairway.app.rl.request import RlRequest, prepare
+from stairway.app.rl.left import ARCHITECTURE, FILES, ONNX, TENSORS
+from stairway.app.rl.ask import RlRequest
+from stairway.app.rl.request import prepare
 from stairway.app.rl.train import train
 from stairway.app.settings import Settings, load
 from stairway.base.errors import ConfigError, DataError, StairwayError
 from stairway.evaluation.splits import PurgedWalkForward, SplitRules
 from stairway.market.bars import PairBars
+from stairway.models.actor import Actor
+from stairway.models.normaliser import Normaliser
+from stairway.models.policy import Policy
 from stairway.models.policy_form import to_bytes
 from stairway.testing import planted
 from stairway.testing.cycles import MINUTES, as_toml, minutes, quick_rules
 from stairway.testing.ears import Deaf
 from stairway.testing.runs import write_source
+from stairway.training.policy_onnx import to_onnx
 
 SETTINGS = load("intraday", planted.SETTINGS)
 N = int(SETTINGS.run.train_frac * len(planted.planted()))
@@ -116,7 +122,38 @@ def test_a_policy_that_is_gone_or_damaged_is_refused(
     path.unlink()
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(DataError, match="restore it"):
+    with pytest.raises(DataError, match=rf"^{path} .*; restore it"):
+        opened(copy)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_policy_of_another_accepted_run_is_refused_by_its_file(
+    accepted_run: Path, copy: Path, name: str
+) -> None:
+    """As sound as the one that lay there, and accepted too: but not by this verdict."""
+    other = opened(accepted_run).actor
+    weights = tuple(weight * np.float32(0.5) for weight in other.policy.weights)
+    swapped_in = Actor(
+        Policy(weights, other.policy.biases),
+        Normaliser(other.normaliser.mean * 2.0, other.normaliser.deviation, 4.0),
+    )
+    tensors, architecture = to_bytes(swapped_in)
+    content = {TENSORS: tensors, ARCHITECTURE: architecture, ONNX: to_onnx(swapped_in)}[name]
+    (copy / "policy" / name).write_bytes(content)
+    with pytest.raises(DataError, match=rf"^{copy}/policy/{name} is not the file that this"):
+        opened(copy)
+
+
+def test_a_stranger_among_the_files_of_a_policy_is_refused(copy: Path) -> None:
+    (copy / "policy" / "manifest.json").write_text("{}")
+    with pytest.raises(DataError, match=rf"^{copy}/policy/manifest.json was not left by this"):
+        opened(copy)
+
+
+def test_a_result_that_is_a_folder_is_said_to_be_none(copy: Path) -> None:
+    (copy / "result.json").unlink()
+    (copy / "result.json").mkdir()
+    with pytest.raises(DataError, match=r"result.json cannot be read .*Is a directory"):
         opened(copy)
 
 
@@ -148,7 +185,7 @@ def test_a_training_run_that_changed_since_it_was_asked_for_is_refused(
         swapped(path.read_bytes()) if name.startswith("policy/") else path.read_bytes() + b"\n"
     )
     with pytest.raises(
-        DataError, match=r"not what it was when this run was asked for|canonical"
+        DataError, match=r"not what it was when this run was asked for|is not the file that"
     ):
         found(asked)
 

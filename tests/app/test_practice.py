@@ -100,10 +100,17 @@ def test_a_course_too_short_is_refused_with_its_sentence() -> None:
 
 
 def test_importing_it_again_registers_nothing_twice() -> None:
-    before = len(gymnasium.registry)
-    program = "import importlib, stairway.app.practice as p; importlib.reload(p)"
-    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)
-    assert len(gymnasium.registry) == before
+    program = (
+        "import gymnasium, importlib, stairway.app.practice as p; n = len(gymnasium.registry); "
+        "importlib.reload(p); assert len(gymnasium.registry) == n; print(n)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert int(done.stdout) > 0
 
 
 @pytest.mark.parametrize("kind", ["daily", "intraday"])
@@ -129,6 +136,11 @@ def test_risk_counts_as_preserved_up_to_half_of_what_ends_an_episode(kind: str) 
     assert rules.controller_health.drawdown_limit_frac == bound / 2
 
 
-def test_the_registered_sample_is_shown_as_it_is() -> None:
-    """Noise is for training roll-outs; who makes the environment by name gets none."""
-    assert practice.shipped_rules("daily").observation_noise == 0.0
+@pytest.mark.parametrize("per_session", [1, 100])
+def test_who_makes_an_environment_by_name_is_shown_what_there_is(per_session: int) -> None:
+    """Noise is for training roll-outs."""
+    course = rough_course(3_000, seed=1, per_session=per_session)
+    env = gymnasium.make(NAME, course=course)
+    seen, about = env.reset(seed=3)
+    assert np.array_equal(seen[:12], course.features[about["bar"], :12])
+    assert practice.shipped_rules("intraday").observation_noise > 0, "or this shows nothing"

@@ -18,7 +18,7 @@ from stairway.market.bars import PairBars
 from stairway.models.manifest import Family, GateEvidence
 from stairway.models.sealed import SealedModel
 from stairway.testing.bars import random_walk
-from stairway.training.candidate import BINDING_GATES, Practice
+from stairway.training.candidate import BINDING_GATES, Backtest
 from stairway.training.leak import LEAKING
 from stairway.training.material import Observed
 from stairway.training.report import TrainingReport
@@ -66,9 +66,9 @@ def job_in(root: Path, bars: PairBars | None = None, **changes: object) -> Job:
     return msgspec.structs.replace(plain, **changes)
 
 
-def no_practice(job: Job, observed: Observed) -> Practice:
+def no_backtest(job: Job, observed: Observed) -> Backtest:
     assert len(observed.bars) == job.n_bars
-    return Practice(lambda confidence: np.zeros(confidence.shape[0]), 252.0)
+    return Backtest(lambda confidence: np.zeros(confidence.shape[0]), 252.0)
 
 
 def silent(*_: object) -> None:
@@ -78,7 +78,7 @@ def silent(*_: object) -> None:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrainingReport]:
     root = tmp_path_factory.mktemp("run")
-    return root, train(job_in(root, drill=True), no_practice, silent)
+    return root, train(job_in(root, drill=True), no_backtest, silent)
 
 
 def test_every_family_is_sealed_with_its_evidence(
@@ -126,13 +126,13 @@ def test_a_policy_without_a_rule_trains_nothing(tmp_path: Path) -> None:
     lacking = {name: keys for name, keys in policy().items() if name != "baseline"}
 
     with pytest.raises(ConfigError, match=r"no \[baseline\] section"):
-        train(job_in(tmp_path, policy=lacking), no_practice, silent)
+        train(job_in(tmp_path, policy=lacking), no_backtest, silent)
 
     assert not (tmp_path / "models").exists()
 
 
 def test_without_any_candidate_the_rule_is_sealed_all_the_same(tmp_path: Path) -> None:
-    report = train(job_in(tmp_path, families=()), no_practice, silent)
+    report = train(job_in(tmp_path, families=()), no_backtest, silent)
 
     assert report.candidates == ()
     assert list_digests(tmp_path / "models") == (report.baseline,)
@@ -202,7 +202,7 @@ def test_the_same_job_gives_the_same_digests_under_another_key(
 ) -> None:
     root, report = trained
 
-    again = train(job_in(tmp_path / "again", drill=True), no_practice, silent)
+    again = train(job_in(tmp_path / "again", drill=True), no_backtest, silent)
 
     assert again == report
     assert (tmp_path / "again" / "trust.pub").read_bytes() != (root / "trust.pub").read_bytes()
@@ -211,11 +211,11 @@ def test_the_same_job_gives_the_same_digests_under_another_key(
 def test_a_training_that_was_stopped_is_simply_done_again(tmp_path: Path) -> None:
     # Given sealed models, but no report: the process died, and its key with it
     job = job_in(tmp_path, families=(Family.LIGHTGBM,))
-    first = train(job, no_practice, silent)
+    first = train(job, no_backtest, silent)
     old_trust = (tmp_path / "trust.pub").read_bytes()
 
     # When the same job is done again
-    again = train(job, no_practice, silent)
+    again = train(job, no_backtest, silent)
 
     # Then the model is there under the new key, and under no other
     digest, trust = again.candidates[0].digest, (tmp_path / "trust.pub").read_bytes()
@@ -226,12 +226,12 @@ def test_a_training_that_was_stopped_is_simply_done_again(tmp_path: Path) -> Non
 
 def test_a_training_that_was_finished_is_not_touched(tmp_path: Path) -> None:
     job = job_in(tmp_path, families=(Family.LIGHTGBM,))
-    report = train(job, no_practice, silent)
+    report = train(job, no_backtest, silent)
     (tmp_path / "training.json").write_bytes(msgspec.json.encode(report))
     trust = (tmp_path / "trust.pub").read_bytes()
 
     with pytest.raises(ConfigError, match="trained already"):
-        train(job, no_practice, silent)
+        train(job, no_backtest, silent)
 
     assert (tmp_path / "trust.pub").read_bytes() == trust
     sealed = {report.candidates[0].digest, report.baseline}
@@ -247,7 +247,7 @@ def test_bars_after_the_training_part_are_not_looked_at(
     for column in (walk.open, walk.high, walk.low, walk.close):
         column[N - 100 :] *= 3.0
 
-    other = train(job_in(tmp_path, bars=walk, drill=True), no_practice, silent)
+    other = train(job_in(tmp_path, bars=walk, drill=True), no_backtest, silent)
 
     assert [c.digest for c in other.candidates] == [c.digest for c in report.candidates]
     assert other.baseline == report.baseline
@@ -256,7 +256,7 @@ def test_bars_after_the_training_part_are_not_looked_at(
 def test_nothing_is_trained_where_causality_could_not_be_shown(tmp_path: Path) -> None:
     job = job_in(tmp_path, policy=policy(prover={"min_bars": 5_000, "max_bars": 9_000}))
 
-    report = train(job, no_practice, silent)
+    report = train(job, no_backtest, silent)
 
     assert isinstance(report.causality, Inconclusive)
     assert [c.digest for c in report.candidates] == [None, None]
@@ -269,7 +269,7 @@ def test_progress_names_the_model_and_counts_to_the_end(tmp_path: Path) -> None:
     heard: list[tuple[str, int, int]] = []
     job = job_in(tmp_path, families=(Family.XGBOOST,))
 
-    train(job, no_practice, lambda *said: heard.append(said))
+    train(job, no_backtest, lambda *said: heard.append(said))
 
     assert heard[0] == ("proving the pipeline", 0, 1)
     walk = [said for said in heard if said[0] == "xgboost: walk-forward"]
@@ -292,7 +292,7 @@ def test_damaged_bars_are_one_clear_sentence(tmp_path: Path, damage: str) -> Non
             job = msgspec.structs.replace(job, n_bars=N + 1)
 
     with pytest.raises(DataError, match=r"cannot be read|holds 900 bars"):
-        train(job, no_practice, silent)
+        train(job, no_backtest, silent)
 
 
 @pytest.mark.parametrize("arguments", [[], ["a", "b"], ["/nowhere/job.json"]])

@@ -14,8 +14,8 @@ import pytest
 from stairway.adapters.artifacts.directory import open_sealed
 from stairway.adapters.runtimes import policy as policy_runtime
 from stairway.app import settings
-from stairway.app.backtesting import practice
-from stairway.app.practised import Practised
+from stairway.app.backtesting import backtest_of
+from stairway.app.practised import TeachingAsked
 from stairway.app.trainer import Job, train
 from stairway.base.errors import ConfigError
 from stairway.market.bars import PairBars
@@ -23,7 +23,7 @@ from stairway.models.bodies.policy import PolicyBody
 from stairway.models.manifest import Family
 from stairway.models.sealed import SealedModel
 from stairway.testing.bars import random_walk
-from stairway.training.candidate import BINDING_GATES, Practice
+from stairway.training.candidate import BINDING_GATES, Backtest
 from stairway.training.material import Observed
 from stairway.training.report import TrainingReport
 
@@ -44,11 +44,11 @@ def shipped_tables() -> dict[str, Any]:
     return tomllib.loads(text)
 
 
-def practised(kept: Path) -> Practised:
+def practised(kept: Path) -> TeachingAsked:
     tables = shipped_tables()
     tables["learner"] |= TINY
     tables["quick"] = {"steps": 400}
-    return Practised("practice", tables, str(kept))
+    return TeachingAsked("practice", tables, str(kept))
 
 
 def keep(bars: PairBars, root: Path) -> None:
@@ -73,8 +73,8 @@ def job_in(root: Path, kept: Path, **changes: Any) -> Job:
     return msgspec.structs.replace(plain, **changes)
 
 
-def practice_of(job: Job, observed: Observed) -> Practice:
-    return practice(job.policy, observed.bars, observed.features, observed.regimes, job.seed)
+def backtest_in(job: Job, observed: Observed) -> Backtest:
+    return backtest_of(job.policy, observed.bars, observed.features, observed.regimes, job.seed)
 
 
 def silent(*_: object) -> None:
@@ -84,7 +84,7 @@ def silent(*_: object) -> None:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrainingReport]:
     root = tmp_path_factory.mktemp("run")
-    return root, train(job_in(root / "one", root / "kept"), practice_of, silent)
+    return root, train(job_in(root / "one", root / "kept"), backtest_in, silent)
 
 
 def opened(root: Path, digest: str | None) -> SealedModel:
@@ -132,7 +132,7 @@ def test_the_same_job_gives_the_same_digests_and_teaches_nobody_twice(
     root, report = trained
     lessons = {path.name: path.stat().st_mtime_ns for path in (root / "kept").iterdir()}
     assert lessons
-    again = train(job_in(root / "two", root / "kept"), practice_of, silent)
+    again = train(job_in(root / "two", root / "kept"), backtest_in, silent)
     assert [c.digest for c in again.candidates] == [c.digest for c in report.candidates]
     after = {path.name: path.stat().st_mtime_ns for path in (root / "kept").iterdir()}
     assert after == lessons
@@ -140,12 +140,12 @@ def test_the_same_job_gives_the_same_digests_and_teaches_nobody_twice(
 
 def test_a_policy_without_practice_settings_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no practice settings"):
-        train(job_in(tmp_path / "run", tmp_path, practice=None), practice_of, silent)
+        train(job_in(tmp_path / "run", tmp_path, practice=None), backtest_in, silent)
 
 
 def test_trees_alone_need_no_practice_settings(tmp_path: Path) -> None:
     job = job_in(tmp_path / "run", tmp_path, practice=None, families=(Family.LIGHTGBM,))
-    assert [c.model for c in train(job, practice_of, silent).candidates] == ["lightgbm"]
+    assert [c.model for c in train(job, backtest_in, silent).candidates] == ["lightgbm"]
 
 
 def test_the_job_survives_its_file(tmp_path: Path) -> None:

@@ -319,6 +319,27 @@ def test_a_state_behind_a_batch_is_the_state_that_stepping_gives(small, length: 
     assert [b.tobytes() for b in state.blocks] == [b.tobytes() for b in stepped.blocks]
 
 
+@pytest.mark.parametrize(
+    ("session", "history"), [(2, 3), (5, 66), (63, 64), (64, 128), (65, 130), (100, 257)]
+)
+def test_rows_leave_in_time_wherever_they_lie(
+    small_regime: Make, session: int, history: int
+) -> None:
+    """In the block being filled, in the one before, or blocks away: the same to the bit."""
+    rules = small_regime(session_bars=session, history_bars=history, min_samples=2)
+    bars = random_walk(400, seed=4)
+    state, said = streamed(bars, rules)
+    whole, found = regime.run(bars, rules)
+    assert said == [encoded(found.at(i)) for i in range(len(bars))]
+    assert found.warm[-1]
+    assert state.memory.tobytes() == whole.memory.tobytes()
+    assert state.window.tobytes() == whole.window.tobytes()
+    on, _ = regime.run(bars.part(0, 250), rules)
+    for i in range(250, 400):
+        on, now = regime.step(on, bars.at(i))
+        assert encoded(now) == said[i]
+
+
 def test_memory_is_bounded_by_the_history_window(small_regime: Make) -> None:
     rules = small_regime(session_bars=10, history_bars=130)
     state, _ = streamed(random_walk(2_000, seed=2), rules)

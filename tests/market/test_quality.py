@@ -46,9 +46,25 @@ def test_good_bars_pass_untouched(bars: PairBars) -> None:
     assert screened.dropped == {}
 
 
+@pytest.mark.parametrize("column", ["open", "high", "low", "close", "volume"])
+@pytest.mark.parametrize("value", [1.7e308, 1e200, 1.0000001e18])
+def test_what_no_market_has_is_refused_at_the_door(column: str, value: float) -> None:
+    """Products of such figures would overflow further in, far from the file they came from."""
+    with pytest.raises(DataError, match=r"the first is row 8.* a price is over 1e\+12 USD or"):
+        screen(changed(table(), column, 7, value), REFUSE)
+
+
+def test_the_largest_volume_that_is_allowed_overflows_nowhere() -> None:
+    raw = changed(table(), "volume", 7, kernels.MOST_VOLUME)
+    assert screen(raw, REFUSE).keep.all()
+    assert np.finfo(float).max ** 0.2 > kernels.MOST_VOLUME * kernels.MOST_PRICE_USD * 1e6
+
+
 def test_every_fault_has_a_name_and_every_name_a_fault() -> None:
     codes = {
-        value for name, value in vars(kernels).items() if name.isupper() and name[0] != "_"
+        value
+        for name, value in vars(kernels).items()
+        if name.isupper() and name[0] != "_" and isinstance(value, int)
     }
     assert set(REASONS) == codes - {kernels.GOOD}
     assert len(set(REASONS.values())) == len(REASONS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from stable_baselines3.common.env_checker import check_env as sb3_check
 
 from stairway.base.errors import ConfigError, DataError, InvariantError
+from stairway.features.spec import FEATURE_NAMES
 from stairway.simulation import kernels
 from stairway.simulation.batch import PairBatch
 from stairway.simulation.env import PairTradingEnv
@@ -115,8 +117,58 @@ def test_a_reset_in_mid_episode_begins_another_with_all_its_money() -> None:
     env.step(8)
     seen, info = env.reset()
     assert seen[[12, 25]].tolist() == [0.0, 0.0]
-    assert info == {}
+    assert info["episode"] == 1
     assert env.batch.books[0, kernels.CASH] == 100_000 * 10**6
+
+
+def test_info_of_a_reset_says_which_bar_is_seen_first() -> None:
+    env = env_of(env_rules(episode_steps=40, observation_noise=0.0))
+    for _ in range(5):
+        seen, info = env.reset()
+        bar = info["bar"]
+        assert list(info) == ["symbols", "bar", "time_ns", "episode"]
+        assert info["symbols"] == COURSE.symbols
+        assert info["time_ns"] == COURSE.time_ns[bar]
+        shown = np.concatenate([seen[:12], seen[13:25]])
+        assert np.array_equal(shown, COURSE.features[bar])
+        assert all(type(info[name]) is int for name in ("bar", "time_ns", "episode"))
+
+
+def test_episodes_are_counted_from_the_last_seed() -> None:
+    env = env_of()
+    seeds = (None, None, 5, None, None, 5)
+    assert [env.reset(seed=s)[1]["episode"] for s in seeds] == [0, 1, 0, 1, 2, 0]
+
+
+def test_the_docstring_names_every_place_of_an_observation() -> None:
+    told = PairTradingEnv.__doc__ or ""
+    row = told[told.index("0 to 11") : told.index("13 to 24")]
+    assert [word for word in re.findall(r"[a-z_]+", row) if word in FEATURE_NAMES] == [
+        *FEATURE_NAMES
+    ]
+
+
+def test_an_action_is_the_pair_that_the_table_of_the_docstring_says() -> None:
+    told = PairTradingEnv.__doc__ or ""
+    cells = re.findall(r"^ +(sell|hold|buy) +\D*(\d)\D+(\d)\D+(\d)$", told, re.MULTILINE)
+    assert [(row, *map(int, numbers)) for row, *numbers in cells] == [
+        ("sell", 0, 1, 2),
+        ("hold", 3, 4, 5),
+        ("buy", 6, 7, 8),
+    ]
+    env = env_of()
+    for action in range(9):
+        env.reset(seed=1)
+        held = env.step(action)[0][[12, 25]]
+        assert held.tolist() == [action // 3 - 1, action % 3 - 1]
+
+
+def test_the_docstring_names_what_info_holds() -> None:
+    told, env = PairTradingEnv.__doc__ or "", env_of()
+    _, first = env.reset(seed=1)
+    tables = told.split("**info**")
+    assert all(f"\n    {name} " in tables[2] for name in first)
+    assert all(f"\n    {name} " in tables[1] for name in env.step(4)[4])
 
 
 def test_info_holds_the_terms_and_they_make_the_reward() -> None:

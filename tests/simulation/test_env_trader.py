@@ -2,24 +2,33 @@
 
 The trader (``observe``, ``act``, ``settle``, brackets, the paper broker) and the kernel are
 two implementations of "decide at the close, trade at the next open". Here both are given the
-same actions on the same bars, and the *signs* of their positions are compared. Sizes differ
-on purpose: the clamp sizes by volatility and Kelly, practice stakes half of equity.
+same actions on the same bars, by the rules that are shipped, and after every close three
+things are compared: which side is held, how many lots of it, and the cash that is left. Cash
+to the last micro says at which open each lot was bought and sold, and with what fee.
 
-What can be equal, and what cannot:
+What is equal, and what cannot be (docs/decisions/0017):
 
 - The trader has one bracket an instrument and opens no other until it is done. Selling
-  while long therefore takes it two bars: out at one open, in at the next. The environment
-  does the same under ``flips = "through_flat"``, and there the two paths are **equal**, bar
-  for bar.
-- Under ``flips = "at_once"`` the environment turns around in one order. The trader then
-  follows it **one bar late, through flat**: wherever the environment did not turn around in
-  the last bar the two are equal, and where it did the trader is flat, on its way.
+  while long therefore takes it two orders: out at one open, in at the next. The environment
+  does the same under ``flips = "through_flat"``, and there both accounts are **equal**, bar
+  for bar, in sides, lots and cash.
+- Under ``flips = "at_once"``, which is shipped, the environment turns around in one order.
+  The trader goes **through flat, one bar late**: its side is :func:`through_flat` of the
+  environment's, and no other. Where the environment did not turn around in the last bar
+  the two sides are equal. What either holds is sized and paid for by one and the same
+  :func:`ledger`, to the lot and the micro.
 - The trader has no exit for "I changed my mind": a bracket ends at a barrier, with its
   time, or with its session. So barriers lie too far to be met, and each bracket is given
   the time that the actions will leave it: the horizon is known in hindsight, and the exit
   itself is the trader's own.
+- The clamp sizes by volatility and Kelly, practice stakes a share of equity. So the limits
+  are set wide, but for the one on a symbol: that is the share, and it is what binds.
+- Spread and impact are left out where lots and cash are compared: the trader pays them
+  rounded to a tick in its price, the environment beside it, to a micro. With them, as
+  shipped, sides are as above, and lots differ by what a tick on every fill so far can make.
 - The trader begins to lead out ``lead_out_bars`` before a session ends; the environment
-  sells at the last close. Between those two bars they differ, and are not compared.
+  sells at the last close. Between those two bars they differ, and are not compared; nor are
+  lots in the sessions after, which begin with different money.
 """
 
 from __future__ import annotations
@@ -28,8 +37,8 @@ import os
 from dataclasses import dataclass
 from dataclasses import replace as with_field
 from pathlib import Path
+from typing import Literal, NamedTuple
 
-import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -41,9 +50,11 @@ from stairway.adapters.sources import csv
 from stairway.adapters.tables.settings import Columns, File
 from stairway.app import rules as app_rules
 from stairway.app import settings as policies
+from stairway.app.rl import rules as rl_rules
 from stairway.base.units import Micros
 from stairway.base.verdict import Refuse
 from stairway.decision.intent import Intent
+from stairway.execution.costs import fee_micros
 from stairway.execution.orders import Command
 from stairway.execution.state import Tick
 from stairway.market.align import align
@@ -52,10 +63,11 @@ from stairway.models.normaliser import fit
 from stairway.models.policy import observe as observation_of
 from stairway.risk.account import Barrier
 from stairway.risk.sizing import RiskRules
+from stairway.simulation import kernels
 from stairway.simulation.batch import PairBatch
 from stairway.simulation.course import Course, course, first_known, raw_rows
+from stairway.simulation.env_rules import EnvRules
 from stairway.testing.bars import random_walk
-from stairway.testing.practice import env_rules
 from stairway.testing.trading import no_wish, wish_for
 from stairway.trader import observe
 from stairway.trader.act import TraderRules, act
@@ -67,9 +79,23 @@ DATA = Path(os.environ.get("STAIRWAY_DATA", Path(__file__).parents[3] / "shared"
 MINUTES = DATA / "stocks_1m_nvda_msft_2018"
 needs_minutes = pytest.mark.skipif(not MINUTES.is_dir(), reason=f"no minutes in {MINUTES}")
 
-MONEY = Micros(10**13)
 FOR_EVER = 10**6
 SIDE = {0: -1, 2: 1}
+Flips = Literal["at_once", "through_flat"]
+
+
+class Held(NamedTuple):
+    """What an account has after each close that follows an action.
+
+    ``lots`` are (n, 2), with their sign; ``cash`` is (n,), in micros.
+    """
+
+    lots: np.ndarray
+    cash: np.ndarray
+
+    @property
+    def side(self) -> np.ndarray:
+        return np.sign(self.lots)
 
 
 @dataclass(frozen=True)
@@ -81,13 +107,18 @@ class World:
     watch: WatchRules
     trader: TraderRules
     broker: Config
+    practice: EnvRules
+
+    @property
+    def money(self) -> Micros:
+        return Micros(round(self.practice.equity_usd * 10**6))
 
 
-def wide(risk: RiskRules) -> RiskRules:
-    """Limits that no order of these tests meets, so that only the sign is left to differ."""
+def wide(risk: RiskRules, stake_frac: float) -> RiskRules:
+    """Limits that no order of these tests meets, but for the share that practice stakes."""
     limits = replace(
         risk.limits,
-        max_symbol_frac=1.0,
+        max_symbol_frac=stake_frac,
         max_leverage=4.0,
         max_var_frac=1.0,
         max_heat_frac=1.0,
@@ -105,70 +136,137 @@ def wide(risk: RiskRules) -> RiskRules:
     )
     factors = dict.fromkeys(risk.sizing.regime_factor, 1.0)
     sizing = replace(
-        risk.sizing, target_volatility_frac=0.001, stress_factor=1.0, regime_factor=factors
+        risk.sizing,
+        target_volatility_frac=1.0,
+        kelly_fraction=1.0,
+        stress_factor=1.0,
+        regime_factor=factors,
     )
     return RiskRules(limits=limits, sizing=sizing)
 
 
-def world_of(bars: PairBars, policy: str, barrier_vol: float) -> World:
+def world_of(
+    bars: PairBars,
+    policy: Literal["daily", "intraday"],
+    barrier_vol: float,
+    *,
+    free: bool = True,
+) -> World:
+    """Walk ``bars`` by the shipped rules; ``free`` of all costs but the fee."""
     loaded = policies.load(policy)
     watch = app_rules.watch_rules(loaded)
     rows = raw_rows(bars, watch)
     rules = app_rules.trader_rules(loaded, bars.instruments)
+    costs = replace(loaded.costs, max_participation_frac=1.0)
+    if free:
+        costs = replace(costs, half_spread_bps=0.0, impact_coef_bps=0.0)
+    shipped = rl_rules.load(rl_rules.SHIPPED, policy)[0].environment
+    assert shipped.costs == loaded.costs
+    practice = replace(
+        shipped, costs=costs, max_session_drawdown_frac=1.0, observation_noise=0.0
+    )
     trader = with_field(
         rules,
-        risk=wide(rules.risk),
+        risk=wide(rules.risk, shipped.stake_frac),
         barrier=Barrier(barrier_vol, barrier_vol, FOR_EVER),
         round_trip_bps=0.0,
     )
     broker = Config(
         instruments=bars.instruments,
-        costs=replace(loaded.costs, max_participation_frac=1.0),
+        costs=costs,
         paper=replace(loaded.paper, partial_fill_prob=0.0, reject_prob=0.0),
         seed=7,
         account="practice",
     )
-    normaliser = fit(rows[first_known(rows) :], 5.0)
+    normaliser = fit(rows[first_known(rows) :], shipped.feature_clip)
     walk = course(bars, watch, loaded.session, normaliser)
-    return World(bars, walk, watch, trader, broker)
+    return World(bars, walk, watch, trader, broker, practice)
 
 
-def environment_path(world: World, actions: np.ndarray, flips: str) -> np.ndarray:
-    """Positions after each close that follows an action, (n actions, 2)."""
-    session = world.trader.session
-    rules = env_rules(
-        equity_usd=1e6,
-        episode_steps=actions.size,
-        max_session_drawdown_frac=1.0,
-        flat_by_close=session.flat_by_close,
-        overnight=session.overnight,
-        flips=flips,
-    )
+def environment_path(world: World, actions: np.ndarray, flips: Flips) -> Held:
+    rules = replace(world.practice, flips=flips, episode_steps=actions.size)
     batch = PairBatch(world.course, rules, 1, seed=0, again=False)
     batch.reset()
-    return np.array([batch.step(np.array([a]))[0][[12, 25]] for a in actions], np.int64)
+    lots, cash = np.empty((actions.size, 2), np.int64), np.empty(actions.size, np.int64)
+    for i, action in enumerate(actions):
+        seen = batch.step(np.array([action]))[0]
+        lots[i] = batch.books[0, kernels.FIRST_LOTS : kernels.SECOND_LOTS + 1]
+        cash[i] = batch.books[0, kernels.CASH]
+        assert np.array_equal(np.sign(lots[i]), seen[[12, 25]])
+    return Held(lots, cash)
 
 
-def trader_path(world: World, actions: np.ndarray, *, through_flat: bool) -> np.ndarray:
-    """Signs of what the trader holds after each close that follows an action."""
+def trader_path(world: World, actions: np.ndarray, flips: Flips) -> Held:
+    """What the trader holds, told at each close which side is wanted, and nothing else."""
     bars, broker = world.bars, connect(world.broker)
     watch = observe.start(world.watch)
-    book = open_book("practice", MONEY, session=int(bars.session[0]))
-    goal, path = [0, 0], []
+    book = open_book("practice", world.money, session=int(bars.session[0]))
+    goal: list[int] = [0, 0]
+    path: list[tuple[int, int, int]] = []
     for bar in bars:
         book = lived_through(begun(book), bar, broker, world.trader)
         watch, seen = observe.observe(watch, bar)
         step = bar.index - world.course.first
         if step > 0:
-            path.append(np.sign(book.held))
+            path.append((*book.held, book.cash_micros))
         if not 0 <= step < actions.size:
             continue
         for k in (0, 1):
             choices = [divmod(int(a), 3)[k] for a in actions[step:]]
             held = int(np.sign(book.held[k]))
-            goal[k] = SIDE.get(choices[0], held if through_flat else goal[k])
+            goal[k] = SIDE.get(choices[0], goal[k] if flips == "at_once" else held)
             book = decided(book, seen, k, (held, goal[k]), choices, world.trader, broker)
-    return np.array(path[: actions.size], np.int64)
+        if bar.last_of_session and world.trader.session.flat_by_close:
+            goal = [0, 0]
+    table = np.array(path[: actions.size], np.int64)
+    return Held(table[:, :2], table[:, 2])
+
+
+def through_flat(sides: np.ndarray) -> np.ndarray:
+    """Follow ``sides`` without ever turning around: where they do, be flat for a bar."""
+    followed, at = [], np.zeros(2, np.int64)
+    for side in sides:
+        at = np.where(at * side < 0, 0, side)
+        followed.append(at)
+    return np.array(followed)
+
+
+def ledger(world: World, sides: np.ndarray) -> Held:
+    """What is left of the money by holding ``sides``, each bought at an open.
+
+    Sized at the close before: a share of equity, whole lots, rounded down. Filled whole, in
+    one order, at the price that was open, plus the fee.
+    """
+    assert world.practice.stake_frac == 0.5
+    lots, cash, found = [0, 0], int(world.money), []
+    for i, row in enumerate(sides.tolist()):
+        close, opens = prices(world, world.course.first + i)
+        equity = cash + lots[0] * close[0] + lots[1] * close[1]
+        for k in (0, 1):
+            if row[k] == np.sign(lots[k]):
+                continue
+            bought = row[k] * (equity // 2 // close[k]) - lots[k]
+            fee = fee_micros(abs(bought) * opens[k], world.practice.costs.fee_bps)
+            cash -= bought * opens[k] + fee
+            lots[k] += bought
+        found.append((*lots, cash))
+    table = np.array(found, np.int64)
+    return Held(table[:, :2], table[:, 2])
+
+
+def prices(world: World, row: int) -> tuple[list[int], list[int]]:
+    """Micros of a lot at the close of bar ``row``, and at the open after it."""
+    now, after = world.bars.at(row).bars, world.bars.at(row + 1).bars
+    own = world.bars.instruments
+    return (
+        [own[k].ticks(now[k].close) * own[k].micros_per_tick_lot for k in (0, 1)],
+        [own[k].ticks(after[k].open) * own[k].micros_per_tick_lot for k in (0, 1)],
+    )
+
+
+def assert_same(one: Held, other: Held) -> None:
+    assert np.array_equal(one.lots, other.lots)
+    assert np.array_equal(one.cash, other.cash)
 
 
 def decided(
@@ -219,6 +317,16 @@ def send(broker: PaperBroker, commands: tuple[Command, ...]) -> None:
         broker.submit(command)
 
 
+def on_ticks(bars: PairBars) -> PairBars:
+    """Round every price to a tick, as a venue quotes them."""
+    ticks = np.array([one.tick_usd for one in bars.instruments])
+    names = ("open", "high", "low", "close")
+    return with_field(
+        bars,
+        **{name: np.round(np.round(getattr(bars, name) / ticks) * ticks, 6) for name in names},
+    )
+
+
 def drawn(n: int, seed: int, *, eager: float) -> np.ndarray:
     """Actions that leave an instrument alone with probability ``1 - eager``."""
     rng = np.random.default_rng(seed)
@@ -226,47 +334,80 @@ def drawn(n: int, seed: int, *, eager: float) -> np.ndarray:
     return (3 * choices[:, 0] + choices[:, 1]).astype(np.int64)
 
 
-DAILY = world_of(random_walk(260, seed=11), "daily", barrier_vol=40.0)
+WALK = on_ticks(random_walk(260, seed=11))
+DAILY = world_of(WALK, "daily", barrier_vol=40.0)
+COSTLY = world_of(WALK, "daily", barrier_vol=40.0, free=False)
 
 
 def actions_on(world: World, seed: int, eager: float) -> np.ndarray:
     return drawn(len(world.course) - 1 - world.course.first, seed, eager=eager)
 
 
+SEEDS, EAGER = st.integers(0, 10**6), st.sampled_from([0.05, 0.3, 1.0])
+
+
 @settings(max_examples=15)
-@given(st.integers(0, 10**6), st.sampled_from([0.05, 0.3, 1.0]))
+@given(SEEDS, EAGER)
 def test_through_flat_the_trader_holds_what_the_environment_holds(
     seed: int, eager: float
 ) -> None:
     actions = actions_on(DAILY, seed, eager)
     ours = environment_path(DAILY, actions, "through_flat")
-    theirs = trader_path(DAILY, actions, through_flat=True)
-    assert np.array_equal(ours, theirs)
+    assert_same(ours, trader_path(DAILY, actions, "through_flat"))
+    assert_same(ours, ledger(DAILY, ours.side))
 
 
 @settings(max_examples=15)
-@given(st.integers(0, 10**6), st.sampled_from([0.05, 0.3, 1.0]))
-def test_at_once_the_trader_follows_through_flat_one_bar_late(seed: int, eager: float) -> None:
+@given(SEEDS, EAGER)
+def test_as_shipped_the_trader_follows_through_flat_one_bar_late(
+    seed: int, eager: float
+) -> None:
+    assert DAILY.practice.flips == "at_once"
     actions = actions_on(DAILY, seed, eager)
     goals = environment_path(DAILY, actions, "at_once")
-    expected, at = [], np.zeros(2, np.int64)
-    for goal in goals:
-        at = np.where(at * goal < 0, 0, goal)
-        expected.append(at)
-    theirs = trader_path(DAILY, actions, through_flat=False)
-    assert np.array_equal(np.array(expected), theirs)
-    turned = np.diff(goals, axis=0, prepend=0)
-    calm = np.abs(turned) < 2
-    assert np.array_equal(goals[calm], theirs[calm])
+    theirs = trader_path(DAILY, actions, "at_once")
+    assert np.array_equal(theirs.side, through_flat(goals.side))
+    turned = np.abs(np.diff(goals.side, axis=0, prepend=0)) == 2
+    assert np.array_equal(goals.side[~turned], theirs.side[~turned])
+
+
+@settings(max_examples=15)
+@given(SEEDS, EAGER)
+def test_as_shipped_both_are_sized_and_pay_by_one_ledger(seed: int, eager: float) -> None:
+    actions = actions_on(DAILY, seed, eager)
+    goals = environment_path(DAILY, actions, "at_once")
+    assert_same(goals, ledger(DAILY, goals.side))
+    assert_same(trader_path(DAILY, actions, "at_once"), ledger(DAILY, through_flat(goals.side)))
+
+
+@settings(max_examples=10)
+@given(SEEDS, EAGER)
+def test_at_the_shipped_costs_sides_are_the_same_and_lots_nearly(
+    seed: int, eager: float
+) -> None:
+    actions = actions_on(COSTLY, seed, eager)
+    goals = environment_path(COSTLY, actions, "at_once")
+    late = trader_path(COSTLY, actions, "at_once")
+    assert np.array_equal(late.side, through_flat(goals.side))
+    ours = environment_path(COSTLY, actions, "through_flat")
+    theirs = trader_path(COSTLY, actions, "through_flat")
+    assert np.array_equal(ours.side, theirs.side)
+    fills = np.cumsum(np.abs(np.diff(ours.side, axis=0, prepend=0)).sum(axis=1))
+    tick_frac = 0.01 / COSTLY.bars.low.min()
+    apart = COSTLY.practice.stake_frac * tick_frac * fills[:, None]
+    assert (np.abs(ours.lots - theirs.lots) <= 1 + apart * np.abs(ours.lots)).all()
+    assert not np.array_equal(ours.cash, theirs.cash)
 
 
 def test_the_comparison_sees_turns_and_holds_on_both_sides() -> None:
     actions = actions_on(DAILY, 1, 0.3)
     path = environment_path(DAILY, actions, "through_flat")
-    assert {-1, 0, 1} == set(path[:, 0].tolist()) == set(path[:, 1].tolist())
-    assert int((np.diff(path, axis=0) != 0).sum()) > 30
+    assert {-1, 0, 1} == set(path.side[:, 0].tolist()) == set(path.side[:, 1].tolist())
+    assert int((np.diff(path.side, axis=0) != 0).sum()) > 30
+    assert np.abs(path.lots).max() > 1_000
     other = environment_path(DAILY, actions, "at_once")
-    assert not np.array_equal(path, other)
+    assert not np.array_equal(path.side, other.side)
+    assert int((np.abs(np.diff(other.side, axis=0)) == 2).sum()) > 15
 
 
 def real_minutes(sessions: int) -> PairBars:
@@ -279,35 +420,43 @@ def real_minutes(sessions: int) -> PairBars:
     tz = "America/New_York"
     config = csv.Config(files=files, columns=columns, tz=tz, stamp="open", bar_seconds=60)
     bars, _ = align(csv.read(config), loaded.bars, loaded.session)
-    return bars.part(0, sessions * 391)
+    return on_ticks(bars.part(0, sessions * 391))
 
 
 @needs_minutes
 @pytest.mark.parametrize("seed", [1, 2])
-def test_on_real_minutes_the_paths_are_equal_until_the_trader_leads_out(seed: int) -> None:
+@pytest.mark.parametrize("flips", ["at_once", "through_flat"])
+def test_on_real_minutes_the_paths_are_as_stated_until_the_trader_leads_out(
+    seed: int, flips: Flips
+) -> None:
     world = world_of(real_minutes(4), "intraday", barrier_vol=200.0)
+    assert world.practice.flips == "at_once"
     actions = actions_on(world, seed, 0.1)
-    ours = environment_path(world, actions, "through_flat")
-    theirs = trader_path(world, actions, through_flat=True)
-    session = world.trader.session
+    ours = environment_path(world, actions, flips)
+    theirs = trader_path(world, actions, flips)
     rows = world.course.first + 1 + np.arange(actions.size)
     place = rows % 391
-    compared = place < 391 - session.lead_out_bars - 1
-    assert np.array_equal(ours[compared], theirs[compared])
+    compared = place < 391 - world.trader.session.lead_out_bars - 1
+    expected = through_flat(ours.side)
+    assert np.array_equal(expected, ours.side) is (flips == "through_flat")
+    assert np.array_equal(expected[compared], theirs.side[compared])
     assert int(compared.sum()) > 1_000
     last = place == 390
-    assert (ours[last] == 0).all()
-    assert (theirs[last] == 0).all()
+    assert (ours.lots[last] == 0).all()
+    assert (theirs.lots[last] == 0).all()
+    begun_alike = compared & (rows < 391 * (rows[0] // 391 + 1))
+    paid = ledger(world, expected)
+    assert np.array_equal(paid.lots[begun_alike], theirs.lots[begun_alike])
+    assert np.array_equal(paid.cash[begun_alike], theirs.cash[begun_alike])
+    assert np.abs(theirs.lots[begun_alike]).max() > 100
 
 
 def test_the_environment_shows_the_row_that_the_trader_would_ask_with() -> None:
     """The same features, the same positions, through the function that serving calls."""
     rows = raw_rows(DAILY.bars, DAILY.watch)
-    normaliser = fit(rows[first_known(rows) :], 5.0)
+    normaliser = fit(rows[first_known(rows) :], DAILY.practice.feature_clip)
     actions = actions_on(DAILY, 3, 0.3)
-    steps = msgspec.structs.replace(
-        env_rules(max_session_drawdown_frac=1.0), episode_steps=actions.size
-    )
+    steps = replace(DAILY.practice, episode_steps=actions.size)
     batch = PairBatch(DAILY.course, steps, 1, seed=0, again=False)
     shown = [batch.reset()[0]]
     shown += [batch.step(np.array([a]))[0] for a in actions]

@@ -13,9 +13,11 @@ from msgspec.structs import replace
 
 from stairway.base.errors import ConfigError
 from stairway.simulation.targets import (
+    FEWEST_FILLS,
     Band,
     TargetMode,
     TargetRules,
+    outside_band,
     risk_factors,
     targets_at,
 )
@@ -143,3 +145,20 @@ def test_the_risk_at_many_bars_is_that_of_each(scores: list[float], mode: Target
     rules = target_rules(mode)
     expected = [targets_at(score, rules).risk_factor for score in scores]
     assert risk_factors(np.array(scores), rules).tolist() == expected
+
+
+@given(st.floats(0.0, 1e4), st.floats(0.01, 1.0), st.floats(0.01, 1e3))
+def test_fills_are_as_far_outside_the_band_as_they_would_have_to_be_multiplied_by(
+    fills: float, low_frac: float, high: float
+) -> None:
+    low = low_frac * high
+    apart = outside_band(fills, low, high)
+    if low <= fills <= high:
+        assert apart == pytest.approx(0.0, abs=1e-12)
+    else:
+        nearest = low if fills < low else high
+        assert apart == pytest.approx(abs(math.log(max(fills, FEWEST_FILLS) / nearest)))
+
+
+def test_fills_that_are_no_number_lie_nowhere() -> None:
+    assert math.isnan(outside_band(math.nan, 15.0, 20.0))

@@ -22,7 +22,7 @@ from stairway.training.candidate import (
     BINDING_GATES,
     Candidate,
     CandidateRules,
-    Practice,
+    Backtest,
     binding_verdict,
     diagrams,
     make_candidate,
@@ -91,7 +91,7 @@ def material(edge: float, seed: int = 0) -> Material:
     return Material(features, Labels(outcome, bar, end, np.zeros((N, 2))), regime)
 
 
-def practice(data: Material) -> Practice:
+def backtest(data: Material) -> Backtest:
     """An account that wins a hundredth where it is right, and pays a little for trying."""
     came = np.where(data.labels.labelled, 2.0 * data.labels.outcome - 1.0, 0.0)
 
@@ -99,14 +99,14 @@ def practice(data: Material) -> Practice:
         side = np.nan_to_num(np.sign(confidence - 0.5))
         return np.mean(0.01 * side * came - 0.0005 * np.abs(side), axis=1)
 
-    return Practice(returns_of, 252.0)
+    return Backtest(returns_of, 252.0)
 
 
 def made(
     edge: float, family: Family = Family.LIGHTGBM, data: Material | None = None
 ) -> Candidate:
     lesson = material(edge) if data is None else data
-    return make_candidate(family, lesson, RULES, ORIGIN, practice(lesson), lambda *_: None)
+    return make_candidate(family, lesson, RULES, ORIGIN, backtest(lesson), lambda *_: None)
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +169,7 @@ def test_the_same_lesson_gives_the_same_digest(skilled: Candidate) -> None:
 def test_another_seed_gives_another_model(skilled: Candidate) -> None:
     data = material(0.15)
     other = make_candidate(
-        Family.LIGHTGBM, data, RULES, replace(ORIGIN, seed=8), practice(data), lambda *_: None
+        Family.LIGHTGBM, data, RULES, replace(ORIGIN, seed=8), backtest(data), lambda *_: None
     )
 
     assert pack(other.bundle).digest != pack(skilled.bundle).digest
@@ -180,7 +180,7 @@ def test_a_pipeline_that_was_not_proved_keeps_the_best_candidate_out() -> None:
     caught = replace(ORIGIN, causality=refuse("causality.looks_ahead", "momentum_short"))
 
     candidate = make_candidate(
-        Family.LIGHTGBM, data, RULES, caught, practice(data), lambda *_: None
+        Family.LIGHTGBM, data, RULES, caught, backtest(data), lambda *_: None
     )
 
     assert isinstance(candidate.verdict, Refuse)
@@ -216,7 +216,7 @@ def test_a_back_test_of_other_bars_is_our_own_mistake() -> None:
             data,
             RULES,
             ORIGIN,
-            Practice(lambda _: np.zeros(N - 1), 252.0),
+            Backtest(lambda _: np.zeros(N - 1), 252.0),
             lambda *_: None,
         )
 
@@ -229,7 +229,7 @@ def test_a_back_test_with_a_hole_is_refused() -> None:
         data,
         RULES,
         ORIGIN,
-        Practice(lambda _: np.full(N, math.nan), 252.0),
+        Backtest(lambda _: np.full(N, math.nan), 252.0),
         lambda *_: None,
     )
 

@@ -23,7 +23,7 @@ from stairway.models.sealed import pack
 from stairway.training.candidate import (
     Candidate,
     CandidateRules,
-    Practice,
+    Backtest,
     make_candidate,
 )
 from stairway.training.leak import LEAKING
@@ -89,7 +89,7 @@ def made(family: Family, data: Material, bars: PairBars, rules: TrainerRules) ->
         return (held * returns - 0.0001 * np.abs(np.diff(held, axis=0, prepend=0))).mean(axis=1)
 
     return make_candidate(
-        family, data, how, ORIGIN, Practice(returns_of, 252.0), lambda *_: None
+        family, data, how, ORIGIN, Backtest(returns_of, 252.0), lambda *_: None
     )
 
 

@@ -33,7 +33,7 @@ from stairway.training.cycle import (
 )
 from stairway.training.cycle_rules import KeepWhen
 from stairway.training.gains import LaneErrors
-from stairway.training.journal import CycleReport, Decision, Gains, Outcome
+from stairway.training.journal import CycleReport, Decision, Gains, Outcome, is_accepted
 
 RULES = cycle_rules()
 NO = refuse("practice.return", "lost money")
@@ -148,7 +148,7 @@ def test_by_progress_the_worst_seed_may_not_fall_back_either() -> None:
     found = report_of([standing(1, 0.7), standing(2, 0.5), standing(3, 0.7)], state=after)
     assert found.decision is Decision.REVERT
     assert "the worst seed fell back" in found.reason
-    assert "progress 0.500, it was 0.600 after cycle 1" in found.reason
+    assert "progress 0.500, and 0.600 was reached by cycle 1" in found.reason
 
 
 def test_a_lower_profit_is_no_reason_to_go_back_where_there_is_progress() -> None:
@@ -180,6 +180,71 @@ def test_a_reverted_cycle_leaves_what_the_next_is_compared_with() -> None:
     after, asked = walk_cycle(before, [standing(1, 0.2), standing(2, 0.3)])
     assert after.kept == before.kept
     assert asked[2] == Settle(accept=(), roll_back=(1, 2))
+
+
+def test_small_falls_do_not_add_up() -> None:
+    rules = cycle_rules(keep_tolerance=0.25, stop_from_cycle=9)
+    state, _ = walk_cycle(start([GOLD]).state, [standing(1, 0.75)], rules=rules)
+    state, _ = walk_cycle(state, [standing(1, 0.5)], rules=rules)
+    assert [r.decision for r in state.reports] == [Decision.KEEP, Decision.KEEP]
+    assert (state.kept.cycle, state.kept.progress, state.kept.worst_progress) == (2, 0.75, 0.75)
+    third = report_of([standing(1, 0.4)], rules=rules, state=state)
+    assert third.decision is Decision.REVERT
+    assert "progress 0.400, and 0.750 was reached by cycle 2" in third.reason
+
+
+def test_what_is_measured_as_stable_is_against_the_cycle_that_stands() -> None:
+    rules = cycle_rules(keep_tolerance=0.25)
+    state, _ = walk_cycle(start([GOLD]).state, [standing(1, 0.75, hold_rate=0.7)], rules=rules)
+    state, _ = walk_cycle(state, [standing(1, 0.6, hold_rate=0.5)], rules=rules)
+    assert state.kept.figures.hold_rate == 0.5
+
+
+# -- once it passed ------------------------------------------------------------------------
+
+
+def passed_once(progress: float = 0.6, rules=RULES) -> State:
+    state, _ = walk_cycle(start([GOLD]).state, [standing(1, progress)], YES, rules=rules)
+    assert state.kept.passed
+    return state
+
+
+@pytest.mark.parametrize("keep_when", [*KeepWhen])
+@pytest.mark.parametrize("verdict", [NO, inconclusive("practice.win_rate", "no trade")])
+def test_a_policy_that_passed_is_not_given_up_for_one_that_does_not(
+    keep_when: KeepWhen, verdict
+) -> None:
+    rules = cycle_rules(keep_when=keep_when)
+    state, asked = walk_cycle(passed_once(rules=rules), [standing(1, 0.99)], verdict, (), rules)
+    found = state.reports[-1]
+    assert found.decision is Decision.REVERT
+    assert found.reason == "the gate did not pass, and it passed in cycle 1"
+    assert asked[2] == Settle(accept=(), roll_back=(1,))
+    assert is_accepted(state.reports)
+
+
+def test_nor_for_one_that_passes_and_fell_back_at_all() -> None:
+    state = passed_once()
+    assert report_of([standing(1, 0.5999)], YES, state=state).decision is Decision.REVERT
+    assert report_of([standing(1, 0.6)], YES, state=state).decision is Decision.KEEP
+
+
+def test_the_first_to_pass_is_kept_wherever_it_stands_and_is_what_counts_from_then_on() -> None:
+    rules = cycle_rules(stop_from_cycle=9)
+    state, _ = walk_cycle(start([GOLD]).state, [standing(1, 0.9)], rules=rules)
+    state, _ = walk_cycle(state, [standing(1, 0.3)], YES, rules=rules)
+    assert state.reports[-1].decision is Decision.KEEP
+    assert (state.kept.cycle, state.kept.progress, state.kept.passed) == (2, 0.3, True)
+    assert report_of([standing(1, 0.4)], YES, state=state).decision is Decision.KEEP
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=4))
+def test_a_run_whose_gate_ever_passed_is_accepted(cycles) -> None:
+    rules = cycle_rules(stop_from_cycle=9)
+    state = start([GOLD]).state
+    for come, passes in cycles:
+        state, _ = walk_cycle(state, [standing(1, come)], YES if passes else NO, rules=rules)
+    assert is_accepted(state.reports) == any(passes for _, passes in cycles)
 
 
 def test_a_kept_cycle_is_what_the_next_is_compared_with() -> None:
@@ -238,6 +303,13 @@ def test_a_first_cycle_may_be_told_not_to_stop() -> None:
     assert report_of(flat, rules=cycle_rules(stop_from_cycle=1)).outcome is Outcome.EARLY_STOP
 
 
+def test_a_kept_cycle_that_fell_back_a_little_never_stops_early() -> None:
+    found = second(0.59)
+    assert -0.05 < found.improvement_frac < 0.0
+    assert (found.decision, found.outcome) == (Decision.KEEP, Outcome.CONTINUE)
+    assert second(0.6).outcome is Outcome.EARLY_STOP
+
+
 def test_a_reverted_cycle_never_stops_early() -> None:
     found = second(0.3)
     assert found.improvement_frac < 0
@@ -289,9 +361,18 @@ def test_improvement_from_nothing_is_measured_against_something() -> None:
 
 def test_a_lane_that_is_too_weak_is_raised_for_the_next_cycle() -> None:
     lanes = (LaneErrors(1, (0.3,) * 6, (0.0,) * 6),)
-    after, asked = walk_cycle(start([GOLD]).state, [standing(1, 0.7)], lanes=lanes)
-    assert asked[3:] == [Adjust(Gains(1.25, 1.0)), Train(2, Gains(1.25, 1.0))]
-    assert after.lanes == ()
+    first, asked = walk_cycle(start([GOLD]).state, [standing(1, 0.7)], lanes=lanes)
+    assert asked[3:] == [Adjust(Gains(1.0, 1.0)), Train(2, Gains(1.0, 1.0))]
+    assert (first.earlier, first.lanes) == (lanes, ())
+    _, asked = walk_cycle(first, [standing(1, 0.8, hold_rate=0.3)], lanes=lanes)
+    assert asked[3:] == [Adjust(Gains(1.25, 1.0)), Train(3, Gains(1.25, 1.0))]
+
+
+def test_what_a_reverted_cycle_did_says_nothing_of_the_one_after() -> None:
+    lanes = (LaneErrors(1, (0.3,) * 6, (0.0,) * 6),)
+    after, _ = walk_cycle(start([GOLD]).state, [standing(1, 0.1)], lanes=lanes)
+    assert (after.earlier, after.gains) == ((), Gains(0.8, 0.8))
+    assert report_of([standing(1, 0.7)], state=after, lanes=lanes).gains == Gains(0.8, 0.8)
 
 
 def test_after_a_revert_gains_fall_whatever_the_lanes_say() -> None:

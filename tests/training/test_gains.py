@@ -24,8 +24,13 @@ WEAK = (0.3, 0.25, 0.2, 0.2, 0.2, 0.2)
 HUNTS = (0.2, -0.2, 0.2, -0.2, 0.2, -0.2)
 
 
+def again(lanes: list[LaneErrors], rules=RULES) -> Gains:
+    """Adjust after a cycle that went like the one before it."""
+    return adjusted(ONE, lanes, lanes, rules)
+
+
 def hold(*seeds: tuple[float, ...]) -> float:
-    return adjusted(ONE, [LaneErrors(i, e, CALM) for i, e in enumerate(seeds)], RULES).hold
+    return again([LaneErrors(i, e, CALM) for i, e in enumerate(seeds)]).hold
 
 
 def test_a_lane_on_target_keeps_its_gain() -> None:
@@ -35,6 +40,32 @@ def test_a_lane_on_target_keeps_its_gain() -> None:
 def test_a_lane_that_stays_on_one_side_is_raised() -> None:
     assert hold(WEAK) == 1.25
     assert hold(tuple(-e for e in WEAK)) == 1.25
+
+
+def then(*cycles: tuple[float, ...]) -> float:
+    """Gain of a hold lane after two cycles of one seed."""
+    was, now = ([LaneErrors(1, errors, ())] for errors in cycles)
+    return adjusted(ONE, was, now, RULES).hold
+
+
+def test_what_is_off_for_one_cycle_is_still_unwinding() -> None:
+    assert adjusted(ONE, [], [LaneErrors(1, WEAK, WEAK)], RULES) == ONE
+    assert then((), WEAK) == then(CALM, WEAK) == 1.0
+    assert then(WEAK, CALM) == 1.0
+
+
+def test_what_went_from_one_side_to_the_other_is_not_weak() -> None:
+    assert then(tuple(-e for e in WEAK), WEAK) == 1.0
+
+
+def test_what_hunts_is_lowered_however_the_cycle_before_went() -> None:
+    assert then(WEAK, HUNTS) == then((), HUNTS) == 0.8
+    assert then(HUNTS, CALM) == 1.0
+
+
+def test_an_earlier_error_that_is_no_number_is_our_own_mistake_too() -> None:
+    with pytest.raises(InvariantError, match="not a finite number"):
+        then((math.nan,), CALM)
 
 
 def test_a_lane_that_hunts_is_lowered() -> None:
@@ -62,30 +93,30 @@ def test_the_median_seed_decides() -> None:
 
 def test_the_lanes_are_judged_apart() -> None:
     errors = [LaneErrors(1, WEAK, tuple(4 * e for e in HUNTS))]
-    assert adjusted(ONE, errors, RULES) == Gains(hold=1.25, trades=0.8)
+    assert again(errors) == Gains(hold=1.25, trades=0.8)
 
 
 def test_the_trades_lane_has_a_tolerance_of_its_own() -> None:
     errors = [LaneErrors(1, CALM, (0.15,) * 6)]
-    assert adjusted(ONE, errors, RULES).trades == 1.0
-    assert adjusted(ONE, errors, gain_rules(trades_tolerance=0.1)).trades == 1.25
+    assert again(errors).trades == 1.0
+    assert again(errors, gain_rules(trades_tolerance=0.1)).trades == 1.25
 
 
 def test_exactly_at_the_tolerance_is_near_enough() -> None:
     rules = gain_rules(hold_tolerance=0.25)
-    assert adjusted(ONE, [LaneErrors(1, (0.25,) * 6, ())], rules).hold == 1.0
-    assert adjusted(ONE, [LaneErrors(1, (0.2500001,) * 6, ())], rules).hold == 1.25
+    assert again([LaneErrors(1, (0.25,) * 6, ())], rules).hold == 1.0
+    assert again([LaneErrors(1, (0.2500001,) * 6, ())], rules).hold == 1.25
 
 
 def test_half_of_the_steps_across_is_not_yet_hunting() -> None:
     half = (0.2, -0.2, -0.2)
-    assert adjusted(ONE, [LaneErrors(1, half, ())], RULES).hold == 1.25
-    assert adjusted(ONE, [LaneErrors(1, half, ())], gain_rules(hunting_frac=0.4)).hold == 0.8
+    assert again([LaneErrors(1, half, ())]).hold == 1.25
+    assert again([LaneErrors(1, half, ())], gain_rules(hunting_frac=0.4)).hold == 0.8
 
 
 def test_where_no_controller_steers_nothing_changes() -> None:
-    assert adjusted(ONE, [], RULES) == ONE
-    assert adjusted(ONE, [LaneErrors(1, (), ())], RULES) == ONE
+    assert again([]) == ONE
+    assert again([LaneErrors(1, (), ())]) == ONE
 
 
 def test_a_single_roll_out_cannot_hunt() -> None:
@@ -109,7 +140,8 @@ errors = st.lists(st.floats(-1.0, 1.0), max_size=8).map(tuple)
 def test_gains_never_leave_their_bounds(seeds, start: float) -> None:
     gains = Gains(start, start)
     for _ in range(12):
-        gains = adjusted(gains, [LaneErrors(i, h, t) for i, (h, t) in enumerate(seeds)], RULES)
+        lanes = [LaneErrors(i, h, t) for i, (h, t) in enumerate(seeds)]
+        gains = adjusted(gains, lanes, lanes, RULES)
         assert 0.5 <= gains.hold <= 2.0
         assert 0.5 <= gains.trades <= 2.0
     for _ in range(12):

@@ -11,7 +11,9 @@ from stairway.base.verdict import Pass, Refuse
 from stairway.simulation.controller import Law
 from stairway.testing.cycles import gold_rules, practice_rules
 from stairway.testing.practice import env_rules, made_course
-from stairway.training.gold import holds_enough, identity, lessons_for, make
+from stairway.testing.journal import rollout
+from stairway.simulation.targets import TargetMode
+from stairway.training.gold import Gold, holds_enough, identity, lessons_for, make
 from stairway.training.pupil_rules import PupilRules
 
 COURSE = made_course(2 * 390, seed=5, bar_seconds=60)
@@ -113,6 +115,29 @@ def test_the_identity_does_not_change_with_what_is_not_in_force_there() -> None:
     faster = replace(LESSONS.learner, n_steps=50, learning_rate=1e-3)
     other = PupilRules(LESSONS.env, tuned, LESSONS.health, faster)
     assert identity("data", other, RULES) == identity("data", LESSONS, RULES)
+
+
+@pytest.mark.parametrize("mode", [*TargetMode])
+def test_neither_the_reference_nor_its_identity_depends_on_how_targets_move(mode) -> None:
+    # An edge so low that stakes would move under banded, were they to follow the score.
+    targets = replace(LESSONS.controller.targets, mode=mode, opportunity_edge=1e-6)
+    other = PupilRules(
+        LESSONS.env,
+        replace(LESSONS.controller, targets=targets),
+        LESSONS.health,
+        LESSONS.learner,
+    )
+    assert identity("data", other, RULES) == identity("data", LESSONS, RULES)
+    one, same = (make(COURSE, lessons, RULES, lambda *_: None) for lessons in (LESSONS, other))
+    assert one.rollouts == same.rollouts
+    assert np.array_equal(one.put_down.weights, same.put_down.weights)
+
+
+@pytest.mark.parametrize(("tail", "every", "kept"), [(10, 5, 2), (10, 4, 2), (2, 9, 1)])
+def test_it_is_known_by_the_last_of_its_roll_outs_that_were_kept(tail, every, kept) -> None:
+    seen = tuple(rollout(1, n) for n in range(5))
+    gold = Gold(made().put_down, seen, 0.9)
+    assert gold.last(gold_rules(tail_rollouts=tail, keep_every=every)) == seen[-kept:]
 
 
 def test_it_is_taught_with_the_same_accounts() -> None:

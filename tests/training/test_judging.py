@@ -12,11 +12,12 @@ from stairway.base.verdict import Refuse
 from stairway.testing.cycles import SCENARIOS, divergence_rules, made_ground, practice_rules
 from stairway.simulation.targets import targets_at
 from stairway.testing.journal import rollout
-from stairway.training.progress import CARE, progress
+from stairway.training.progress import CARE, habits, progress
 from stairway.training.walk import walk
 from stairway.training.divergence import mean_kl
 from stairway.training.ppo.export import policy_from
-from stairway.training.judging import judge, reference_of, unseen
+from stairway.base.errors import DataError
+from stairway.training.judging import Practised, judge, reference_of, unseen
 from stairway.training.measured import DivergenceLevel
 from stairway.training.ppo.frozen import FrozenPolicy
 from stairway.training.ppo.layout import Layout
@@ -33,11 +34,14 @@ def flat(seed: int = 1, hold: float = 2.0) -> np.ndarray:
     return weights
 
 
-def opinion(weights: np.ndarray, reference: np.ndarray | None = None, rules=RULES):
-    start = flat() if reference is None else reference
+SHOWN = [rollout(1, n, hold_rate=0.6, fills_per_session=25.0, score=0.5) for n in (1, 2)]
+
+
+def opinion(weights: np.ndarray, rules=RULES, shown=SHOWN, failed=None):
+    start = flat()
     gold = reference_of(LAYOUT, start, made_ground())
-    policy = FrozenPolicy(LAYOUT, weights)
-    return judge(policy, parameters_of(LAYOUT, start), gold, made_ground(), rules)
+    one = Practised(FrozenPolicy(LAYOUT, weights), shown, failed)
+    return judge(one, parameters_of(LAYOUT, start), gold, made_ground(), rules)
 
 
 def test_it_is_walked_over_the_whole_validation_span_and_every_scenario() -> None:
@@ -102,15 +106,22 @@ def test_a_limit_that_it_keeps_to_leaves_it_standing() -> None:
     assert opinion(near, rules=strict).standing(1).diverged
 
 
-def test_a_policy_nearer_to_the_targets_has_come_further() -> None:
-    always, sometimes = opinion(flat(hold=9.0)), opinion(flat(hold=2.5))
-    assert abs(sometimes.validation.hold_rate - 0.55) < abs(always.validation.hold_rate - 0.55)
-    assert sometimes.progress > always.progress * 0.5
+def test_one_that_the_trainer_could_not_go_on_from_stands_as_diverged() -> None:
+    found = opinion(flat(), shown=[], failed=DataError("nothing was learnt"))
+    assert found.standing(1).diverged
+    assert found.progress == 0.0
+
+
+def test_a_policy_that_practised_nearer_to_the_targets_has_come_further() -> None:
+    far = [replace(one, hold_rate=0.9) for one in SHOWN]
+    assert 0.0 < opinion(flat(), shown=far).progress < opinion(flat()).progress
 
 
 def test_noise_is_for_practice_and_not_for_judging() -> None:
     noisy = replace(RULES, environment=replace(RULES.environment, observation_noise=3.0))
-    assert opinion(flat(), rules=noisy).validation == opinion(flat()).validation
+    quiet, noise = opinion(flat()), opinion(flat(), rules=noisy)
+    assert noise.validation == quiet.validation
+    assert noise.progress == quiet.progress
 
 
 def test_the_same_market_seen_twice_is_two_samples_and_not_one() -> None:
@@ -118,23 +129,26 @@ def test_the_same_market_seen_twice_is_two_samples_and_not_one() -> None:
     twice = dataclasses.replace(made_ground(), markets=(market, market))
     gold = reference_of(LAYOUT, flat(), twice)
     policy = FrozenPolicy(LAYOUT, flat())
-    one, other = judge(policy, gold.parameters, gold, twice, RULES).scenarios
+    one, other = judge(Practised(policy, SHOWN), gold.parameters, gold, twice, RULES).scenarios
     assert one.episodes.provenance == other.episodes.provenance
     assert one.episodes != other.episodes
 
 
-def test_progress_is_towards_the_targets_of_the_days_it_was_walked_on() -> None:
-    found, ground = opinion(flat()), made_ground()
-    goal = targets_at(float(ground.validation.score.mean()), RULES.controller.targets)
+def test_progress_is_towards_the_targets_of_the_practice_that_it_is_measured_in() -> None:
+    targets = RULES.controller.targets
+    shown = [
+        replace(one, hold_rate=0.75, fills_per_session=targets.fills_per_session)
+        for one in SHOWN
+    ]
+    found = opinion(flat(), shown=shown)
     care = found.judged.degrees(CARE)
     assert len(care) == 3
-    assert found.progress == progress(found.validation, goal, care, RULES.cycles.progress)
-    assert found.progress != progress(
-        found.validation,
-        targets_at(0.0, RULES.controller.targets),
-        care,
-        RULES.cycles.progress,
+    there, elsewhere = (
+        progress(habits(shown), targets_at(score, targets), care, RULES.cycles.progress)
+        for score in (0.5, 0.0)
     )
+    assert found.progress == there
+    assert found.progress != elsewhere
 
 
 def test_what_a_seed_showed_is_the_mean_of_its_roll_outs_and_what_was_found_of_it() -> None:

@@ -25,7 +25,7 @@ from stairway.models.normaliser import Normaliser
 from stairway.models.policy import Policy, observations
 from stairway.models.sealed import SealedModel, pack, unpack
 from stairway.testing.models import toy_calibration
-from stairway.training.candidate import BINDING_GATES, Candidate, JudgeRules, Practice, judged
+from stairway.training.candidate import BINDING_GATES, Candidate, JudgeRules, Backtest, judged
 from stairway.training.material import Material
 from stairway.training.oof import calibration_of
 from stairway.training.origin import Origin
@@ -81,14 +81,14 @@ def material(edge: float, seed: int = 0) -> Material:
     return Material(features, Labels(outcome, bar, end, np.zeros((N, 2))), regime)
 
 
-def practice(data: Material) -> Practice:
+def backtest(data: Material) -> Backtest:
     came = np.where(data.labels.labelled, 2.0 * data.labels.outcome - 1.0, 0.0)
 
     def returns_of(confidence: np.ndarray) -> np.ndarray:
         side = np.nan_to_num(np.sign(confidence - 0.5))
         return np.mean(0.01 * side * came - 0.0005 * np.abs(side), axis=1)
 
-    return Practice(returns_of, 252.0)
+    return Backtest(returns_of, 252.0)
 
 
 class Teacher:
@@ -122,7 +122,7 @@ def taught(slopes: np.ndarray) -> Taught:
 
 def made(data: Material, teacher: Teacher | None = None) -> Candidate:
     craft = Policies(teacher or Teacher(data))
-    return judged(craft, data, RULES, ORIGIN, practice(data), lambda *_: None)
+    return judged(craft, data, RULES, ORIGIN, backtest(data), lambda *_: None)
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +217,7 @@ def test_a_policy_that_practised_before_is_judged_as_it_is() -> None:
     finished = taught(slopes)
     later = msgspec.structs.replace(RULES, splits=judged_from(700, N, RULES.splits))
     craft = Policies(already(finished))
-    made = judged(craft, data, later, ORIGIN, practice(data), lambda *_: None)
+    made = judged(craft, data, later, ORIGIN, backtest(data), lambda *_: None)
     assert isinstance(made.verdict, Pass)
     assert np.isnan(made.oof.margin[:700]).all()
     expected = margins(finished.actor, data.features[700:])

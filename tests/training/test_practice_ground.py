@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace as replaced
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -75,7 +76,9 @@ def test_bars_that_begin_in_the_middle_of_the_count_are_divided_alike() -> None:
 
 @pytest.mark.parametrize("sessions", [1, 2])
 def test_too_few_sessions_are_refused(sessions: int) -> None:
-    with pytest.raises(DataError, match=f"{sessions} sessions cannot be divided"):
+    with pytest.raises(
+        DataError, match=f"{sessions} sessions cannot be divided .*; give bars of at least 3"
+    ):
         ground(minutes().part(0, sessions * 390))
 
 
@@ -87,8 +90,42 @@ def test_training_without_a_row_of_features_is_refused() -> None:
 
 
 def test_bars_too_few_to_draw_markets_from_are_refused() -> None:
-    with pytest.raises(DataError, match="no made-up markets to be judged in"):
+    with pytest.raises(DataError, match="no made-up markets to be judged in") as refused:
         ground(minutes().part(0, 6 * 390))
+    asked = RULES.scenarios.min_windows * RULES.scenarios.spell_sessions
+    said = str(refused.value)
+    assert f"min_windows asks for {RULES.scenarios.min_windows}: {asked} sessions are" in said
+    assert "training has 1560 of 2340 bars ([split] train_frac): give more bars, or s" in said
+
+
+def test_bars_that_fill_no_window_are_refused_with_both_numbers() -> None:
+    needed = watch_rules().features.warm_up_bars
+    with pytest.raises(
+        DataError, match=f"there are {needed - 1} bars, and .* only after {needed}, the longest"
+    ):
+        prepare(random_walk(needed - 1, seed=7), watch_rules(), RULES, rng())
+
+
+def test_how_far_it_is_is_told_stage_by_stage() -> None:
+    class Ear:
+        told: ClassVar[list[tuple[str, int]]] = []
+
+        def begin(self, label: str, total: int) -> None:
+            self.told.append((label, total))
+
+        def advance(self, done: int) -> None:
+            self.told.append(("done", done))
+
+    prepare(minutes(), watch_rules(60), RULES, rng(), Ear())
+    drawn = 5 * RULES.scenarios.draws
+    assert Ear.told == [
+        ("computing features", 1),
+        ("done", 1),
+        ("fitting scenarios", 1),
+        ("done", 1),
+        ("drawing scenarios", drawn),
+        *(("done", n + 1) for n in range(drawn)),
+    ]
 
 
 # -- nothing looks ahead -------------------------------------------------------------------

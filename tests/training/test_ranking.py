@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stairway.base.errors import InvariantError
 from stairway.testing.cycles import standing
-from stairway.training.ranking import kept, ranked
+from stairway.training.ranking import Kept, kept, ranked
 
 
 def order(*attainments: float, diverged: tuple[int, ...] = ()) -> list[int]:
@@ -97,3 +97,21 @@ def test_drawdown_is_summed_up_by_its_median_too() -> None:
     falls = (0.01, 0.02, 0.5)
     seeds = [standing(s, 0.5, drawdown_frac=fall) for s, fall in enumerate(falls)]
     assert kept(1, ranked(seeds)).figures.drawdown_frac == 0.02
+
+
+def summed(cycle: int, *come: float, passed: bool = False) -> Kept:
+    seeds = [standing(s, 0.5, progress=p) for s, p in enumerate(come)]
+    return kept(cycle, ranked(seeds), passed=passed)
+
+
+def test_the_best_that_was_kept_is_what_counts_for_the_median_and_the_worst_apart() -> None:
+    both = summed(1, 0.5, 0.9).followed_by(summed(2, 0.6, 0.7)).followed_by(summed(3, 0.4, 0.5))
+    assert (both.cycle, both.progress, both.worst_progress) == (3, 0.6, 0.6)
+    assert not both.passed
+
+
+def test_from_the_first_that_passed_on_only_those_that_passed_count() -> None:
+    first = summed(1, 0.9).followed_by(summed(2, 0.3, passed=True))
+    assert first == summed(2, 0.3, passed=True)
+    later = first.followed_by(summed(3, 0.5, passed=True))
+    assert (later.cycle, later.progress, later.passed) == (3, 0.5, True)

@@ -25,6 +25,7 @@ from stairway.testing.cycles import (
     SCENARIOS,
 )
 from stairway.training.cycle import Phase
+from stairway.simulation.targets import targets_at
 from stairway.testing.ears import Deaf, one_by_one
 from stairway.training.divergence import drift
 from stairway.training.gold import Gold, make
@@ -32,6 +33,7 @@ from stairway.training.journal import Decision, Outcome
 from stairway.training.judging import unseen
 from stairway.training.measured import DivergenceLevel
 from stairway.training.keeping import Midway, Saved
+from stairway.training.progress import CARE, habits, progress
 from stairway.training.pupil_state import parameters_of
 from stairway.training.school import School
 
@@ -252,6 +254,27 @@ def test_the_reference_is_judged_before_anything_is_trained(undisturbed) -> None
     assert first.hold_rate is None
     assert len(first.scenarios) == 5
     assert isinstance(first.gate, Refuse)
+
+
+def come(rollouts, shown) -> float:
+    """Progress of a cycle, from what was practised in it and what was found of its risk."""
+    seen = habits(rollouts)
+    goal = targets_at(seen.score, RULES.controller.targets)
+    care = [c.attainment for c in shown.criteria if c.code in CARE]
+    assert len(care) == len(CARE)
+    return progress(seen, goal, care, RULES.cycles.progress)
+
+
+def test_progress_is_measured_in_the_roll_outs_of_its_own_cycle_and_seed(
+    gold, undisturbed
+) -> None:
+    one, _ = undisturbed
+    first, *others = one.seed_cycles
+    assert first.progress == come(gold.rollouts[-1:], first)
+    for shown in others:
+        mine = [r for r in one.rollouts if (r.seed, r.cycle) == (shown.seed, shown.cycle)]
+        assert shown.progress == come(mine, shown)
+    assert len({shown.progress for shown in one.seed_cycles}) == len(one.seed_cycles)
 
 
 def test_what_was_shown_is_in_the_journal(undisturbed) -> None:

@@ -95,7 +95,7 @@ def test_each_account_answers_to_what_it_sees_itself_however_many_have_ended() -
     twin = PairBatch(COURSE, rules, 7, 5)
     seen = twin.reset()
     for t in range(max(lengths)):
-        wanted = actor(1, 1.0).greedy(seen)
+        wanted = actor(1, 1.0).chances(seen).argmax(axis=1)
         for i, run in enumerate(walked):
             if t < run.actions.size:
                 assert run.actions[t] == wanted[i]
@@ -270,7 +270,7 @@ def test_without_chance_the_likeliest_action_is_taken() -> None:
     batch = PairBatch(COURSE, whole(RULES, COURSE), 1, 0, again=False)
     seen = batch.reset()
     for action in run.actions.tolist():
-        assert action == actor(5).greedy(seen)[0]
+        assert action == actor(5).chances(seen)[0].argmax()
         seen = batch.step(np.array([action]))
 
 

@@ -2,7 +2,8 @@
 
 Looked at before anything is made, and without a training library:
 
-1. The training run is finished, and its gate accepted what came of it.
+1. The training run is finished, its gate accepted what came of it, and the files of the
+   policy are those that its sealed result was written over.
 2. It practised on this pair, in such sessions, seeing these features.
 3. Whatever it practised or was validated on lies before the first bar that it is judged on
    here; gap and embargo of ``[splits]`` lie between.
@@ -23,7 +24,9 @@ import numpy as np
 
 from stairway.app import settings as policies
 from stairway.app.practised import PractisedRun
-from stairway.app.rl.folder import Ask, RlFolder, open_practice
+from stairway.app.rl.ask import Ask, open_practice
+from stairway.app.rl.folder import RlFolder
+from stairway.app.rl.left import ARCHITECTURE, TENSORS, read_left
 from stairway.app.rl.outcome import read_result
 from stairway.base.arrays import IntArray
 from stairway.base.errors import ConfigError, DataError
@@ -46,7 +49,6 @@ _SECTIONS = ("session", "features")
 _SAID = 2
 """A sentence has room for so many reasons; the rest is in the training run's own page."""
 
-_FILES = ("policy.safetensors", "architecture.json")
 _OTHERWISE = "or leave out --practised, and the run teaches a policy of its own"
 
 
@@ -93,7 +95,7 @@ def opened(root: Path) -> Accepted:
         If what it left cannot be read.
     """
     folder, ask = open_practice(root)
-    if not folder.result.is_file():
+    if not folder.result.exists():
         msg = (
             f"the training in {root} is not finished, and nothing was accepted yet; finish it "
             f"with: stairway train rl --resume {root}"
@@ -101,7 +103,8 @@ def opened(root: Path) -> Accepted:
         raise ConfigError(msg)
     result = read_result(folder)
     cycle = _accepted(folder, result)
-    written = Written(*(_bytes(folder.policy / name) for name in _FILES))
+    left = read_left(folder, result)
+    written = Written(left[TENSORS], left[ARCHITECTURE])
     actor = policy_form.from_bytes(written)
     if isinstance(actor, Refuse):
         msg = f"{folder.policy} holds no sound policy: {actor.findings[0].detail}; restore it"

@@ -11,12 +11,12 @@ from stairway.base.arrays import FloatArray
 from stairway.evaluation.backtest import backtest
 from stairway.features.regime import Regimes
 from stairway.market.bars import PairBars
-from stairway.training.candidate import Practice
+from stairway.training.candidate import Backtest
 
 
-def practice(
+def backtest_of(
     policy: Mapping[str, Any], bars: PairBars, features: FloatArray, regimes: Regimes, seed: int
-) -> Practice:
+) -> Backtest:
     """Return how probabilities on these bars would have been traded."""
     settings = decode(policy, "of this run")
     rules = backtest_rules(settings, bars.instruments, seed)
@@ -24,4 +24,4 @@ def practice(
     def returns_of(confidences: FloatArray) -> FloatArray:
         return backtest(bars, features, regimes.at, confidences, rules).returns
 
-    return Practice(returns_of, settings.session.periods_per_year)
+    return Backtest(returns_of, settings.session.periods_per_year)

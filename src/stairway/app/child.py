@@ -1,4 +1,4 @@
-"""One of our own processes, listened to: a trainer, or a climb beside this one.
+"""One of our own processes, listened to: a trainer, say, or a climb beside this one.
 
 It is started in a session of its own, so a Ctrl-C at the terminal reaches this process
 only, which ends the other; and it ends by itself when this one dies
@@ -25,7 +25,10 @@ class Child:
     """A process at work. Use as a context manager; leaving it ends the process."""
 
     def __init__(
-        self, work: Literal["trainer", "climber", "rl"], place: Path, *more: str
+        self,
+        work: Literal["trainer", "climber", "rl", "request"],
+        place: Path | str,
+        *more: str,
     ) -> None:
         self._work = work
         self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell

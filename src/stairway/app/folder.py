@@ -40,7 +40,7 @@ import msgspec
 import numpy as np
 
 from stairway.app.facts import LAYOUT
-from stairway.app.practised import Practised, PractisedRun
+from stairway.app.practised import PractisedRun, TeachingAsked
 from stairway.base.errors import ConfigError, DataError
 from stairway.market.bars import PairBars
 from stairway.market.facts import DataReport
@@ -72,7 +72,7 @@ class Ask(msgspec.Struct, frozen=True):
     bars_fingerprint: str
     models: str | None = None
     plan: Plan | None = None
-    practice: Practised | None = None
+    practice: TeachingAsked | None = None
     practised: PractisedRun | None = None
     log: str | None = None
 

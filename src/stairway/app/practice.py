@@ -29,6 +29,7 @@ from stairway.simulation.env import ENV_ID, PairTradingEnv
 from stairway.simulation.env_rules import EnvRules
 from stairway.simulation.terms import Terms
 from stairway.simulation.vector import PairTradingVecEnv
+from stairway.training.practice_ground import quiet
 
 
 def shipped_rules(kind: rl_rules.Kind) -> EnvRules:
@@ -114,8 +115,11 @@ def practice_vec_env(
 
 def _given(course: Course | None, rules: EnvRules | None) -> tuple[Course, EnvRules]:
     where = sample_course() if course is None else course
-    daily = where.bars_per_session == 1
-    return where, shipped_rules("daily" if daily else "intraday") if rules is None else rules
+    if rules is not None:
+        return where, rules
+    shipped = shipped_rules("daily" if where.bars_per_session == 1 else "intraday")
+    # Noise is for training roll-outs; who makes an environment is shown what there is.
+    return where, quiet(shipped)
 
 
 if ENV_ID not in gymnasium.registry:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 
-class Practised(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TeachingAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The tables of a practice file, as they were read.
 
     Attributes

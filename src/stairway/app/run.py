@@ -27,7 +27,7 @@ from stairway.app.environment import overrides
 from stairway.app.facts import LAYOUT
 from stairway.app.folder import Ask, Plan, RunFolder
 from stairway.app.hold import held
-from stairway.app.practised import Practised, PractisedRun
+from stairway.app.practised import PractisedRun, TeachingAsked
 from stairway.app.progress import Progress
 from stairway.app.record.engine import chosen, require_usable
 from stairway.app.request import Request, next_folder, read_source
@@ -148,10 +148,10 @@ def prepare(
     return prepared
 
 
-def practised(settings: policies.Settings) -> Practised:
+def practised(settings: policies.Settings) -> TeachingAsked:
     """With which settings the run's own policies are taught; what was taught is kept."""
     _, tables = rl_rules.load(rl_rules.SHIPPED, settings.session.kind)
-    return Practised(rl_rules.SHIPPED, tables, str(caches.lessons()))
+    return TeachingAsked(rl_rules.SHIPPED, tables, str(caches.lessons()))
 
 
 def taken(

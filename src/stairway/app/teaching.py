@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from stairway.app.folder import write_whole
-from stairway.app.practised import Practised
+from stairway.app.practised import TeachingAsked
 from stairway.app.rl import rules as rl_rules
 from stairway.base.errors import ConfigError
 from stairway.base.hashing import content_hash, digest
@@ -59,7 +59,7 @@ class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: str
 
 
-def teacher(asked: Practised, ground: TeachingInputs) -> Teach:
+def teacher(asked: TeachingAsked, ground: TeachingInputs) -> Teach:
     """Give the teacher of a run's policies. Imports the training library.
 
     Raises
@@ -96,11 +96,7 @@ def quick_rules(tables: Mapping[str, Any], origin: str) -> QuickRules:
     if "quick" not in tables:
         msg = f"practice file {origin!r} lacks [quick]; copy it from the shipped one"
         raise ConfigError(msg)
-    try:
-        return msgspec.convert(tables["quick"], QuickRules)
-    except msgspec.ValidationError as error:
-        msg = f"practice file {origin!r}: {error} in quick; see the shipped one for every key"
-        raise ConfigError(msg) from error
+    return rl_rules.converted(tables["quick"], QuickRules, f"practice file {origin!r}", "quick")
 
 
 def identity(
@@ -129,7 +125,7 @@ def remembered(teach: Teach, folder: Path, name: Callable[[int], str]) -> Teach:
         fresh = teach(count)
         # A lesson that cannot be kept is given again the next time, and nothing else is lost.
         with suppress(ConfigError):
-            write_whole(path, to_bytes(fresh, called))
+            write_whole(path, to_bytes(fresh, called), shared=True)
         return fresh
 
     return taught

@@ -33,9 +33,9 @@ import numpy as np
 import stairway
 from stairway.adapters.artifacts.directory import new_key, public_bytes, seal
 from stairway.app import accepted, authority
-from stairway.app.backtesting import practice
+from stairway.app.backtesting import backtest_of
 from stairway.app.folder import RunFolder, load_bars, write_json, write_whole
-from stairway.app.practised import Practised, PractisedRun
+from stairway.app.practised import PractisedRun, TeachingAsked
 from stairway.app.provenance import code_fingerprint, libraries
 from stairway.app.teaching import TeachingInputs, teacher
 from stairway.app.terms import terms_hash
@@ -50,9 +50,9 @@ from stairway.market.calendar import SessionRules
 from stairway.market.instrument import Instrument
 from stairway.models.manifest import Family, GateEvidence, version_label
 from stairway.training.candidate import (
+    Backtest,
     Candidate,
     CandidateRules,
-    Practice,
     binding_verdict,
     judged,
     make_candidate,
@@ -104,15 +104,15 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     families: tuple[Family, ...]
     drill: bool
     seed: int
-    practice: Practised | None = None
+    practice: TeachingAsked | None = None
     practised: PractisedRun | None = None
 
 
-PracticeOf: TypeAlias = Callable[[Job, Observed], Practice]
+BacktestOf: TypeAlias = Callable[[Job, Observed], Backtest]
 """Makes the back-test of a job."""
 
 
-def train(job: Job, practice_of: PracticeOf, say: Say) -> TrainingReport:
+def train(job: Job, backtest_of: BacktestOf, say: Say) -> TrainingReport:
     """Do a job, and leave everything but ``training.json`` in its folder.
 
     Raises
@@ -141,7 +141,7 @@ def train(job: Job, practice_of: PracticeOf, say: Say) -> TrainingReport:
     )
     match causality:
         case Pass():
-            baseline, made = _made(job, rules, bars, origin, practice_of, say)
+            baseline, made = _made(job, rules, bars, origin, backtest_of, say)
         case _:
             baseline = None
             made = tuple(_untrained(family.value, causality) for family in job.families)
@@ -201,7 +201,7 @@ def _made(
     rules: TrainerRules,
     bars: PairBars,
     origin: Origin,
-    practice_of: PracticeOf,
+    backtest_of: BacktestOf,
     say: Say,
 ) -> tuple[str, tuple[CandidateReport, ...]]:
     """Seal the rule, and make, judge and seal each family.
@@ -211,11 +211,11 @@ def _made(
     folder, key = RunFolder(Path(job.root)), new_key()
     baseline = seal(folder.models, rule_bundle(rules.baseline, origin), key)
     observed = observe(bars, rules)
-    material, practice = material_of(observed, rules), practice_of(job, observed)
-    school = _School(job, rules, observed, material, origin, practice)
+    material, backtest = material_of(observed, rules), backtest_of(job, observed)
+    makers = _Makers(job, rules, observed, material, origin, backtest)
     made: list[CandidateReport] = []
     for family in job.families:
-        candidate = school.candidate(family, _named(say, family))
+        candidate = makers.candidate(family, _named(say, family))
         sealed = seal(folder.models, candidate.bundle, key)
         made.append(_report(candidate, sealed, _keep_oof(folder, candidate, material, bars)))
     authority.begin(folder, job.policy, key, origin.last_data_ns)
@@ -224,7 +224,7 @@ def _made(
 
 
 @dataclass(frozen=True, slots=True)
-class _School:
+class _Makers:
     """What all candidates of a job are made of and judged by."""
 
     job: Job
@@ -232,7 +232,7 @@ class _School:
     observed: Observed
     material: Material
     origin: Origin
-    practice: Practice
+    backtest: Backtest
 
     def candidate(self, family: Family, progress: Say) -> Candidate:
         """Make a candidate of one family."""
@@ -244,12 +244,12 @@ class _School:
         )
         if family is not Family.POLICY:
             return make_candidate(
-                family, self.material, how, self.origin, self.practice, progress
+                family, self.material, how, self.origin, self.backtest, progress
             )
         if self.job.practised is not None:
             return self._practised(self.job.practised, how, progress)
         craft = Policies(self._teacher())
-        return judged(craft, self.material, how, self.origin, self.practice, progress)
+        return judged(craft, self.material, how, self.origin, self.backtest, progress)
 
     def _practised(self, run: PractisedRun, how: CandidateRules, progress: Say) -> Candidate:
         """Take a policy that was trained before; judge it on bars that it did not see."""
@@ -264,7 +264,7 @@ class _School:
             self.material,
             admission.later(how, policy, self.observed.bars),
             admission.tried(self.origin, policy),
-            self.practice,
+            self.backtest,
             progress,
         )
         return admission.endorsed(made, policy)
@@ -348,7 +348,7 @@ def main(arguments: Sequence[str]) -> int:
     """Do the job in the file named; 0 when ``training.json`` was written."""
     try:
         job = read_job(arguments)
-        report = train(job, _practice_of, _say)
+        report = train(job, _backtest_of, _say)
         write_json(RunFolder(Path(job.root)).training, report)
     except StairwayError as error:
         _tell({"error": {"kind": type(error).__name__, "message": str(error)}})
@@ -376,8 +376,8 @@ def read_job(arguments: Sequence[str]) -> Job:
         raise ConfigError(msg) from error
 
 
-def _practice_of(job: Job, observed: Observed) -> Practice:
-    return practice(job.policy, observed.bars, observed.features, observed.regimes, job.seed)
+def _backtest_of(job: Job, observed: Observed) -> Backtest:
+    return backtest_of(job.policy, observed.bars, observed.features, observed.regimes, job.seed)
 
 
 def _say(label: str, done: int, total: int) -> None:

@@ -1,7 +1,7 @@
 """A process that must not outlive the one that started it: ``python -m stairway.app.ward``.
 
-``... ward trainer JOB.json``, ``... ward climber RUN`` and ``... ward rl FOLDER`` do the work
-of these modules, with three things around it.
+``... ward trainer JOB.json``, ``... ward climber RUN``, ``... ward rl FOLDER`` and ``... ward
+request JSON`` do the work of these modules, with three things around it.
 
 1. Standard input is a pipe that nobody writes to. It ends when the process that holds its
    other end dies, by whatever means, and then this process ends too, at once: an orphan
@@ -23,7 +23,12 @@ from typing import cast
 from stairway.app.lines import last_words, say_error
 from stairway.base.errors import ConfigError, InvariantError
 
-WORK = {"climber": "climber", "rl": "rl.train", "trainer": "trainer"}
+WORK = {
+    "climber": "climber",
+    "request": "rl.request",
+    "rl": "rl.train",
+    "trainer": "trainer",
+}
 """Each work, and the module of ``stairway.app`` that does it."""
 ORPHANED = 3
 """Exit code of a process whose parent has died. Nobody is left to read it."""

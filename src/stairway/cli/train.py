@@ -150,8 +150,8 @@ def _folder(stack: ExitStack, context: typer.Context, asked: _Asked) -> RlFolder
     from stairway.app import caches, kernelcache
 
     kernelcache.prepare()
-    from stairway.app.rl.ask import open_practice
-    from stairway.app.rl.request import RlRequest, passing, prepare
+    from stairway.app.rl.ask import RlRequest, open_practice
+    from stairway.app.rl.listen import passing, prepared
     from stairway.cli.progress import Bars
     from stairway.cli.settled import require_nothing_else
 
@@ -170,7 +170,7 @@ def _folder(stack: ExitStack, context: typer.Context, asked: _Asked) -> RlFolder
     with Bars() as bars:
         if asked.gold:
             return stack.enter_context(passing(request, bars))
-        return prepare(request, bars)
+        return prepared(request, bars)
 
 
 def _resuming(root: Path) -> str:
@@ -205,13 +205,15 @@ def _perform(folder: RlFolder, stopping: Stopping, *, as_json: bool) -> int:
     from stairway.app.rl.ask import open_practice
     from stairway.app.rl.listen import practise
     from stairway.cli.watching import Watching
-    from stairway.dashboard.practice.conclude import conclude, draw
 
     _, ask = open_practice(folder.root)
     with Watching(ask.seeds) as watching:
         stopping.tell = watching.last_words
         result = practise(folder, watching)
     stopping.tell = say
+    # Only now: what draws the page is not wanted in memory while others train.
+    from stairway.dashboard.practice.conclude import conclude, draw
+
     conclude(folder, result, ask.practice_name)
     if as_json:
         _print(result)

@@ -34,12 +34,11 @@ from msgspec import Meta
 from stairway.base.arrays import BoolArray, FloatArray, IntArray
 from stairway.base.config import Config
 from stairway.base.errors import ConfigError, DataError
-from stairway.features.engine import columns_of, seen, unbelievable
+from stairway.features.engine import columns_of, unbelievable
 from stairway.features.weather import kernels
 from stairway.market.bars import PairBar, PairBars
 
-_BLOCK = 64
-_NOTHING = np.zeros(kernels.ROW)
+_NOTHING = np.zeros((kernels.BLOCK, kernels.ROW))
 
 AtLeastTwo = Annotated[int, Meta(ge=2, le=10**6)]
 NotNegative = Annotated[float, Meta(ge=0.0, le=10.0)]
@@ -178,38 +177,53 @@ class Regimes:
         return self.table[:, kernels.WARM] == 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class RegimeState:
+class RegimeState(msgspec.Struct, frozen=True):
     """Everything remembered from the bars so far.
 
     Attributes
     ----------
-    sums : (34,) float64
-        Window sums, then both last closes.
-    marks : (4,) int64
-        Bars seen, session, last close time, label before.
-    knobs : (13,) float64
-        The rules as numbers.
+    memory : (358,) float64
+        Window sums, then both last closes, marks, and the block being filled.
+    window : (653,) float64
+        The rules as numbers, and the rows that leave while that block fills. Shared by
+        the states of one block.
     blocks
         Full blocks of rows (returns and samples), oldest first; shared, never changed.
     dropped
         How many blocks have left the history window.
-    tail : (64, 5) float64
-        The block being filled.
     """
 
-    sums: FloatArray
-    marks: IntArray
-    knobs: FloatArray
+    memory: FloatArray
+    window: FloatArray
     blocks: tuple[FloatArray, ...]
     dropped: int
-    tail: FloatArray
+
+    @property
+    def sums(self) -> FloatArray:
+        """Window sums, then both last closes, (34,)."""
+        return self.memory[: kernels.MARKS]
+
+    @property
+    def marks(self) -> IntArray:
+        """Bars seen, session, last close time, label before, (4,)."""
+        return self.memory[kernels.MARKS : kernels.TAIL].view(np.int64)
+
+    @property
+    def knobs(self) -> FloatArray:
+        """The rules as numbers, (13,)."""
+        return self.window[: kernels.KNOBS]
+
+    @property
+    def tail(self) -> FloatArray:
+        """The block being filled, (64, 5); NaN where nothing has come yet."""
+        return self.memory[kernels.TAIL :].reshape(kernels.BLOCK, kernels.ROW)
 
 
 def start(rules: RegimeRules) -> RegimeState:
     """Begin with nothing seen."""
-    sums, marks = np.zeros(kernels.REGIME_SUMS), np.zeros(kernels.LABEL + 1, np.int64)
-    return RegimeState(sums, marks, _knobs(rules), (), 0, _empty())
+    memory = np.zeros(kernels.MEMORY)
+    memory[kernels.TAIL :] = np.nan
+    return RegimeState(memory, _window((), _knobs(rules)), (), 0)
 
 
 def step(state: RegimeState, bar: PairBar) -> tuple[RegimeState, Regime]:
@@ -236,20 +250,21 @@ def step(state: RegimeState, bar: PairBar) -> tuple[RegimeState, Regime]:
     >>> now.warm, -3.0 <= now.score <= 3.0
     (True, True)
     """
-    marks, knobs = state.marks, state.knobs
-    row = int(marks[kernels.BARS]) - 1
-    short = _row(state, row - int(knobs[kernels.SESSION_BARS]))
-    long = _row(state, row - int(knobs[kernels.HISTORY_BARS]))
-    sums, marks, tail, told, good = kernels.step_regime(
-        state.sums, marks, knobs, seen(bar), (short, long), state.tail
-    )
-    if not good:
-        raise DataError(unbelievable(bar, int(state.marks[kernels.LAST]), row + 1))
-    blocks, dropped = state.blocks, state.dropped
-    if row % _BLOCK == _BLOCK - 1 and row > 0:
-        blocks, dropped = _shifted((*blocks, tail), dropped, row, knobs)
-        tail = _empty()
-    return RegimeState(sums, marks, knobs, blocks, dropped, tail), _regime(told)
+    memory = state.memory.copy()
+    a, b = bar.bars
+    score, code, momentum, ratio, divergence_z, correlation, warm, done = kernels.step_regime(
+        memory, state.window, bar.time_ns, bar.session,
+        a.open, a.high, a.low, a.close, a.volume, b.open, b.high, b.low, b.close, b.volume,
+    )  # fmt: skip
+    if done == kernels.TAKEN:
+        after = RegimeState(memory, state.window, state.blocks, state.dropped)
+    elif done == kernels.FILLED:
+        after = _filled(state, memory)
+    else:
+        seen, _, last_ns, _ = state.marks.tolist()
+        raise DataError(unbelievable(bar, last_ns, seen))
+    label = LABELS[code]
+    return after, Regime(score, label, momentum, ratio, divergence_z, correlation, warm)
 
 
 def batch(bars: PairBars, rules: RegimeRules) -> Regimes:
@@ -269,9 +284,15 @@ def run(bars: PairBars, rules: RegimeRules) -> tuple[RegimeState, Regimes]:
     sums, marks, rows, told, refused = kernels.run_regime(knobs, *columns_of(bars))
     if refused >= 0:
         raise DataError(unbelievable(bars.at(refused), int(marks[kernels.LAST]), refused))
-    blocks, tail = _blocks(rows[1:])
-    blocks, dropped = _shifted(blocks, 0, len(blocks) * _BLOCK - 1, knobs)
-    return RegimeState(sums, marks, knobs, blocks, dropped, tail), Regimes(told)
+    size, rows = kernels.BLOCK, rows[1:]
+    full = len(rows) // size
+    blocks = tuple(rows[i * size : (i + 1) * size].copy() for i in range(full))
+    blocks, dropped = _shifted(blocks, 0, knobs)
+    window = _window(blocks, knobs)
+    state = RegimeState(np.empty(kernels.MEMORY), window, blocks, dropped)
+    state.sums[:], state.marks[:], state.tail[:] = sums, marks, np.nan
+    state.tail[: len(rows) - full * size] = rows[full * size :]
+    return state, Regimes(told)
 
 
 def _regime(told: FloatArray) -> Regime:
@@ -289,31 +310,37 @@ def _knobs(rules: RegimeRules) -> FloatArray:
     return np.array((*windows, gaps, *weights, rules.max_score, *crisis, *trend), np.float64)
 
 
-def _empty() -> FloatArray:
-    return np.full((_BLOCK, kernels.ROW), np.nan)
-
-
-def _row(state: RegimeState, number: int) -> FloatArray:
-    if number < 0:
-        return _NOTHING
-    block, place = divmod(number, _BLOCK)
-    index = block - state.dropped
-    return (state.blocks[index] if index < len(state.blocks) else state.tail)[place]
+def _filled(before: RegimeState, memory: FloatArray) -> RegimeState:
+    """Put the block that is full now beside the others, and begin the next."""
+    full = memory[kernels.TAIL :].reshape(kernels.BLOCK, kernels.ROW).copy()
+    memory[kernels.TAIL :] = np.nan
+    blocks, dropped = _shifted((*before.blocks, full), before.dropped, before.knobs)
+    return RegimeState(memory, _window(blocks, before.knobs), blocks, dropped)
 
 
 def _shifted(
-    blocks: tuple[FloatArray, ...], dropped: int, row: int, knobs: FloatArray
+    blocks: tuple[FloatArray, ...], dropped: int, knobs: FloatArray
 ) -> tuple[tuple[FloatArray, ...], int]:
-    """Let go of blocks that end before the history window of the bar after ``row``."""
-    oldest = max(row + 1 - int(knobs[kernels.HISTORY_BARS]), 0) // _BLOCK
+    """Let go of blocks that end before the history window of the next bar."""
+    rows = (dropped + len(blocks)) * kernels.BLOCK
+    oldest = max(rows - int(knobs[kernels.HISTORY_BARS]), 0) // kernels.BLOCK
     return blocks[oldest - dropped :], max(oldest, dropped)
 
 
-def _blocks(rows: FloatArray) -> tuple[tuple[FloatArray, ...], FloatArray]:
-    full = len(rows) // _BLOCK
-    tail = _empty()
-    tail[: len(rows) - full * _BLOCK] = rows[full * _BLOCK :]
-    return tuple(rows[i * _BLOCK : (i + 1) * _BLOCK].copy() for i in range(full)), tail
+def _window(blocks: tuple[FloatArray, ...], knobs: FloatArray) -> FloatArray:
+    """Lay out the rows that leave both windows while the block after ``blocks`` fills."""
+    size = kernels.BLOCK
+    parts = [knobs]
+    for length in (kernels.SESSION_BARS, kernels.HISTORY_BARS):
+        number, offset = divmod(len(blocks) * size - int(knobs[length]), size)
+        older, newer = _block(blocks, number), _block(blocks, number + 1)
+        parts += older[offset:].ravel(), newer[:offset].ravel()
+    return np.concatenate(parts)
+
+
+def _block(blocks: tuple[FloatArray, ...], number: int) -> FloatArray:
+    """Block ``number``; zeros where nothing has come yet, or it is still being filled."""
+    return blocks[number] if 0 <= number < len(blocks) else _NOTHING
 
 
 def _require(good: bool, what: str) -> None:  # noqa: FBT001 - the answer of a comparison

@@ -118,9 +118,13 @@ def _require_common(first: _Usable, second: _Usable, common: int, min_bars: int)
         f"{utc_text(int(table.close_ns[0]))} to {utc_text(int(table.close_ns[-1]))}"
         for table in (first, second)
     )
+    if common == min(first.rows.size, second.rows.size):
+        remedy = "give files that reach further, or lower [bars] min_bars of the policy"
+    else:
+        remedy = "choose files that overlap, with the right tz and stamp"
     msg = (
         f"common bars of the two instruments: {common}, and [bars] min_bars asks for "
-        f"{min_bars}; given are {spans}: choose files that overlap, with the right tz and stamp"
+        f"{min_bars}; given are {spans}: {remedy}"
     )
     raise DataError(msg)
 

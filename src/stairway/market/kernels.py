@@ -17,6 +17,11 @@ OUTSIDE_RANGE = 6
 DUPLICATE = 7
 BACKWARD = 8
 JUMP = 9
+TOO_LARGE = 10
+
+MOST_PRICE_USD = 1e12
+MOST_VOLUME = 1e18
+"""Beyond these a bar is no market's: and products of them stay far from where floats end."""
 
 _NAT = np.iinfo(np.int64).min
 
@@ -35,6 +40,8 @@ def own_fault(ohlcv: FloatArray) -> int:
         fault = NOT_POSITIVE
     elif not volume >= 0.0:
         fault = NEGATIVE_VOLUME
+    elif not (max(open_, high, low, close) <= MOST_PRICE_USD and volume <= MOST_VOLUME):
+        fault = TOO_LARGE
     elif not high >= low:
         fault = HIGH_BELOW_LOW
     elif not (low <= min(open_, close) and max(open_, close) <= high):

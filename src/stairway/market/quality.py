@@ -30,6 +30,7 @@ REASONS = {
     kernels.DUPLICATE: "duplicate",
     kernels.BACKWARD: "backward",
     kernels.JUMP: "jump",
+    kernels.TOO_LARGE: "too_large",
 }
 """What each number of ``kernels.first_fault`` is called in a report."""
 
@@ -43,6 +44,10 @@ _MEANING = {
     "duplicate": "its time was already there",
     "backward": "it is older than the row before it",
     "jump": "it lies farther from the last good close than [bars] max_jump_frac",
+    "too_large": (
+        f"a price is over {kernels.MOST_PRICE_USD:g} USD or a volume over "
+        f"{kernels.MOST_VOLUME:g} units, which no market has"
+    ),
 }
 
 

@@ -14,14 +14,13 @@ named after it too (:mod:`stairway.app.kernelcache`).
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stairway.base.arrays import Float32Array
 from stairway.features.spec import FEATURE_NAMES
-
-Float32Array: TypeAlias = NDArray[np.float32]
 
 FEATURES = len(FEATURE_NAMES)
 """Of one instrument."""

@@ -22,11 +22,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stairway.base.arrays import FloatArray, IntArray
+from stairway.base.arrays import Float32Array, FloatArray, IntArray
 from stairway.base.errors import DataError
 from stairway.base.verdict import Pass, Verdict, refuse
 from stairway.models.neural import kernels
-from stairway.models.neural.kernels import Float32Array
 from stairway.models.normaliser import WIDTH, Normaliser
 from stairway.models.observation import (
     ACTIONS,

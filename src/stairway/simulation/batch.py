@@ -13,13 +13,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from stairway.base.arrays import FloatArray, IntArray
+from stairway.base.arrays import Float32Array, FloatArray, IntArray
 from stairway.base.errors import ConfigError, DataError, InvariantError
 from stairway.base.hashing import content_hash
 from stairway.simulation import kernels
 from stairway.simulation.counts import Counts, counts_of
-from stairway.simulation.course import Course, SingleArray
+from stairway.simulation.course import Course
 from stairway.simulation.env_rules import EnvRules
+from stairway.simulation.given import seeds_of
 from stairway.simulation.tables import knobs_of, market_of, rows_of
 from stairway.simulation.terms import Terms, as_array
 
@@ -30,8 +31,6 @@ PLAIN = Terms(scale_bps=1.0, bonus=0.0, ticket=0.0, downside=0.0)
 
 _STEPS = 1
 """Raised whenever the kernel pays or sees otherwise, so that old results no longer fit."""
-
-_SEEDS = 2**63
 
 
 class PairBatch:
@@ -107,13 +106,8 @@ class PairBatch:
         seed
             One for all, each then drawing by its number; or one for each.
         """
-        seeds = [seed] * self.n_envs if isinstance(seed, int) else list(seed)
-        if len(seeds) != self.n_envs or not all(0 <= s < _SEEDS for s in seeds):
-            msg = (
-                f"seed {seed} for {self.n_envs} accounts; give one for all, or one for each, "
-                "from 0 to 2^63 - 1"
-            )
-            raise ConfigError(msg)
+        given = seeds_of(seed, self.n_envs)
+        seeds = [given] * self.n_envs if isinstance(given, int) else given
         for i, one in enumerate(seeds):
             self.keys[i] = kernels.key_of(np.uint64(one), np.uint64(i))
         self.books[:, kernels.EPISODE] = -1.0
@@ -140,14 +134,14 @@ class PairBatch:
             raise DataError(msg)
         self.market[:, kernels.RISK] = np.minimum(factors, 1.0 / self.rules.stake_frac)
 
-    def reset(self) -> SingleArray:
+    def reset(self) -> Float32Array:
         """Begin the next episode of every account; return what they see, (N, 26)."""
         seen = np.empty((self.n_envs, kernels.OBSERVATION), np.float32)
         self.told[:] = 0.0
         kernels.begin_all(self.books, self.keys, self.knobs, self.rows, seen)
         return seen
 
-    def step(self, actions: IntArray) -> SingleArray:
+    def step(self, actions: IntArray) -> Float32Array:
         """Move every account by one bar; return what they see now in a new array, (N, 26).
 
         Rewards, terms and ends are in :attr:`told` until the next step.
@@ -175,7 +169,7 @@ class PairBatch:
             raise DataError(msg)
         return seen
 
-    def seen(self) -> SingleArray:
+    def seen(self) -> Float32Array:
         """Look again, without moving: what every account sees now, (N, 26), in a new array."""
         seen = np.empty((self.n_envs, kernels.OBSERVATION), np.float32)
         kernels.look(self.books, self.keys, self.knobs, self.rows, seen)

@@ -82,7 +82,7 @@ class Counts(NamedTuple):
 
 
 def counts_of(tally: FloatArray) -> Counts:
-    """Read the kernel's tally, (26,) float64.
+    """Read the kernel's tally, (25,) float64.
 
     Examples
     --------

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stairway.base.arrays import BoolArray, FloatArray, IntArray
+from stairway.base.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from stairway.base.errors import DataError
 from stairway.base.hashing import array_hash, content_hash
 from stairway.features import engine, regime
@@ -24,8 +24,6 @@ from stairway.features.weather.kernels import SCORE
 from stairway.market.bars import PairBars
 from stairway.market.calendar import SessionRules
 from stairway.models.normaliser import MAX_CLIP, WIDTH, Normaliser
-
-SingleArray: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +65,7 @@ class Course:
 
     symbols: tuple[str, str]
     time_ns: IntArray
-    features: SingleArray
+    features: Float32Array
     open: FloatArray
     close: FloatArray
     value_usd: FloatArray

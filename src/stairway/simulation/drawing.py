@@ -11,6 +11,7 @@ The same past and the same state of the generator make the same bytes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,11 +97,16 @@ def draw(
 
 
 def draw_all(
-    past: Past, rng: np.random.Generator
+    past: Past, rng: np.random.Generator, heard: Callable[[int], None] = lambda _: None
 ) -> dict[Scenario, tuple[Drawn, ...]] | Refuse:
     """Draw ``rules.draws`` markets of each of the five, taking the methods in turn.
 
     A market depends on the seed, its scenario and its number; not on the others.
+
+    Parameters
+    ----------
+    heard
+        Told how many are drawn, after each.
     """
     drawn: dict[Scenario, tuple[Drawn, ...]] = {}
     for scenario, own in zip(Scenario, rng.spawn(len(Scenario)), strict=True):
@@ -112,6 +118,7 @@ def draw_all(
                     return refused
                 case one:
                     found.append(one)
+                    heard(len(drawn) * past.rules.draws + len(found))
         drawn[scenario] = tuple(found)
     return drawn
 

@@ -41,8 +41,9 @@ class EnvRules(Config, frozen=True, kw_only=True):
         ``"refuse_entry"``: it does nothing.
     flips
         ``"at_once"``: sell while long is one order, filled at one open, and short after it.
+        The trader follows through flat, one bar late, and is equal on every other bar.
         ``"through_flat"``: it closes the position and no more, as the trader does, who
-        opens nothing before the bracket of the old position is done.
+        opens nothing before the bracket of the old position is done; both are equal then.
     observation_noise
         Size of the noise on the 24 features, in standard deviations of the training rows,
         drawn anew at each step; positions are seen as they are. 0 wherever a policy is

@@ -39,7 +39,7 @@ from stairway.base.config import Config
 from stairway.base.errors import ConfigError
 from stairway.base.verdict import Inconclusive, Refuse, inconclusive, refuse
 from stairway.simulation.controller import Rates
-from stairway.simulation.targets import Targets
+from stairway.simulation.targets import Targets, outside_band
 from stairway.simulation.terms import Terms
 
 Positive = Annotated[float, Meta(gt=0.0, le=1e6)]
@@ -47,8 +47,6 @@ Weight = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 _UNKNOWN = 0.5
 _ROUNDING = 1e-9
-_FEWEST_FILLS = 1e-6
-"""A session without fills counts as this many, so that its logarithm is a number."""
 
 
 class HealthRules(Config, frozen=True, kw_only=True):
@@ -204,9 +202,9 @@ def _parts(table: FloatArray, rules: HealthRules) -> tuple[float, float, float, 
 
 def _achievement(table: FloatArray, rules: HealthRules) -> float:
     off = np.abs(table[:, _HOLD] - table[:, _AIM_HOLD]) / rules.max_hold_error
-    fills = np.log(np.maximum(table[:, _FILLS], _FEWEST_FILLS))
-    above, below = fills - np.log(table[:, _AIM]), np.log(table[:, _AIM_LOW]) - fills
-    outside = np.maximum(np.maximum(above, below), 0.0) / rules.max_fills_log_error
+    bands: list[list[float]] = table[:, [_FILLS, _AIM_LOW, _AIM]].tolist()
+    apart = np.array([outside_band(*band) for band in bands])
+    outside = apart / rules.max_fills_log_error
     halves = np.clip(1.0 - off, 0.0, 1.0) + np.clip(1.0 - outside, 0.0, 1.0)
     return _unit(0.5 * float(halves.mean()))
 

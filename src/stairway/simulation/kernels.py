@@ -27,7 +27,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from stairway.base.arrays import FloatArray, IntArray
+from stairway.base.arrays import Float32Array, FloatArray, IntArray
 from stairway.execution.costs import slip_bps
 from stairway.models.normaliser import MAX_CLIP
 from stairway.models.observation import (
@@ -40,7 +40,6 @@ from stairway.models.observation import (
 )
 from stairway.simulation import reward
 
-SingleArray: TypeAlias = NDArray[np.float32]
 KeyArray: TypeAlias = NDArray[np.uint64]
 
 # Columns of `books`: what an account remembers.
@@ -122,7 +121,7 @@ def begin(books: FloatArray, i: int, key: np.uint64, knobs: FloatArray) -> None:
 
 
 @njit(cache=True, error_model="numpy")
-def show(seen: SingleArray, i: int, rows: SingleArray, books: FloatArray) -> None:
+def show(seen: Float32Array, i: int, rows: Float32Array, books: FloatArray) -> None:
     """Write what account ``i`` may know at its bar's close into row ``i`` of ``seen``."""
     bar = int(books[i, BAR])
     for c in range(OBSERVATION):
@@ -139,7 +138,7 @@ def uniform(x: np.uint64) -> float:
 
 @njit(cache=True, error_model="numpy")
 def blur(
-    seen: SingleArray, i: int, key: np.uint64, when: tuple[float, float], size: float
+    seen: Float32Array, i: int, key: np.uint64, when: tuple[float, float], size: float
 ) -> None:  # fmt: skip
     """Add noise to the features in row ``i`` of ``seen``: two normals from each two draws.
 
@@ -160,7 +159,7 @@ def blur(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def look(
-    books: FloatArray, keys: KeyArray, knobs: FloatArray, rows: SingleArray, seen: SingleArray
+    books: FloatArray, keys: KeyArray, knobs: FloatArray, rows: Float32Array, seen: Float32Array
 ) -> None:
     """Write what every account sees: what may be known, blurred where practice wants it."""
     for i in range(books.shape[0]):
@@ -324,7 +323,7 @@ def first_bad(actions: IntArray) -> int:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def begin_all(
-    books: FloatArray, keys: KeyArray, knobs: FloatArray, rows: SingleArray, seen: SingleArray
+    books: FloatArray, keys: KeyArray, knobs: FloatArray, rows: Float32Array, seen: Float32Array
 ) -> None:
     """Open the next episode of every account, and write what it sees."""
     for i in range(books.shape[0]):
@@ -335,17 +334,17 @@ def begin_all(
 @njit(cache=True, nogil=True, error_model="numpy")
 def step_pairs(  # noqa: PLR0913, PLR0917 - arrays of one kernel: a tuple of them costs time
     books: FloatArray, told: FloatArray, tally: FloatArray, keys: KeyArray, market: FloatArray,
-    rows: SingleArray, knobs: FloatArray, finals: SingleArray, actions: IntArray,
-    seen: SingleArray,
+    rows: Float32Array, knobs: FloatArray, finals: Float32Array, actions: IntArray,
+    seen: Float32Array,
 ) -> int:  # fmt: skip
     """Move every account by one bar.
 
     Parameters
     ----------
-    books : (N, 12), told : (N, 14), tally : (26,)
+    books : (N, 12), told : (N, 14), tally : (25,)
         Changed in place.
     keys : (N,) uint64
-    market : (n, 10), rows : (n, 26) float32, knobs : (20,)
+    market : (n, 11), rows : (n, 26) float32, knobs : (20,)
         The course, and the rules with the terms.
     finals : (N, 26) float32
         Gets the last observation of an episode that ended; other rows are left alone.

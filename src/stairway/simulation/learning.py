@@ -77,7 +77,7 @@ def learn(
     >>> from stairway.testing.source import intraday_session
     >>> minutes = random_walk(3 * 390, seed=1, bar_seconds=60)
     >>> learn(minutes, 800, intraday_session(), scenario_rules()).findings[0].detail
-    '1 whole sessions are 1 windows of 1; scenarios need 5'
+    '1 whole sessions are 1 windows of 1 ([scenarios] spell_sessions), and min_windows ...'
     """
     if not 0 < until <= len(bars):
         msg = f"scenarios cannot be learnt from the first {until} of {len(bars)} bars"
@@ -123,8 +123,9 @@ def enough_blocks(blocks: Blocks, rules: ScenarioRules) -> Verdict:
 def _enough_windows(windows: Windows, wardrobe: Wardrobe, rules: ScenarioRules) -> Verdict:
     sessions = len(wardrobe.level)
     detail = (
-        f"{sessions} whole sessions are {len(windows)} windows of {rules.spell_sessions}; "
-        f"scenarios need {rules.min_windows}"
+        f"{sessions} whole sessions are {len(windows)} windows of {rules.spell_sessions} "
+        f"([scenarios] spell_sessions), and min_windows asks for {rules.min_windows}: "
+        f"{rules.min_windows * rules.spell_sessions} sessions are needed"
     )
     finding = Finding("scenario.windows", detail, len(windows), rules.min_windows, sessions)
     return Pass((finding,)) if len(windows) >= rules.min_windows else Refuse((finding,))

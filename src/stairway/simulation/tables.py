@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from stairway.base.arrays import FloatArray
+from stairway.base.arrays import Float32Array, FloatArray
 from stairway.base.errors import DataError
 from stairway.base.units import MICROS_PER_UNIT
 from stairway.models.observation import laid_out
 from stairway.simulation import kernels
-from stairway.simulation.course import Course, SingleArray
+from stairway.simulation.course import Course
 from stairway.simulation.env_rules import EnvRules
 
 _LEAST_LOTS = 10.0
 
 
 def market_of(course: Course, rules: EnvRules) -> FloatArray:
-    """Prices of one lot and traded values in whole micros, sessions, scores, regimes: (n, 10).
+    """Prices of one lot and traded values in whole micros, and what comes with a bar: (n, 11).
 
     Raises
     ------
@@ -49,7 +49,7 @@ def market_of(course: Course, rules: EnvRules) -> FloatArray:
     return market
 
 
-def rows_of(course: Course) -> SingleArray:
+def rows_of(course: Course) -> Float32Array:
     """Observations with both positions at 0, (n, 26) float32."""
     return laid_out(course.features, np.zeros((len(course), 2)))
 
@@ -104,7 +104,8 @@ def starts_of(course: Course, rules: EnvRules) -> int:
         msg = (
             f"the course has {len(course)} bars, of which {course.first} only warm up: room "
             f"for {max(steps, 0)} steps, and the shortest episode has "
-            f"{rules.min_episode_steps} ([environment] min_episode_steps); give more bars"
+            f"{rules.min_episode_steps} ([environment] min_episode_steps); give more bars, "
+            "or lower that"
         )
         raise DataError(msg)
     needed = rules.episode_steps if steps >= rules.episode_steps else rules.min_episode_steps

@@ -25,6 +25,7 @@ the equity by it. A policy that is judged or trades is sized by others.
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import Annotated
 
@@ -40,6 +41,9 @@ from stairway.simulation.controlling import kernels
 Rate = Annotated[float, Meta(gt=0.0, lt=1.0)]
 Fills = Annotated[float, Meta(gt=0.0, le=10_000.0)]
 Factor = Annotated[float, Meta(gt=0.0, le=2.0)]
+
+FEWEST_FILLS = 1e-6
+"""A session without fills counts as this many, so that its logarithm is a number."""
 
 
 class TargetMode(StrEnum):
@@ -173,6 +177,25 @@ def risk_factors(scores: FloatArray, rules: TargetRules) -> FloatArray:
     array([0.9, 1. , 1.1])
     """
     return kernels.risks_of(scores, aims_of(rules))
+
+
+def outside_band(fills_per_session: float, low: float, high: float) -> float:
+    """Return how far ln T lies from the band that is good enough; 0 inside it.
+
+    Parameters
+    ----------
+    fills_per_session
+        T, at least 0; none counts as ``FEWEST_FILLS``. NaN gives NaN.
+    low, high
+        Ends of the band, fills per session above 0.
+
+    Examples
+    --------
+    >>> [round(outside_band(fills, 15.0, 20.0), 3) for fills in (7.5, 15.0, 20.0, 40.0)]
+    [0.693, 0.0, 0.0, 0.693]
+    """
+    log = math.log(max(fills_per_session, FEWEST_FILLS))
+    return max(log - math.log(high), math.log(low) - log, 0.0)
 
 
 def aims_of(rules: TargetRules) -> FloatArray:

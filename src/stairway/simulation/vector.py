@@ -14,10 +14,10 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from stairway.base.arrays import BoolArray, FloatArray, IntArray
+from stairway.base.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from stairway.simulation import kernels
 from stairway.simulation.batch import PLAIN, PairBatch
-from stairway.simulation.course import Course, SingleArray
+from stairway.simulation.course import Course
 from stairway.simulation.env import action_space, observation_space
 from stairway.simulation.env_rules import EnvRules
 from stairway.simulation.given import accounts_of, actions_of, seed_of, seeds_of
@@ -35,7 +35,7 @@ _TOLD = {
 }
 
 
-class PairTradingVecEnv(VectorEnv[SingleArray, IntArray, Any]):
+class PairTradingVecEnv(VectorEnv[Float32Array, IntArray, Any]):
     """N accounts on one course.
 
     Parameters
@@ -89,7 +89,7 @@ class PairTradingVecEnv(VectorEnv[SingleArray, IntArray, Any]):
         *,
         seed: int | Sequence[int] | None = None,
         options: dict[str, Any] | None = None,
-    ) -> tuple[SingleArray, Infos]:
+    ) -> tuple[Float32Array, Infos]:
         """Begin the next episode of every account; under ``seed``, the first ones of it.
 
         Parameters
@@ -110,7 +110,7 @@ class PairTradingVecEnv(VectorEnv[SingleArray, IntArray, Any]):
 
     def step(
         self, actions: IntArray
-    ) -> tuple[SingleArray, FloatArray, BoolArray, BoolArray, Infos]:
+    ) -> tuple[Float32Array, FloatArray, BoolArray, BoolArray, Infos]:
         """Move every account by one bar.
 
         Raises

@@ -141,6 +141,7 @@ def practice_result(*, accepted: bool = True, **changes: Any) -> PracticeResult:
         "policy_digest": "b0" * 32 if accepted else None,
         "accepted": accepted,
         "held_out": tuple(HeldOut(s, walk(5, 0.0005 * s), walk(5, -0.001)) for s in seeds),
+        "files": (),
         "seal": "",
     }
     return PracticeResult(**(usual | changes))

@@ -32,6 +32,7 @@ from stairway.evaluation.evidence import (
     measures,
 )
 from stairway.evaluation.metrics import Reliability, reliability
+from stairway.evaluation.moments import Undefined
 from stairway.evaluation.sharpe import Sharpe, sharpe
 from stairway.evaluation.skill import Forecasts, Skill, brier_skill, independent_samples
 from stairway.evaluation.splits import SplitRules
@@ -122,7 +123,7 @@ class Trees:
 
 
 @dataclass(frozen=True, slots=True)
-class Practice:
+class Backtest:
     """How probabilities would have been traded.
 
     Attributes
@@ -167,7 +168,7 @@ def make_candidate(
     material: Material,
     rules: CandidateRules,
     origin: Origin,
-    practice: Practice,
+    backtest: Backtest,
     progress: Progress,
 ) -> Candidate:
     """Train one candidate and judge it.
@@ -182,7 +183,7 @@ def make_candidate(
         material,
         rules,
         origin,
-        practice,
+        backtest,
         progress,
     )
 
@@ -192,7 +193,7 @@ def judged(
     material: Material,
     rules: JudgeRules,
     origin: Origin,
-    practice: Practice,
+    backtest: Backtest,
     progress: Progress,
 ) -> Candidate:
     """Make one candidate by whatever craft, and judge it as every other.
@@ -205,12 +206,12 @@ def judged(
     oof = walk_forward(material, rules.splits, craft.learn, rules.calibration, progress)
     said = forecasts(material, oof.confidence)
     progress("back-test", 0, 1)
-    returns = _returns(practice, oof)
+    returns = _returns(backtest, oof)
     progress("back-test", 1, 1)
-    evidence = _evidence(origin, said, returns[oof.first_bar :], practice, rules.evidence)
+    evidence = _evidence(origin, said, returns[oof.first_bar :], backtest, rules.evidence)
     last_rows = material.split(rules.splits).final_rows()
     calibration = calibration_of(material, oof.margin, last_rows, rules.calibration)
-    figures = _figures(said, returns[oof.first_bar :], practice, rules.evidence)
+    figures = _figures(said, returns[oof.first_bar :], backtest, rules.evidence)
     return Candidate(
         bundle=Bundle(
             _passport(craft.family, origin, evidence, figures),
@@ -254,8 +255,8 @@ def diagrams(said: Forecasts, n_bins: int) -> dict[str, Reliability]:
     return found
 
 
-def _returns(practice: Practice, oof: OutOfFold) -> FloatArray:
-    returns = np.array(practice.returns_of(oof.confidence), np.float64)
+def _returns(backtest: Backtest, oof: OutOfFold) -> FloatArray:
+    returns = np.array(backtest.returns_of(oof.confidence), np.float64)
     if returns.shape != oof.confidence.shape[:1]:
         msg = f"the back-test gave {returns.shape} returns for {oof.confidence.shape[0]} bars"
         raise InvariantError(msg)
@@ -267,7 +268,7 @@ def _evidence(
     origin: Origin,
     said: Forecasts,
     returns: FloatArray,
-    practice: Practice,
+    backtest: Backtest,
     rules: EvidenceRules,
 ) -> tuple[GateEvidence, ...]:
     measured = measures(said, rules)
@@ -275,14 +276,14 @@ def _evidence(
         GateEvidence("causality", origin.causality),
         GateEvidence("calibration_skill", decide(measured, rules)),
         GateEvidence(
-            "after_cost_sharpe", after_cost_sharpe(returns, practice.periods_per_year, rules)
+            "after_cost_sharpe", after_cost_sharpe(returns, backtest.periods_per_year, rules)
         ),
         *(GateEvidence(f"measured.{name}", verdict) for name, verdict in measured.items()),
     )
 
 
 def _figures(
-    said: Forecasts, returns: FloatArray, practice: Practice, rules: EvidenceRules
+    said: Forecasts, returns: FloatArray, backtest: Backtest, rules: EvidenceRules
 ) -> dict[str, float]:
     """Figures for the passport; what is not finite is left out, since it says nothing."""
     figures: dict[str, float] = {"forecasts": float(said.scored.sum())}
@@ -300,17 +301,19 @@ def _figures(
             "brier_skill_low": skill.low,
             "brier_skill_high": skill.high,
             "log_loss": metrics.log_loss(confidence, outcome, _CLIP)[0],
-            "spiegelhalter_z": metrics.spiegelhalter_z(confidence, outcome) * math.sqrt(worth),
             "hit_frac": float(np.mean(np.equal(confidence > _EVEN, outcome > 0.0))),
             "confidence_std": float(np.std(confidence)),
         }
+        z = metrics.spiegelhalter_z(confidence, outcome)
+        if not isinstance(z, Undefined):
+            figures["spiegelhalter_z"] = z * math.sqrt(worth)
         diagram = diagrams(said, rules.reliability_bins)["all"]
         figures |= {
             "ece": diagram.ece,
             "ece_corrected": diagram.ece_corrected,
             "ece_bound": diagram.ece_bound,
         }
-    found = sharpe(returns, practice.periods_per_year, rules.level)
+    found = sharpe(returns, backtest.periods_per_year, rules.level)
     if isinstance(found, Sharpe):
         figures |= {
             "sharpe": found.annual,

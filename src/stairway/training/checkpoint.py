@@ -162,7 +162,7 @@ def decode(encoded: Encoded, expected: Frozen) -> Checkpoint | Refuse:
         if written != wanted:
             detail = (
                 f"the checkpoint {difference}: its {name} hash is {written[:12]}, this run's "
-                f"is {wanted[:12]}; resume with what it was made with, or start a new run"
+                f"is {wanted[:12]}"
             )
             return refuse(f"checkpoint.{name}", detail)
     tensors = _load(encoded.tensors, record)

@@ -14,6 +14,10 @@ One machine decides for all seeds of a run::
 5. ``adjust``: the controller's gains change (:func:`adjusted`), and training goes on unless
    the cycles are used up, it converged, or a kept cycle improved too little.
 
+What a cycle is compared with is the best that was kept, so that small falls do not add up.
+Once the gate passed, a cycle is kept only if it passes too and fell behind in nothing: a
+policy that could be accepted is not given up for one that cannot.
+
 Each phase waits for exactly one kind of event; any other is our own mistake and raises.
 The machine knows no clock, no file and no policy: a shell does what it asks for.
 """
@@ -57,6 +61,8 @@ class State(msgspec.Struct, frozen=True):
     cycle: int
     gains: Gains
     kept: Kept
+    earlier: tuple[LaneErrors, ...] = ()
+    """Of the cycle that this one went on from."""
     lanes: tuple[LaneErrors, ...] = ()
     standings: tuple[Standing, ...] = ()
     report: CycleReport | None = None
@@ -210,14 +216,14 @@ def _validated(state: State, standings: tuple[Standing, ...]) -> Step:
 
 def _gated(state: State, verdict: Verdict, rules: CycleRules) -> Step:
     ranking = ranked(state.standings)
-    now = kept(state.cycle, ranking)
-    decision, reason = _decided(state.kept, now, ranking, verdict, rules)
+    now = kept(state.cycle, ranking, passed=isinstance(verdict, Pass))
+    decision, reason = _decided(state.kept, now, ranking, rules)
     keeps = decision is Decision.KEEP
     before = state.kept.progress
     improvement = (now.progress - before) / max(before, LEAST_PROGRESS)
     stability = _stability(state.kept.figures, now.figures, rules)
     if keeps:
-        gains = adjusted(state.gains, state.lanes, rules.gains)
+        gains = adjusted(state.gains, state.earlier, state.lanes, rules.gains)
     else:
         gains = lowered(state.gains, rules.gains)
     report = CycleReport(
@@ -241,37 +247,44 @@ def _gated(state: State, verdict: Verdict, rules: CycleRules) -> Step:
     after = msgspec.structs.replace(
         state,
         phase=Phase.KEEP if keeps else Phase.REVERT,
-        kept=now if keeps else state.kept,
+        kept=state.kept.followed_by(now) if keeps else state.kept,
         report=report,
     )
     return Step(after, Settle(accept=healthy, roll_back=others))
 
 
 def _decided(
-    before: Kept, now: Kept, ranking: Ranking, verdict: Verdict, rules: CycleRules
+    before: Kept, now: Kept, ranking: Ranking, rules: CycleRules
 ) -> tuple[Decision, str]:
     if not ranking.healthy:
         return Decision.REVERT, "every seed diverged from the reference"
-    if isinstance(verdict, Pass):
-        return Decision.KEEP, "the gate passed for the median seed and for the worst"
+    if before.passed and not now.passed:
+        return Decision.REVERT, f"the gate did not pass, and it passed in cycle {before.cycle}"
+    if now.passed:
+        # The first to pass may have fallen back: there is nothing that it could be worse than.
+        fell = _fallen(before, now, 0.0) if before.passed else None
+        why = "the gate passed for the median seed and for the worst"
+        return (Decision.KEEP, why) if fell is None else (Decision.REVERT, fell)
     match rules.keep_when:
         case KeepWhen.GATE:
             return Decision.REVERT, "the gate did not pass"
         case KeepWhen.PROGRESS:
-            return _progressed(before, now, rules)
+            fell = _fallen(before, now, rules.keep_tolerance)
+            why = "the gate did not pass, but neither median nor worst seed fell back"
+            return (Decision.KEEP, why) if fell is None else (Decision.REVERT, fell)
 
 
-def _progressed(before: Kept, now: Kept, rules: CycleRules) -> tuple[Decision, str]:
-    slack = rules.keep_tolerance
+def _fallen(before: Kept, now: Kept, slack: float) -> str | None:
+    """Say who fell back behind the best that was kept, and how far; ``None`` where nobody."""
     for who, was, is_now in (
         ("median", before.progress, now.progress),
         ("worst", before.worst_progress, now.worst_progress),
     ):
-        # Written so that NaN reverts.
+        # Written so that NaN falls back.
         if not is_now >= was - slack:
-            how = f"progress {is_now:.3f}, it was {was:.3f} after cycle {before.cycle}"
-            return Decision.REVERT, f"the {who} seed fell back: {how}"
-    return Decision.KEEP, "the gate did not pass, but neither median nor worst seed fell back"
+            how = f"progress {is_now:.3f}, and {was:.3f} was reached by cycle {before.cycle}"
+            return f"the {who} seed fell back: {how}"
+    return None
 
 
 def _stability(before: Figures, now: Figures, rules: CycleRules) -> float:
@@ -293,7 +306,8 @@ def _outcome(
     may_stop = decision is Decision.KEEP and cycle >= rules.stop_from_cycle
     if may_stop and stability > rules.converged_stability:
         return Outcome.CONVERGED
-    if may_stop and improvement < rules.early_stop_frac:
+    # A kept cycle that fell back a little is no end: what it lost may be had again.
+    if may_stop and 0.0 <= improvement < rules.early_stop_frac:
         return Outcome.EARLY_STOP
     return Outcome.FINISHED if cycle >= rules.cycles else Outcome.CONTINUE
 
@@ -305,6 +319,7 @@ def _next(state: State) -> Step:
         cycle=state.cycle + 1,
         gains=report.gains,
         kept=state.kept,
+        earlier=state.lanes if report.decision is Decision.KEEP else (),
         reports=(*state.reports, report),
     )
     if report.outcome is Outcome.CONTINUE:

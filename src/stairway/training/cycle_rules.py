@@ -33,7 +33,7 @@ class GainRules(Config, frozen=True, kw_only=True):
     Attributes
     ----------
     raise_by
-        Factor of a lane that stayed on one side of its target.
+        Factor of a lane that stayed on one side of its target in two kept cycles running.
     lower_by
         Factor of a lane that hunted about its target, and of both after a revert.
     least, most
@@ -83,9 +83,10 @@ class CycleRules(Config, frozen=True, kw_only=True):
     keep_when
         What a cycle must show to be kept.
     keep_tolerance
-        By how much progress may fall and still count as not falling back.
+        By how much progress may be behind the best that was kept and still count as not
+        falling back. Once the gate passed nothing is allowed for.
     early_stop_frac
-        Improvement of progress under which training stops.
+        Improvement of progress under which training stops; a fall never stops it.
     converged_stability
         Stability score over which training has converged.
     stop_from_cycle

@@ -11,8 +11,8 @@ from stairway.training.measured import Rollout
 Result = TypeVar("Result")
 
 
-class Ear(Protocol):
-    """Listens. Called by one thread at a time, whichever it is."""
+class Stages(Protocol):
+    """Listens to how far a piece of work is."""
 
     def begin(self, label: str, total: int) -> None:
         """Hear that a stage starts; ``total`` is in the unit of ``advance``."""
@@ -21,6 +21,10 @@ class Ear(Protocol):
     def advance(self, done: int) -> None:
         """Hear how much of the stage is done."""
         ...
+
+
+class Ear(Stages, Protocol):
+    """Listens. Called by one thread at a time, whichever it is."""
 
     def rollout(self, rollout: Rollout) -> None:
         """Hear of a roll-out of one seed, and of the update that followed."""
@@ -37,6 +41,16 @@ class Ear(Protocol):
     def note(self, line: str) -> None:
         """Hear one line that a person should read, and that stops nothing."""
         ...
+
+
+class Nobody:
+    """Hears stages, and does nothing with them."""
+
+    def begin(self, label: str, total: int) -> None:
+        """Ignore it."""
+
+    def advance(self, done: int) -> None:
+        """Ignore it."""
 
 
 class Every(Protocol):

@@ -9,7 +9,7 @@ its parameters.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -19,6 +19,7 @@ from stairway.base.hashing import content_hash
 from stairway.base.verdict import Pass, Verdict, passed, refuse
 from stairway.simulation.controller import FixedRules, Law
 from stairway.simulation.course import Course
+from stairway.simulation.targets import TargetMode
 from stairway.training.gold_rules import GoldRules
 from stairway.training.measured import Rollout
 from stairway.training.pupil import Pupil
@@ -28,7 +29,7 @@ from stairway.training.pupil_state import PutDown
 CYCLE = 0
 """Number under which the making of the reference is recorded."""
 
-_RECIPE = 1
+_RECIPE = 2
 """Raised whenever the same settings would make another reference."""
 
 
@@ -49,9 +50,17 @@ class Gold(NamedTuple):
     rollouts: tuple[Rollout, ...]
     hold_rate: float
 
+    def last(self, rules: GoldRules) -> Sequence[Rollout]:
+        """Return those of its last roll-outs that were kept, one at least."""
+        return self.rollouts[-max(1, rules.tail_rollouts // rules.keep_every) :]
+
 
 def lessons_for(lessons: PupilRules, rules: GoldRules) -> PupilRules:
-    """Return what the reference is taught under: the same accounts, terms that never move."""
+    """Return what the reference is taught under: the same accounts, terms that never move.
+
+    Nor do its stakes move: under ``banded`` targets they would follow the regime score, and
+    the reference would be another one for each mode.
+    """
     learner = msgspec.structs.replace(
         lessons.learner,
         n_steps=rules.n_steps,
@@ -65,6 +74,7 @@ def lessons_for(lessons: PupilRules, rules: GoldRules) -> PupilRules:
         lessons.controller,
         law=Law.FIXED,
         fixed=FixedRules(bonus=rules.bonus, ticket=rules.ticket),
+        targets=msgspec.structs.replace(lessons.controller.targets, mode=TargetMode.FIXED),
     )
     return PupilRules(lessons.env, controller, lessons.health, learner)
 

@@ -21,7 +21,7 @@ from stairway.training.measured import (
     Walked,
 )
 
-LAYOUT = 2
+LAYOUT = 3
 """Raised whenever a struct below changes, so that an old file is refused by name."""
 
 
@@ -47,8 +47,8 @@ class SeedCycle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attainment
         How near the gate is, in [0, 1]; 1 where every criterion holds.
     progress
-        How far training has come, in [0, 1]: how near to the targets on days that were not
-        trained on, with what care for risk.
+        How far training has come, in [0, 1]: how near to the targets in the practice of this
+        cycle, with what care for risk on validation days.
     rolled_back
         True where this seed went back to its last accepted parameters.
     """
@@ -108,7 +108,7 @@ class CycleReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     progress, worst_progress
         Lower median and least progress of the seeds that did not diverge.
     improvement_frac
-        Of ``progress`` over the last kept cycle (the reference for cycle 1).
+        Of ``progress`` over the best that was kept before (the reference for cycle 1).
     stability
         Of the median figures against the last kept cycle's, in [0, 1].
     decision, reason
@@ -226,6 +226,21 @@ class HeldOut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     greedy: Walked
 
 
+class LeftFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file of the policy that a run left, bound to its verdict.
+
+    Attributes
+    ----------
+    name
+        Path inside the run's folder, with ``/``.
+    sha256
+        Of its bytes, 64 hexadecimal digits.
+    """
+
+    name: str
+    sha256: str
+
+
 class PracticeResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``result.json`` of a training run; ``live.json`` while it lasts.
 
@@ -264,6 +279,9 @@ class PracticeResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         True where the gate passed at the last kept cycle.
     held_out
         For each seed, and empty until the end.
+    files
+        Of the policy of the chosen seed; empty where no cycle was kept, and in
+        ``live.json``.
     seal
         Hash of all of this but the seal; empty in ``live.json``.
     """
@@ -289,6 +307,7 @@ class PracticeResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     policy_digest: str | None
     accepted: bool
     held_out: tuple[HeldOut, ...]
+    files: tuple[LeftFile, ...]
     seal: str
 
 

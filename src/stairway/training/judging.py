@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stairway.base.arrays import FloatArray
+from stairway.base.arrays import Float32Array, FloatArray
 from stairway.base.errors import DataError
 from stairway.simulation.targets import targets_at
 from stairway.training import divergence, training_gate
@@ -27,10 +27,10 @@ from stairway.training.measured import (
 )
 from stairway.training.ppo.export import policy_from
 from stairway.training.ppo.frozen import FrozenPolicy
-from stairway.training.ppo.layout import Float32Array, Layout
+from stairway.training.ppo.layout import Layout
 from stairway.training.practice_ground import PracticeGround
 from stairway.training.practice_rules import PracticeRules
-from stairway.training.progress import CARE, progress
+from stairway.training.progress import CARE, habits, progress
 from stairway.training.pupil_state import parameters_of
 from stairway.training.ranking import Figures, Standing
 from stairway.training.training_gate import Judged
@@ -53,6 +53,25 @@ class Reference(NamedTuple):
 
     parameters: Parameters
     logits: FloatArray
+
+
+class Practised(NamedTuple):
+    """A policy as practice left it.
+
+    Attributes
+    ----------
+    policy
+        Frozen.
+    rollouts
+        In which it showed how it holds and trades: those of its cycle. The reference is
+        known by the last of its making.
+    failed
+        Why the trainer could not go on from it: it counts as diverged then.
+    """
+
+    policy: FrozenPolicy
+    rollouts: Sequence[Rollout]
+    failed: DataError | None = None
 
 
 class Opinion(NamedTuple):
@@ -127,25 +146,25 @@ def reference_of(layout: Layout, flat: Float32Array, ground: PracticeGround) -> 
 
 
 def judge(
-    policy: FrozenPolicy,
+    one: Practised,
     accepted: Parameters,
     reference: Reference,
     ground: PracticeGround,
     rules: PracticeRules,
-    failed: DataError | None = None,
 ) -> Opinion:
     """Walk a policy everywhere, and hold it against the gate.
 
     Parameters
     ----------
-    failed
-        Why the trainer could not go on from this policy: it counts as diverged then.
+    accepted
+        Parameters that this seed would be rolled back to.
 
     Raises
     ------
     DataError
         If it has no answer at some bar.
     """
+    policy = one.policy
     layout, flat = policy.layout, policy.flat
     # A walk sees no noise, whatever the rules of practice say.
     walked = walk(policy, ground.validation, rules.environment, _draws(_VALIDATION))
@@ -157,8 +176,8 @@ def judge(
     reports = tuple(ScenarioReport(r, training_gate.judge_scenario(r, gate)) for r in runs)
 
     def now() -> Parameters:
-        if failed is not None:
-            raise failed
+        if one.failed is not None:
+            raise one.failed
         return parameters_of(layout, flat)
 
     apart = divergence.check(
@@ -169,8 +188,9 @@ def judge(
         rules.divergence,
     )
     judged = training_gate.judge(walked, reports, apart, gate)
-    goal = targets_at(float(ground.validation.score.mean()), rules.controller.targets)
-    come = progress(walked, goal, judged.degrees(CARE), rules.cycles.progress)
+    shown = habits(one.rollouts)
+    goal = targets_at(shown.score, rules.controller.targets)
+    come = progress(shown, goal, judged.degrees(CARE), rules.cycles.progress)
     return Opinion(walked, reports, apart, judged, come)
 
 

@@ -13,9 +13,8 @@ from typing import TypeAlias
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from stairway.base.arrays import BoolArray
+from stairway.base.arrays import BoolArray, Float32Array
 from stairway.base.errors import DataError
 from stairway.base.hashing import content_hash
 from stairway.base.verdict import Refuse
@@ -30,11 +29,12 @@ from stairway.simulation.learning import learn
 from stairway.simulation.scenarios import Scenario
 from stairway.trader.observe import WatchRules
 from stairway.training.cycle_rules import SplitShares
+from stairway.training.ear import Nobody, Stages
 from stairway.training.journal import Span
 from stairway.training.practice_rules import PracticeRules
 from stairway.training.walk import Market
 
-Probes: TypeAlias = NDArray[np.float32]
+_AllDrawn: TypeAlias = dict[Scenario, tuple[Drawn, ...]]
 
 _LEAST_SESSIONS = 3
 
@@ -64,7 +64,7 @@ class PracticeGround:
     held_out: Course
     normaliser: Normaliser
     markets: tuple[Market, ...]
-    probes: Probes
+    probes: Float32Array
     spans: tuple[Span, ...]
     data: str
 
@@ -77,7 +77,11 @@ class PracticeGround:
 
 
 def prepare(
-    bars: PairBars, watch: WatchRules, rules: PracticeRules, rng: np.random.Generator
+    bars: PairBars,
+    watch: WatchRules,
+    rules: PracticeRules,
+    rng: np.random.Generator,
+    ear: Stages | None = None,
 ) -> PracticeGround:
     """Make everything that a run needs of its bars.
 
@@ -85,6 +89,8 @@ def prepare(
     ----------
     rng
         Draws made-up markets, the starts of their episodes, and probes.
+    ear
+        Hears how far it is.
 
     Raises
     ------
@@ -92,7 +98,10 @@ def prepare(
         If there are too few sessions, a part has no room for an episode, or no market
         worth its name can be drawn.
     """
+    ear = ear or Nobody()
     cuts = divided(bars, rules.split)
+    ear.begin("computing features", 1)
+    _require_warm(bars, watch)
     rows = raw_rows(bars, watch)
     first = first_known(rows)
     if not first < cuts[0]:
@@ -104,11 +113,13 @@ def prepare(
     normaliser = fit(rows[first : cuts[0]], rules.environment.feature_clip)
     whole = course(bars, watch, watch.session, normaliser)
     parts = [whole.part(a, b) for a, b in ((0, cuts[0]), cuts, (cuts[1], len(bars)))]
+    ear.advance(1)
     names = ("training", "validation", "held_out")
+    drawn = _drawn(bars, cuts[0], (watch, rules), rng, ear)
     return PracticeGround(
         *parts,
         normaliser=normaliser,
-        markets=_markets(bars.part(0, cuts[0]), watch, rules, normaliser, rng),
+        markets=_markets(drawn, watch, rules, normaliser, rng),
         probes=_probes(parts[0], rules.divergence.probes, rng),
         spans=tuple(_span(name, part) for name, part in zip(names, parts, strict=True)),
         data=content_hash((bars.fingerprint, cuts, normaliser.fingerprint)),
@@ -136,7 +147,10 @@ def divided(bars: PairBars, split: SplitShares) -> tuple[int, int]:
     starts: list[int] = np.flatnonzero(begins).tolist()
     n = len(starts)
     if not n >= _LEAST_SESSIONS:
-        msg = f"{n} sessions cannot be divided into training, validation and held-out days"
+        msg = (
+            f"{n} sessions cannot be divided into training, validation and held-out days; give "
+            f"bars of at least {_LEAST_SESSIONS}"
+        )
         raise DataError(msg)
     train = min(max(round(split.train_frac * n), 1), n - 2)
     until = min(max(round((split.train_frac + split.validation_frac) * n), train + 1), n - 1)
@@ -148,18 +162,52 @@ def quiet(rules: EnvRules) -> EnvRules:
     return msgspec.structs.replace(rules, observation_noise=0.0)
 
 
+def _require_warm(bars: PairBars, watch: WatchRules) -> None:
+    needed = watch.features.warm_up_bars
+    if not len(bars) >= needed:
+        msg = (
+            f"there are {len(bars)} bars, and all features are known only after {needed}, the "
+            "longest window of [features]; give more bars, or shorten that window"
+        )
+        raise DataError(msg)
+
+
+def _drawn(
+    bars: PairBars,
+    cut: int,
+    by: tuple[WatchRules, PracticeRules],
+    rng: np.random.Generator,
+    ear: Stages,
+) -> _AllDrawn:
+    watch, rules = by
+    past = bars.part(0, cut)
+    where = f"training has {cut} of {len(bars)} bars ([split] train_frac)"
+    ear.begin("fitting scenarios", 1)
+    learnt = learn(past, len(past), watch.session, rules.scenarios)
+    ear.advance(1)
+    if isinstance(learnt, Refuse):
+        raise _no_markets(learnt, where)
+    ear.begin("drawing scenarios", len(Scenario) * rules.scenarios.draws)
+    drawn = draw_all(learnt, rng, ear.advance)
+    if isinstance(drawn, Refuse):
+        raise _no_markets(drawn, where)
+    return drawn
+
+
+def _no_markets(refused: Refuse, where: str) -> DataError:
+    return DataError(
+        f"no made-up markets to be judged in: {refused.findings[0].detail}; {where}: give more "
+        "bars, or set less in [scenarios] of a practice file of your own"
+    )
+
+
 def _markets(
-    past: PairBars,
+    drawn: _AllDrawn,
     watch: WatchRules,
     rules: PracticeRules,
     normaliser: Normaliser,
     rng: np.random.Generator,
 ) -> tuple[Market, ...]:
-    learnt = learn(past, len(past), watch.session, rules.scenarios)
-    drawn = learnt if isinstance(learnt, Refuse) else draw_all(learnt, rng)
-    if isinstance(drawn, Refuse):
-        msg = f"no made-up markets to be judged in: {drawn.findings[0].detail}"
-        raise DataError(msg)
     env, total = quiet(rules.environment), rules.cycles.episodes_per_scenario
     made: list[Market] = []
     for scenario in Scenario:
@@ -183,7 +231,7 @@ def _provenance(draws: tuple[Drawn, ...]) -> str:
     return "; ".join(str(one.provenance) for one in draws)
 
 
-def _probes(training: Course, count: int, rng: np.random.Generator) -> Probes:
+def _probes(training: Course, count: int, rng: np.random.Generator) -> Float32Array:
     rows = training.features[rng.integers(training.first, len(training), count)]
     return laid_out(rows, rng.integers(-1, 2, (count, 2)))
 

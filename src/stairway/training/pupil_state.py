@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 from numpy.typing import NDArray
 
+from stairway.base.arrays import Float32Array
 from stairway.training.divergence import Parameters, copied
-from stairway.training.ppo.layout import Float32Array, Layout
+from stairway.training.ppo.layout import Layout
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 

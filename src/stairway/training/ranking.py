@@ -50,22 +50,44 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What the next cycle is compared with: the last that was kept, or the reference.
+    """What the next cycle is compared with: those that were kept, or the reference.
 
     Attributes
     ----------
     cycle
-        Its number.
+        Number of the last.
     progress, worst_progress
-        Lower median and least over its seeds that did not diverge.
+        Lower median and least over its seeds that did not diverge: the best of all that
+        were kept or, once the gate passed, of those that passed.
     figures
-        Medians over the same seeds.
+        Medians over the same seeds, of the last.
+    passed
+        Whether the gate passed for it. Nothing else is kept from then on.
     """
 
     cycle: int
     progress: float
     worst_progress: float
     figures: Figures
+    passed: bool = False
+
+    def followed_by(self, now: Kept) -> Kept:
+        """Return what is compared with once ``now`` is kept too.
+
+        Examples
+        --------
+        >>> at = Figures(0.5, 17.0, 0.0, 0.01)
+        >>> best = Kept(1, 0.75, 0.5, at).followed_by(Kept(2, 0.7, 0.6, at))
+        >>> best.cycle, best.progress, best.worst_progress
+        (2, 0.75, 0.6)
+        """
+        if now.passed and not self.passed:
+            return now
+        return msgspec.structs.replace(
+            now,
+            progress=max(self.progress, now.progress),
+            worst_progress=max(self.worst_progress, now.worst_progress),
+        )
 
 
 class Ranking(NamedTuple):
@@ -117,7 +139,7 @@ def _number(attainment: float) -> float:
     return attainment if attainment >= 0.0 else -math.inf
 
 
-def kept(cycle: int, ranking: Ranking) -> Kept:
+def kept(cycle: int, ranking: Ranking, *, passed: bool = False) -> Kept:
     """Sum up a cycle: what the next would be compared with if this one is kept."""
     healthy = ranking.healthy or ranking.ordered
     figures = [s.figures for s in healthy]
@@ -132,4 +154,5 @@ def kept(cycle: int, ranking: Ranking) -> Kept:
             return_frac=median(f.return_frac for f in figures),
             drawdown_frac=median(f.drawdown_frac for f in figures),
         ),
+        passed=passed,
     )

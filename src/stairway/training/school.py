@@ -14,7 +14,6 @@ from threading import Lock
 
 from stairway.base.errors import InvariantError
 from stairway.base.hashing import content_hash
-from stairway.base.verdict import Pass
 from stairway.training import training_gate
 from stairway.training.cycle import (
     Adjust,
@@ -39,8 +38,15 @@ from stairway.training.divergence import Parameters
 from stairway.training.ear import Ear, Every
 from stairway.training.gains import lane_errors
 from stairway.training.gold import Gold
-from stairway.training.journal import CycleReport, Decision, Frozen, HeldOut, SeedCycle
-from stairway.training.judging import Opinion, judge, reference_of, unseen
+from stairway.training.journal import (
+    CycleReport,
+    Frozen,
+    HeldOut,
+    SeedCycle,
+    is_accepted,
+    last_kept,
+)
+from stairway.training.judging import Opinion, Practised, judge, reference_of, unseen
 from stairway.training.keeping import Keeper, Midway, Saved, ordered
 from stairway.training.measured import Rollout
 from stairway.training.ppo.fast import NothingLearntError
@@ -92,7 +98,8 @@ class School:
             pupil.begin_from(self._gold.put_down)
             self._goods[seed] = pupil.good()
         first = self.rules.gold.seed
-        opinion = self._judge(self._reference_policy(), self._reference.parameters, first)
+        made = Practised(self._reference_policy(), self._gold.last(self.rules.gold))
+        opinion = self._judge(made, self._reference.parameters)
         self.seed_cycles = [opinion.seed_cycle(first, 0, self.rules.gold.steps)]
         self._machine = start([opinion.standing(first)]).state
         return self._saved()
@@ -207,7 +214,8 @@ class School:
         def look(seed: int) -> Opinion:
             nonlocal done
             accepted = parameters_of(self._layout, self._goods[seed].weights)
-            found = self._judge(self._pupils[seed].freeze(), accepted, seed)
+            policy, failed = self._pupils[seed].freeze(), self._failed.get(seed)
+            found = self._judge(Practised(policy, self._of(seed, cycle), failed), accepted)
             with self._lock:
                 done += 1
                 ear.advance(done)
@@ -252,13 +260,12 @@ class School:
     @property
     def last_kept(self) -> CycleReport | None:
         """The last cycle that was kept, if one was."""
-        kept = [r for r in self.reports if r.decision is Decision.KEEP]
-        return kept[-1] if kept else None
+        return last_kept(self.reports)
 
     @property
     def accepted(self) -> bool:
         """Whether the gate passed at the last kept cycle."""
-        return self.last_kept is not None and isinstance(self.last_kept.gate, Pass)
+        return is_accepted(self.reports)
 
     def good_policy(self, seed: int) -> FrozenPolicy:
         """Return the policy that a seed was last accepted with."""
@@ -290,9 +297,8 @@ class School:
         with self._lock:
             return [r for r in self.rollouts if (r.seed, r.cycle) == (seed, cycle)]
 
-    def _judge(self, policy: FrozenPolicy, accepted: Parameters, seed: int) -> Opinion:
-        failed = self._failed.get(seed)
-        return judge(policy, accepted, self._reference, self.ground, self.rules, failed)
+    def _judge(self, one: Practised, accepted: Parameters) -> Opinion:
+        return judge(one, accepted, self._reference, self.ground, self.rules)
 
     def _reference_policy(self) -> FrozenPolicy:
         return FrozenPolicy(self._layout, self._gold.put_down.weights)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stairway.app.rl.disk import Disk
-from stairway.app.rl.folder import RlFolder, newest, rollout_name
+from stairway.app.rl.folder import RlFolder, cycle_name, newest, rollout_name
 from stairway.base.errors import DataError
 from stairway.testing.cycles import standing
 from stairway.testing.journal import rollout
@@ -139,4 +139,16 @@ def test_a_checkpoint_under_the_name_of_another_cycle_is_refused(tmp_path: Path)
         path.rename(folder / ("cycle-09" + path.suffix))
 
     with pytest.raises(DataError, match=r"the whole run, cycle 1, .* in another one's place"):
+        disk(tmp_path).read()
+
+
+def test_a_checkpoint_of_seed_0_is_none_of_the_whole_run(tmp_path: Path) -> None:
+    disk(tmp_path).cycle(saved())
+    disk(tmp_path).midway(midway(0, 1, 1))
+    folder = RlFolder(tmp_path)
+    for ending in (".json", ".safetensors"):
+        content = (folder.seed(0) / (rollout_name(1, 1) + ending)).read_bytes()
+        (folder.cycles / (cycle_name(1) + ending)).write_bytes(content)
+
+    with pytest.raises(DataError, match=r"of seed 0, cycle 1, .* in another one's place"):
         disk(tmp_path).read()

@@ -13,16 +13,15 @@ from stairway.app.rl.folder import (
     cycle_name,
     forget_old,
     newest,
-    open_practice,
     read_encoded,
     read_newest,
-    require_seeds,
     rollout_name,
     write_checkpoint,
+    write_encoded,
 )
 from stairway.base.errors import ConfigError, DataError
-from stairway.training.checkpoint import Checkpoint, Mark
-from stairway.training.journal import LAYOUT, Frozen
+from stairway.training.checkpoint import Checkpoint, Mark, encode
+from stairway.training.journal import Frozen
 
 IDENTITY = Frozen("d", "s", "e", "a", "g", "t")
 
@@ -73,7 +72,9 @@ def test_the_record_is_written_after_the_arrays_and_removed_before_them(
     order: list[str] = []
     whole = rl_folder.write_whole
     monkeypatch.setattr(
-        rl_folder, "write_whole", lambda p, c: (order.append(p.suffix), whole(p, c))
+        rl_folder,
+        "write_whole",
+        lambda p, c, **how: (order.append(p.suffix), whole(p, c, **how)),
     )
     for n in (1, 2, 3):
         write(tmp_path, n)
@@ -92,11 +93,11 @@ def test_a_disk_without_room_leaves_the_last_good_one(
     write(tmp_path, 1)
     whole = rl_folder.write_whole
 
-    def full(path: Path, content: bytes) -> None:
+    def full(path: Path, content: bytes, **how: bool) -> None:
         if path.suffix == ".json":
             msg = "no room left"
             raise ConfigError(msg)
-        whole(path, content)
+        whole(path, content, **how)
 
     monkeypatch.setattr(rl_folder, "write_whole", full)
     with pytest.raises(ConfigError, match="no room"):
@@ -158,60 +159,15 @@ def test_what_is_none_of_ours_neither_counts_nor_is_removed(name: str, tmp_path:
 def test_one_of_something_else_is_refused(tmp_path: Path) -> None:
     write(tmp_path, 1)
     other = msgspec.structs.replace(IDENTITY, data="x")
-    with pytest.raises(DataError, match="made on other data"):
+    with pytest.raises(DataError, match="made on other data") as refused:
         read_newest(newest(tmp_path, ""), other)
+    assert str(refused.value).count("start a new run") == 1
 
 
 def test_what_is_missing_is_said_by_name(tmp_path: Path) -> None:
     said = r"the thing .*cycle-01\.safetensors cannot be read \(No such .*\); do this"
     with pytest.raises(DataError, match=said):
         read_encoded(tmp_path / "cycle-01", "the thing", "do this")
-
-
-# -- what was asked for, and what came of it -----------------------------------------------
-
-
-def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no training run: it has no practice\.json"):
-        open_practice(tmp_path)
-
-
-@pytest.mark.parametrize("layout", [0, 99, None, "1"])
-def test_a_run_of_another_layout_is_refused(layout: object, tmp_path: Path) -> None:
-    (tmp_path / "practice.json").write_bytes(msgspec.json.encode({"layout": layout}))
-    with pytest.raises(ConfigError, match="has layout"):
-        open_practice(tmp_path)
-
-
-def test_a_run_that_another_version_began_is_not_taken_up(tmp_path: Path) -> None:
-    said = {"layout": LAYOUT, "version": "0.0.1", "what_we_do_not_know": True}
-    (tmp_path / "practice.json").write_bytes(msgspec.json.encode(said))
-    with pytest.raises(ConfigError, match=r"begun by stairway 0\.0\.1 and this is .*; finish"):
-        open_practice(tmp_path)
-
-
-BARE = f'{{"layout":{LAYOUT}}}'.encode()
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"3", BARE, b"\xff", b"[" * 90_000])
-def test_a_damaged_run_is_refused(content: bytes, tmp_path: Path) -> None:
-    (tmp_path / "practice.json").write_bytes(content)
-    with pytest.raises(DataError, match=r"practice\.json cannot be read"):
-        open_practice(tmp_path)
-
-
-def test_a_run_of_the_other_kind_is_said_to_be_one(tmp_path: Path) -> None:
-    (tmp_path / "run.json").touch()
-    with pytest.raises(
-        ConfigError, match=r"is a run and no training run; .*: stairway run --r"
-    ):
-        open_practice(tmp_path)
-
-
-@pytest.mark.parametrize("seeds", [(), (1, 1), (-1,), (2**31,), tuple(range(65))])
-def test_seeds_that_cannot_run_are_refused(seeds: tuple[int, ...]) -> None:
-    with pytest.raises(ConfigError, match="give 1 to 64 different whole numbers"):
-        require_seeds(seeds)
 
 
 def test_the_newest_checkpoint_is_that_of_the_highest_number(tmp_path: Path) -> None:
@@ -224,3 +180,12 @@ def test_the_newest_checkpoint_is_that_of_the_highest_number(tmp_path: Path) -> 
         "cycle-99",
         "cycle-98",
     ]
+
+
+def test_half_a_shared_checkpoint_of_another_run_stands_in_nobody_s_way(tmp_path: Path) -> None:
+    # Another run that keeps the same reference at the same time, and has come halfway.
+    for ending in (".safetensors", ".json"):
+        (tmp_path / f".state{ending}.new").mkdir()
+    made = encode(checkpoint(1))
+    write_encoded(tmp_path / "state", made, shared=True)
+    assert read_encoded(tmp_path / "state", "it", "") == made

@@ -11,8 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 from stairway.app.rl import gold as rl_gold
-from stairway.app.rl.folder import RlFolder, write_encoded
-from stairway.app.rl.gold import expected_identity, fetched, opened
+from stairway.app.rl.folder import RlFolder, kept_at, write_encoded
+from stairway.app.rl.gold import expected_identity, fetched, keep, opened
 from stairway.base.errors import DataError
 from stairway.testing.cycles import gold_rules, learner_rules, made_ground, practice_rules
 from stairway.training.checkpoint import Encoded, decode, encode
@@ -57,6 +57,15 @@ def test_it_lies_under_the_hash_of_what_made_it(kept) -> None:
     (there,) = cache.iterdir()
     assert there.name == f"gold-{IDENTITY.settings[:16]}"
     assert sorted(p.name for p in there.iterdir()) == ["state.json", "state.safetensors"]
+
+
+def test_another_run_that_keeps_it_at_the_same_time_is_not_in_the_way(
+    kept, tmp_path: Path
+) -> None:
+    at = kept_at(tmp_path, IDENTITY)
+    (at.parent / ".state.json.new").mkdir(parents=True)
+    keep(at, kept[1])
+    assert at.with_suffix(".json").read_bytes() == kept[1].record
 
 
 def test_it_is_made_once(kept) -> None:

@@ -54,6 +54,7 @@ def test_what_a_training_says_arrives_as_what_it_was(
         rl_listen.practise(RlFolder(tmp_path), heard)
 
     assert heard.told == [
+        ("begin", "loading the training library"),
         ("rollout", result.rollouts[0]),
         ("seed_cycle", result.seed_cycles[0]),
         ("cycle", result.cycles[0]),

@@ -26,6 +26,7 @@ CHANGES = {
     "policy_digest": "00" * 32,
     "accepted": False,
     "held_out": (),
+    "files": (),
     "seal": "00" * 32,
 }
 KEPT = {
@@ -42,7 +43,9 @@ def edited(folder: RlFolder, **changes: Any) -> None:
 @pytest.mark.parametrize("accepted", [True, False])
 def test_what_came_of_a_run_comes_back(accepted, over) -> None:
     folder, result = over(practice_result(accepted=accepted))
-    assert read_result(folder) == result == sealed(practice_result(accepted=accepted))
+    files = result.files
+    assert read_result(folder) == result
+    assert result == sealed(practice_result(accepted=accepted, files=files))
 
 
 @pytest.mark.parametrize("name", CHANGES)

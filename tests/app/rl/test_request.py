@@ -12,8 +12,9 @@ import pytest
 from stairway.app import caches
 from stairway.app.folder import RunFolder, load_bars
 from stairway.app.progress import Silent
-from stairway.app.rl.folder import open_practice
-from stairway.app.rl.request import RlRequest, next_folder, passing, prepare
+from stairway.app.rl.ask import RlRequest, open_practice
+from stairway.app.rl.listen import passing, prepared
+from stairway.app.rl.request import next_folder, prepare
 from stairway.base.errors import ConfigError, DataError
 from stairway.testing.cycles import MINUTES, as_toml, minutes, practice_rules
 from stairway.testing.runs import write_source
@@ -50,6 +51,22 @@ def test_what_was_asked_for_is_written_down_with_the_bars(request_for) -> None:
     assert Path(ask.gold).is_absolute()
     bars = load_bars(RunFolder(folder.root), minutes(6).instruments)
     assert bars.fingerprint == ask.bars_fingerprint == minutes(6).fingerprint
+
+
+def test_a_process_of_its_own_makes_the_same_folder(request_for, tmp_path: Path) -> None:
+    here, there = request_for(), request_for(out=tmp_path / "there")
+    prepare(here, Silent())
+    folder = prepared(there, Silent())
+    assert folder.root == there.out
+    for name in ("practice.json", "bars.npz"):
+        assert (folder.root / name).read_bytes() == (here.out / name).read_bytes()
+
+
+def test_what_is_wrong_there_is_said_in_its_own_words(request_for, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no source file .*nowhere\.toml"):
+        prepared(request_for(source=str(tmp_path / "nowhere.toml")), Silent())
+    with pytest.raises(ConfigError, match="already holds something"):
+        prepared(request_for(out=tmp_path), Silent())
 
 
 def test_a_folder_that_holds_something_is_left_alone(request_for) -> None:
@@ -144,7 +161,7 @@ def test_the_next_folder_is_the_first_that_is_free(
     assert next_folder("sample") == Path("runs/rl/sample-1")
 
 
-@pytest.mark.parametrize("module", ["request", "rules", "folder"])
+@pytest.mark.parametrize("module", ["request", "rules", "folder", "ask"])
 def test_asking_and_reading_need_no_training_library(module: str) -> None:
     script = (
         f"import sys, stairway.app.rl.{module}\n"

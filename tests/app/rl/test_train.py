@@ -21,7 +21,8 @@ from stairway.app.progress import Silent
 from stairway.app.rl.train import make_gold, train
 from stairway.app.rl.folder import RlFolder, newest
 from stairway.app.rl.outcome import read_result
-from stairway.app.rl.request import RlRequest, prepare
+from stairway.app.rl.ask import RlRequest
+from stairway.app.rl.request import prepare
 from stairway.base.errors import ConfigError, DataError
 from stairway.base.verdict import Refuse
 from stairway.models.policy_form import Written, from_bytes
@@ -189,7 +190,7 @@ def test_only_the_newest_checkpoints_are_kept(done: Path) -> None:
 # -- stopped -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 5, 8, 9, 10, 12, 14, 17, 20])
+@pytest.mark.parametrize("n", [1, 3, 4, 5, 6, 8, 10, 13, 14, 15, 17, 19, 22, 25])
 def test_stopped_anywhere_it_comes_to_the_same(n: int, fresh: Path, done: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         train(fresh, StopsAt(n))
@@ -202,7 +203,7 @@ def test_stopped_again_and_again_it_comes_to_the_same(fresh: Path, done: Path) -
     stops = 0
     while not (fresh / "result.json").exists():
         try:
-            train(fresh, StopsAt(6))
+            train(fresh, StopsAt(10))
         except KeyboardInterrupt:
             stops += 1
             assert stops < 40
@@ -231,7 +232,7 @@ def test_an_error_in_one_seed_is_said_and_the_run_can_go_on(
 
 def test_half_a_checkpoint_is_not_looked_at(fresh: Path, done: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        train(fresh, StopsAt(7))
+        train(fresh, StopsAt(12))
     folder = RlFolder(fresh)
     for at in (folder.cycles, folder.seed(3)):
         at.mkdir(parents=True, exist_ok=True)
@@ -248,7 +249,7 @@ def test_half_a_checkpoint_is_not_looked_at(fresh: Path, done: Path) -> None:
 def stopped(fresh: Path) -> RlFolder:
     """A run that was stopped in its second cycle."""
     with pytest.raises(KeyboardInterrupt):
-        train(fresh, StopsAt(15))
+        train(fresh, StopsAt(20))
     folder = RlFolder(fresh)
     assert len(newest(folder.cycles, "")) == 2
     return folder
@@ -481,6 +482,12 @@ def test_a_reference_that_does_not_hold_is_not_kept(tmp_path: Path) -> None:
 # -- the reference -------------------------------------------------------------------------
 
 
+GROUND = ("computing features", "fitting scenarios", "drawing scenarios")
+"""Stages before anything is taught."""
+
+ROUND = (("cycle", " of 2"), ("validation of cycle", ""))
+
+
 class Labels(Deaf):
     def __init__(self) -> None:
         self.heard: list[str] = []
@@ -493,14 +500,48 @@ def test_a_reference_is_made_once_for_its_data_and_settings(tmp_path: Path) -> N
     first, second = ask_for(tmp_path, out="one"), ask_for(tmp_path, seeds=(9,), out="two")
     ear = Labels()
     make_gold(first.root, ear)
-    assert ear.heard == ["making the reference"]
+    assert ear.heard == [*GROUND, "making the reference"]
     make_gold(second.root, ear)
     make_gold(second.root, ear)
-    assert ear.heard == ["making the reference"]
+    assert ear.heard == [*GROUND, "making the reference", *GROUND, *GROUND]
     same = (".json", ".safetensors")
     one, two = ([f.gold.with_suffix(e).read_bytes() for e in same] for f in (first, second))
     assert one == two
     assert not (first.cycles).exists()
+
+
+def test_whatever_takes_its_time_is_said_before_it_begins(fresh: Path) -> None:
+    ear = Labels()
+    train(fresh, ear)
+    cycles = [f"{word} {n}{of}" for n in (1, 2) for word, of in ROUND]
+    # The reference is there already where another test made it.
+    assert [label for label in ear.heard if label != "making the reference"] == [
+        *GROUND,
+        "setting up the learners",
+        "judging the reference",
+        *cycles,
+        "walking the held-out days",
+    ]
+
+
+def test_every_stage_is_told_to_its_end(fresh: Path) -> None:
+    class Ends(Deaf):
+        def __init__(self) -> None:
+            self.left: dict[str, int] = {}
+
+        def begin(self, label: str, total: int) -> None:
+            assert total > 0
+            self._label, self._total = label, total
+            self.left[label] = total
+
+        def advance(self, done: int) -> None:
+            assert done <= self._total
+            self.left[self._label] = self._total - done
+
+    ear = Ends()
+    train(fresh, ear)
+    assert len(ear.left.keys() - {"making the reference"}) == 10
+    assert set(ear.left.values()) == {0}
 
 
 def test_a_reference_alone_that_cannot_be_kept_is_an_error(tmp_path: Path) -> None:
@@ -534,7 +575,7 @@ def test_a_damaged_reference_in_the_cache_is_refused(tmp_path: Path) -> None:
 
 def test_a_run_keeps_its_own_copy_of_the_reference(fresh: Path, done: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        train(fresh, StopsAt(4))
+        train(fresh, StopsAt(9))
     for kept in done.parent.glob("gold/*"):
         shutil.rmtree(kept)
     shutil.rmtree(fresh.parent / "gold", ignore_errors=True)

@@ -43,13 +43,11 @@ def test_it_says_what_the_trained_policy_says(model: FastPPO) -> None:
     frozen = FrozenPolicy(layout_of(model.policy), weights(model.policy))
     seen = rows(200, 5)
     np.testing.assert_array_equal(
-        frozen.greedy(seen), model.predict(seen, deterministic=True)[0]
+        frozen.chances(seen).argmax(axis=1), model.predict(seen, deterministic=True)[0]
     )
     with th.no_grad():
         odds = model.policy.get_distribution(th.tensor(seen)).distribution.probs.numpy()
-        worth = model.policy.predict_values(th.tensor(seen)).numpy().ravel()
     np.testing.assert_allclose(frozen.chances(seen), odds, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(frozen.values(seen), worth, rtol=1e-4, atol=1e-5)
 
 
 def test_what_is_learnt_afterwards_does_not_change_it(model: FastPPO) -> None:
@@ -63,15 +61,12 @@ def test_what_is_learnt_afterwards_does_not_change_it(model: FastPPO) -> None:
 
 @settings(max_examples=25)
 @given(layout=LAYOUTS, n=st.integers(1, 9), seed=st.integers(0, 99))
-def test_probabilities_sum_to_one_and_the_greedy_action_is_the_most_probable(
-    layout, n, seed
-) -> None:
+def test_probabilities_sum_to_one(layout, n, seed) -> None:
     frozen, seen = some(layout, seed), rows(n, layout.inputs, seed)
     odds = frozen.chances(seen)
     assert odds.shape == (n, layout.actions)
     assert ((odds >= 0) & (odds <= 1)).all()
     np.testing.assert_allclose(odds.sum(axis=1), 1.0, atol=1e-5)
-    np.testing.assert_array_equal(odds.max(axis=1), odds[np.arange(n), frozen.greedy(seen)])
 
 
 def test_rows_alone_are_judged_as_in_company() -> None:
@@ -80,23 +75,14 @@ def test_rows_alone_are_judged_as_in_company() -> None:
     np.testing.assert_allclose(frozen.chances(seen), alone, rtol=1e-5, atol=1e-7)
 
 
-def test_the_same_uniforms_draw_the_same_actions() -> None:
-    frozen, seen = some(SMALL), rows(500, 3)
-    uniforms = np.random.default_rng(1).random(500, np.float32)
-    one, other = frozen.sample(seen, uniforms), frozen.sample(seen, uniforms)
-    np.testing.assert_array_equal(one, other)
-    share = np.bincount(one, minlength=3) / 500
-    np.testing.assert_allclose(share, frozen.chances(seen).mean(axis=0), atol=0.1)
-
-
 def test_rows_in_any_memory_order_are_the_same_rows() -> None:
     frozen, seen = some(SMALL), rows(8, 3)
     for other in (np.asfortranarray(seen), np.repeat(seen, 2, axis=0)[::2]):
         np.testing.assert_array_equal(frozen.chances(other), frozen.chances(seen))
 
 
-def test_no_rows_are_no_actions() -> None:
-    assert some(SMALL).greedy(np.empty((0, 3), np.float32)).shape == (0,)
+def test_no_rows_have_no_chances() -> None:
+    assert some(SMALL).chances(np.empty((0, 3), np.float32)).shape == (0, 3)
 
 
 def test_threads_may_share_it() -> None:
@@ -119,22 +105,15 @@ def test_threads_may_share_it() -> None:
 @pytest.mark.parametrize("shape", [(3,), (2, 4), (2, 3, 1)])
 def test_rows_of_another_form_are_refused(shape) -> None:
     with pytest.raises(DataError, match=r"must be \(n, 3\)"):
-        some(SMALL).greedy(np.zeros(shape, np.float32))
+        some(SMALL).chances(np.zeros(shape, np.float32))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_row_that_is_not_finite_is_refused_and_named(bad: float) -> None:
     seen = rows(5, 3)
     seen[3, 1] = bad
-    for ask in (some(SMALL).greedy, some(SMALL).values):
-        with pytest.raises(DataError, match="1 of 5 observations are not finite, first row 3"):
-            ask(seen)
-
-
-@pytest.mark.parametrize("uniforms", [[0.5], [0.5, 1.0], [0.5, -0.1], [0.5, np.nan]])
-def test_uniforms_that_are_none_are_refused(uniforms) -> None:
-    with pytest.raises(DataError, match=r"numbers in \[0, 1\)"):
-        some(SMALL).sample(rows(2, 3), np.array(uniforms, np.float32))
+    with pytest.raises(DataError, match="1 of 5 observations are not finite, first row 3"):
+        some(SMALL).chances(seen)
 
 
 def test_weights_of_another_layout_are_refused() -> None:

@@ -240,15 +240,17 @@ def test_what_is_acted_has_the_probability_and_value_that_pytorch_says() -> None
     np.testing.assert_allclose(acts.log_probs, chosen, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(acts.values, values.numpy(), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(odds, logs.exp().numpy(), rtol=1e-4, atol=1e-6)
-    np.testing.assert_array_equal(acts.actions, kernels.draw(odds, uniforms))
+    picked = [kernels.pick(*drawn) for drawn in zip(odds, uniforms, strict=True)]
+    np.testing.assert_array_equal(acts.actions, picked)
 
 
 def test_actions_come_as_often_as_they_are_probable() -> None:
     row = np.tile(experience(1).observations, (20_000, 1))
     room = np.empty(20_000 * LAYOUT.units, np.float32)
     odds = kernels.chances(LAYOUT.net, adam().flat, row, room)
-    drawn = kernels.draw(odds, np.random.default_rng(1).random(20_000, np.float32))
-    share = np.bincount(drawn, minlength=LAYOUT.actions) / 20_000
+    uniforms = np.random.default_rng(1).random(20_000, np.float32)
+    picked = [kernels.pick(odds[0], drawn) for drawn in uniforms]
+    share = np.bincount(picked, minlength=LAYOUT.actions) / 20_000
     np.testing.assert_allclose(share, odds[0], atol=4 * 0.5 / np.sqrt(20_000))
 
 

@@ -209,7 +209,7 @@ def test_it_goes_on_from_a_snapshot_to_the_bit(seed: int, at: int) -> None:
     for row in actions[:at]:
         env.step(row)
     other.restore(env.snapshot())
-    assert np.array_equal(env.seen(), other.seen())
+    assert np.array_equal(env.batch.seen(), other.batch.seen())
     for row in actions[at:]:
         ours, theirs = env.step(row), other.step(row)
         assert all(np.array_equal(a, b) for a, b in zip(ours[:3], theirs[:3], strict=True))

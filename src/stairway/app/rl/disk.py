@@ -28,8 +28,8 @@ from stairway.training.pupil_state import Good, PutDown
 
 Notes = TypeVar("Notes")
 
-_ALL = 0
-"""Stands for the seed in the mark of a checkpoint of all of them."""
+_ALL = -1
+"""Stands for the seed in the mark of a checkpoint of all of them. No seed is below 0."""
 
 
 class _SeedNotes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

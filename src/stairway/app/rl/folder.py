@@ -26,46 +26,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from stairway.app import folder as folders
 from stairway.app.folder import write_whole
-from stairway.base.errors import ConfigError, DataError
+from stairway.base.errors import DataError
 from stairway.base.verdict import Refuse
-from stairway.market.facts import DataReport
 from stairway.training.checkpoint import Checkpoint, Encoded, decode, encode
-from stairway.training.journal import LAYOUT, Frozen
+from stairway.training.journal import Frozen
 
 KEPT = 2
 """How many checkpoints of a kind are kept: the newest, and the one before it."""
 
-MOST_SEEDS = 64
-_SEEDS = 2**31
-
 _OURS = re.compile(r"cycle-\d+(-rollout-\d+)?")
 """Names of checkpoints."""
-
-
-class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a training run was asked for: enough to resume it without asking again."""
-
-    layout: int
-    version: str
-    source: str
-    source_options: dict[str, Any]
-    policy_name: str
-    policy: dict[str, Any]
-    practice_name: str
-    practice: dict[str, Any]
-    seeds: tuple[int, ...]
-    gold: str
-    instruments: tuple[dict[str, Any], ...]
-    data_report: DataReport
-    bars_fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +109,14 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     write_encoded(path, encode(checkpoint))
 
 
-def write_encoded(path: Path, encoded: Encoded) -> None:
-    """Keep both files, the one that makes the other count last."""
-    write_whole(path.with_suffix(".safetensors"), encoded.tensors)
-    write_whole(path.with_suffix(".json"), encoded.record)
+def write_encoded(path: Path, encoded: Encoded, *, shared: bool = False) -> None:
+    """Keep both files, the one that makes the other count last.
+
+    ``shared`` says that other runs may write the same two at the same time, as in a cache:
+    whoever makes the same thing writes the same bytes.
+    """
+    write_whole(path.with_suffix(".safetensors"), encoded.tensors, shared=shared)
+    write_whole(path.with_suffix(".json"), encoded.record, shared=shared)
 
 
 def read_encoded(path: Path, what: str, remedy: str) -> Encoded:
@@ -218,84 +196,3 @@ def forget_old(paths: Sequence[Path]) -> None:
         # The file that makes the other one count goes first.
         path.with_suffix(".json").unlink(missing_ok=True)
         path.with_suffix(".safetensors").unlink(missing_ok=True)
-
-
-def require_seeds(seeds: Sequence[int]) -> None:
-    """Refuse seeds that cannot run side by side.
-
-    Raises
-    ------
-    ConfigError
-        If there are none or too many, one is there twice, or one is out of range.
-
-    Examples
-    --------
-    >>> require_seeds((1, 2))
-    """
-    good = 1 <= len(seeds) <= MOST_SEEDS and len(set(seeds)) == len(seeds)
-    if not (good and all(0 <= seed < _SEEDS for seed in seeds)):
-        msg = (
-            f"seeds are {tuple(seeds)}; give 1 to {MOST_SEEDS} different whole numbers "
-            f"from 0, below {_SEEDS}"
-        )
-        raise ConfigError(msg)
-
-
-def open_practice(root: Path) -> tuple[RlFolder, Ask]:
-    """Open the folder of an earlier training run.
-
-    Raises
-    ------
-    ConfigError
-        If it is not there, is of another layout, or was begun by another version of the
-        program and is not finished: it would not come to what it would have come to.
-    DataError
-        If what it says about itself cannot be read, or cannot be.
-    """
-    folder = RlFolder(root)
-    if not folder.ask.is_file():
-        raise ConfigError(_no_training(root))
-    try:
-        content = folder.ask.read_bytes()
-        said = msgspec.json.decode(content)
-        layout, begun_by, here = said.get("layout"), said.get("version"), version("stairway")
-        if layout != LAYOUT:
-            msg = (
-                f"{root} has layout {layout!r} and this version reads {LAYOUT}; use the "
-                "version of stairway that wrote it"
-            )
-            raise ConfigError(msg)
-        if isinstance(begun_by, str) and begun_by != here and not folder.result.exists():
-            msg = (
-                f"{root} was begun by stairway {begun_by} and this is {here}, which may train "
-                "otherwise; finish it with that version, or start a new run"
-            )
-            raise ConfigError(msg)
-        ask = msgspec.json.decode(content, type=Ask)
-    except (msgspec.MsgspecError, AttributeError, ValueError, OSError, RecursionError) as error:
-        msg = f"{folder.ask} cannot be read ({error}); restore it or start a new run"
-        raise DataError(msg) from error
-    try:
-        require_seeds(ask.seeds)
-        _require_place(ask.gold)
-    except ConfigError as error:
-        msg = f"{folder.ask} cannot be used ({error}); restore it or start a new run"
-        raise DataError(msg) from error
-    return folder, ask
-
-
-def _require_place(gold: str) -> None:
-    if not Path(gold).is_absolute() or "\0" in gold:
-        msg = f"gold is {gold!r}; it must be the whole path of a folder"
-        raise ConfigError(msg)
-
-
-def _no_training(root: Path) -> str:
-    if (root / folders.ASK).is_file():
-        return (
-            f"{root} is a run and no training run; "
-            f"finish or read it with: stairway run --resume {root}"
-        )
-    return (
-        f"{root} is no training run: it has no {folders.PRACTICE}; stairway train rl makes one"
-    )

@@ -79,7 +79,7 @@ def keep(at: Path, encoded: Encoded) -> None:
         If there is no room or no permission.
     """
     try:
-        write_encoded(at, encoded)
+        write_encoded(at, encoded, shared=True)
     except ConfigError as error:
         why = getattr(error.__cause__, "strerror", error)
         msg = (
@@ -101,8 +101,9 @@ def opened(folder: RlFolder, ground: PracticeGround, rules: PracticeRules) -> Go
     encoded = read_encoded(folder.gold, what, "restore it, or start a new run")
     answer = decode(encoded, expected_identity(ground, rules))
     if isinstance(answer, Refuse):
-        said = answer.findings[0].detail
-        if "settings" in said:
+        found = answer.findings[0]
+        said = found.detail
+        if found.code == "checkpoint.settings":
             said += f" (versions of stairway and of {', '.join(_MAKERS)} count as settings)"
         msg = f"{folder.gold}.json: {said}; restore it, or start a new run"
         raise DataError(msg)

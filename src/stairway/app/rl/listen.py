@@ -1,16 +1,30 @@
-"""Have a policy trained in a process of its own, and listen. Imports no training library."""
+"""Have a policy trained in a process of its own, and listen. Imports no training library.
+
+Its folder is made by a process of its own, too: this one waits as long as training lasts, and
+what reads and joins bars would lie in memory beside it all the while.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import msgspec
 
 from stairway.app.child import Child
-from stairway.app.rl.folder import RlFolder, kept_at, open_practice, read_encoded
+from stairway.app.progress import Progress
+from stairway.app.rl.ask import RlRequest, open_practice
+from stairway.app.rl.folder import (
+    RlFolder,
+    kept_at,
+    read_encoded,
+)
 from stairway.app.rl.outcome import read_result
-from stairway.base.errors import DataError
+from stairway.base.errors import ConfigError, DataError
 from stairway.base.verdict import Refuse
 from stairway.training.checkpoint import read_record
 from stairway.training.ear import Ear
@@ -18,6 +32,41 @@ from stairway.training.journal import CycleReport, PracticeResult, SeedCycle
 from stairway.training.measured import Rollout
 
 Said = TypeVar("Said")
+
+
+def prepared(request: RlRequest, progress: Progress) -> RlFolder:
+    """Have a folder made as ``rl.request.prepare`` makes it, by a process of its own.
+
+    Raises
+    ------
+    StairwayError
+        What the process said was wrong, in its own words.
+    """
+    made: list[str] = []
+
+    def hear(line: dict[str, Any]) -> None:
+        made.append(line["made"])
+
+    asked = msgspec.json.encode(request, enc_hook=str).decode()
+    with Child("request", asked) as child:
+        child.listen(progress, hear=hear)
+    return RlFolder(Path(made[-1]))
+
+
+@contextmanager
+def passing(request: RlRequest, progress: Progress) -> Generator[RlFolder]:
+    """Make a folder that is gone afterwards: for a reference, which is kept elsewhere.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As ``rl.request.prepare``; also where a folder was named that would be gone.
+    """
+    if request.out is not None:
+        msg = f"--out {request.out} is for a run, and --gold leaves none; leave --out away"
+        raise ConfigError(msg)
+    with TemporaryDirectory(prefix="stairway-") as place:
+        yield prepared(replace(request, out=Path(place) / "run"), progress)
 
 
 def practise(folder: RlFolder, ear: Ear) -> PracticeResult:
@@ -69,6 +118,8 @@ def _work(folder: RlFolder, ear: Ear, *more: str) -> None:
         elif "note" in line:
             ear.note(line["note"])
 
+    # The process can say nothing before it has loaded what it is made of.
+    ear.begin("loading the training library", 1)
     with Child("rl", folder.root, *more) as child:
         child.listen(ear, hear=hear)
 

@@ -2,16 +2,21 @@
 
 ``practice.json`` and ``bars.npz`` are written before anything is trained; whoever finds
 them can finish the run without asking again (:mod:`stairway.app.rl`).
+
+``python -m stairway.app.ward request JSON`` does it in a process of its own
+(:func:`stairway.app.rl.listen.prepared`): the bars, and all that reads and joins them, are
+gone from memory before training begins. It says its progress as JSON lines, and last
+``{"made": FOLDER}``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any
 
 import msgspec
 
@@ -19,45 +24,17 @@ from stairway.app import caches
 from stairway.app import folder as folders
 from stairway.app import settings as policies
 from stairway.app.environment import overrides
+from stairway.app.lines import Lines, say_error
 from stairway.app.progress import Progress
 from stairway.app.request import RUNS, read_source, source_name
-from stairway.app.rl.folder import Ask, RlFolder, require_seeds
-from stairway.app.rl.rules import SHIPPED, decode, load, require_telemetry
-from stairway.base.errors import ConfigError, DataError
+from stairway.app.rl.ask import Ask, RlRequest
+from stairway.app.rl.folder import RlFolder
+from stairway.app.rl.rules import decode, load, require_telemetry
+from stairway.base.errors import ConfigError, DataError, StairwayError
 from stairway.market.align import align
 from stairway.market.instrument import Instrument
 from stairway.training.journal import LAYOUT
 from stairway.training.practice_rules import PracticeRules
-
-
-@dataclass(frozen=True, slots=True)
-class RlRequest:
-    """Everything a person may say to ``stairway train rl``.
-
-    Attributes
-    ----------
-    source, policy
-        As of ``stairway run``: where bars are, and how they are read.
-    practice
-        ``practice``, or the path of a practice file.
-    seeds
-        Numbers of the seeds; each once.
-    out
-        Folder for the run; it must be new.
-    gold
-        Folder in which references are kept; ``None`` is that of the person who asks
-        (:mod:`stairway.app.caches`).
-    """
-
-    source: str = "sample"
-    policy: str = "daily"
-    practice: str = SHIPPED
-    seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
-    out: Path | None = None
-    gold: Path | None = None
-
-    def __post_init__(self) -> None:
-        require_seeds(self.seeds)
 
 
 def next_folder(source: str) -> Path:
@@ -136,17 +113,17 @@ def understood(folder: RlFolder, ask: Ask) -> Understood:
     return Understood((first, second), settings, rules)
 
 
-@contextmanager
-def passing(request: RlRequest, progress: Progress) -> Generator[RlFolder]:
-    """Make a folder that is gone afterwards: for a reference, which is kept elsewhere.
+def main(arguments: Sequence[str]) -> int:
+    """Prepare what is asked for as JSON, and say where it lies."""
+    try:
+        asked = msgspec.json.decode(arguments[0], type=RlRequest, dec_hook=_of_kind)
+        folder = prepare(asked, Lines())
+    except StairwayError as error:
+        say_error(error)
+        return 1
+    sys.stdout.write(msgspec.json.encode({"made": str(folder.root)}).decode() + "\n")
+    return 0
 
-    Raises
-    ------
-    ConfigError, DataError
-        As :func:`prepare`; also where a folder was named that would be gone.
-    """
-    if request.out is not None:
-        msg = f"--out {request.out} is for a run, and --gold leaves none; leave --out away"
-        raise ConfigError(msg)
-    with TemporaryDirectory(prefix="stairway-") as place:
-        yield prepare(replace(request, out=Path(place) / "run"), progress)
+
+def _of_kind(kind: type[Any], said: Any) -> Any:
+    return kind(said)

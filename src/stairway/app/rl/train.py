@@ -22,8 +22,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -37,16 +38,17 @@ from stairway.app.folder import RunFolder
 from stairway.app.hold import held
 from stairway.app.lines import Lines, say_error
 from stairway.app.rl import gold as rl_gold
+from stairway.app.rl.ask import Ask, open_practice
+from stairway.app.rl.compiling import said_once
 from stairway.app.rl.disk import Disk
 from stairway.app.rl.folder import (
-    Ask,
     RlFolder,
     kept_at,
     newest,
-    open_practice,
     read_encoded,
     write_encoded,
 )
+from stairway.app.rl.left import ARCHITECTURE, ONNX, TENSORS, leave
 from stairway.app.rl.live import Live, Stopped
 from stairway.app.rl.meters import Metered, meters_of
 from stairway.app.rl.outcome import read_result, write_result
@@ -64,6 +66,7 @@ from stairway.training.journal import (
     CycleReport,
     GoldReport,
     HeldOut,
+    LeftFile,
     Outcome,
     PracticeResult,
     SeedCycle,
@@ -96,7 +99,7 @@ def train(root: Path, ear: Ear) -> PracticeResult:
     with held(RunFolder(root)), threadpool_limits(limits=1):
         if folder.result.exists():
             return read_result(folder)
-        return _Run(folder, ask).go(ear)
+        return _Run(folder, ask, ear).go()
 
 
 def make_gold(root: Path, ear: Ear) -> None:
@@ -109,16 +112,17 @@ def make_gold(root: Path, ear: Ear) -> None:
     """
     folder, ask = open_practice(root)
     with held(RunFolder(root)), threadpool_limits(limits=1):
-        run = _Run(folder, ask)
-        run.gold(ear)
+        run = _Run(folder, ask, ear)
+        run.gold()
         run.keep_gold()
 
 
 class _Run:
     """One training run at work."""
 
-    def __init__(self, folder: RlFolder, ask: Ask) -> None:
+    def __init__(self, folder: RlFolder, ask: Ask, ear: Ear) -> None:
         self._folder, self._ask = folder, ask
+        self._ear = ear
         asked = understood(folder, ask)
         self._rules, self._watch = asked.rules, watch_rules(asked.settings)
         self._ground = self._prepared(asked.pair)
@@ -133,16 +137,15 @@ class _Run:
             )
             raise DataError(msg)
         rng = np.random.Generator(np.random.PCG64(self._rules.cycles.judging_seed))
-        return prepare(bars, self._watch, self._rules, rng)
+        return prepare(bars, self._watch, self._rules, rng, self._ear)
 
-    def gold(self, ear: Ear) -> Gold:
+    def gold(self) -> Gold:
         """Take the run's own copy of the reference; the first time, fetch one."""
         began = newest(self._folder.cycles, "")
         if not began and not self._folder.gold.with_suffix(".json").exists():
             cache = Path(self._ask.gold)
-            write_encoded(
-                self._folder.gold, rl_gold.fetched(cache, self._ground, self._rules, ear)
-            )
+            fetched = rl_gold.fetched(cache, self._ground, self._rules, self._ear)
+            write_encoded(self._folder.gold, fetched)
         return rl_gold.opened(self._folder, self._ground, self._rules)
 
     def keep_gold(self) -> None:
@@ -153,15 +156,19 @@ class _Run:
             own = read_encoded(self._folder.gold, "the reference", "make it again")
             rl_gold.keep(at, own)
 
-    def go(self, ear: Ear) -> PracticeResult:
-        gold = self.gold(ear)
+    def go(self) -> PracticeResult:
+        gold = self.gold()
+        self._ear.begin("setting up the learners", 1)
         # What decides nothing (where figures are sent, say) may change between two starts.
         asked = content_hash(self._watch)
         school = School(self._ground, self._rules, gold, self._ask.seeds, asked)
         disk = Disk(self._folder, school.frozen)
         found = disk.read()
+        self._ear.advance(1)
         if found is None:
+            self._ear.begin("judging the reference", 1)
             disk.cycle(school.begin())
+            self._ear.advance(1)
         else:
             school.resume(*found)
 
@@ -170,45 +177,33 @@ class _Run:
 
         meters = meters_of(self._ask.practice, self._folder.root, school.seeds)
         bars = self._ground.training.bars_per_session
-        metered = Metered(ear, meters, self._rules.learner.rollout_steps, bars)
+        metered = Metered(self._ear, meters, self._rules.learner.rollout_steps, bars)
         try:
             live = Live(self._folder, so_far, metered, self._stop)
             school.run(disk, live, self._side_by_side)
         finally:
             metered.close()
+        self._ear.begin("walking the held-out days", 1)
         seen = school.unseen(self._side_by_side)
+        self._ear.advance(1)
         result = self._result(school, gold, seen)
-        self._leave_policy(school, result)
-        return write_result(self._folder, result)
+        files = self._leave_policy(school, result)
+        return write_result(self._folder, msgspec.structs.replace(result, files=files))
 
     def _side_by_side(
         self, work: Callable[[int], Result], seeds: Sequence[int]
     ) -> list[Result]:
-        """Give each seed a thread; the first error, or Ctrl-C, ends all of them."""
-        workers = max(1, min(len(seeds), os.cpu_count() or 1))
-        with ThreadPoolExecutor(workers) as pool:
-            futures = [pool.submit(work, seed) for seed in seeds]
-            try:
-                for future in futures:
-                    future.result()
-            except BaseException:
-                self._stop.set()
-                for future in futures:
-                    future.cancel()
-                wait(futures)
-                raise
-            return [future.result() for future in futures]
+        return side_by_side(work, seeds, self._stop)
 
-    def _leave_policy(self, school: School, result: PracticeResult) -> None:
+    def _leave_policy(self, school: School, result: PracticeResult) -> tuple[LeftFile, ...]:
         if result.chosen_seed is None:
-            return
+            return ()
         policy = school.good_policy(result.chosen_seed)
         actor = Actor(policy_from(policy.layout, policy.flat), self._ground.normaliser)
         at = self._folder.policy if result.accepted else self._folder.unaccepted
-        written = to_bytes(actor)
-        folders.write_whole(at / "policy.onnx", to_onnx(actor))
-        folders.write_whole(at / "policy.safetensors", written.tensors)
-        folders.write_whole(at / "architecture.json", written.architecture)
+        tensors, architecture = to_bytes(actor)
+        content = {TENSORS: tensors, ARCHITECTURE: architecture, ONNX: to_onnx(actor)}
+        return leave(self._folder, at, content)
 
     def _result(self, school: School, gold: Gold, seen: tuple[HeldOut, ...]) -> PracticeResult:
         kept, ask = school.last_kept, self._ask
@@ -235,18 +230,46 @@ class _Run:
             policy_digest=None if chosen is None else school.digest(chosen),
             accepted=school.accepted,
             held_out=seen[1:],
+            files=(),
             seal="",
         )
 
+    @cached_property
+    def _made_as(self) -> str:
+        """Hash that the reference is kept by; ``live.json`` wants it after each roll-out."""
+        return rl_gold.expected_identity(self._ground, self._rules).settings
+
     def _gold_report(self, school: School, gold: Gold, seen: tuple[HeldOut, ...]) -> GoldReport:
         return GoldReport(
-            identity=rl_gold.expected_identity(self._ground, self._rules).settings,
+            identity=self._made_as,
             digest=school.frozen.gold,
             steps=self._rules.gold.steps,
             hold_rate=gold.hold_rate,
             validation=school.seed_cycles[0].validation,
             held_out=seen[0].sampled if seen else None,
         )
+
+
+def side_by_side(
+    work: Callable[[int], Result], seeds: Sequence[int], stop: Event
+) -> list[Result]:
+    """Give each seed a thread; the first error of any, or Ctrl-C, sets ``stop`` for all.
+
+    Whoever is at work then ends when it next looks at ``stop``; who has not begun never does.
+    """
+    workers = max(1, min(len(seeds), os.cpu_count() or 1))
+    with ThreadPoolExecutor(workers) as pool:
+        futures = [pool.submit(work, seed) for seed in seeds]
+        try:
+            ended = wait(futures, return_when=FIRST_EXCEPTION).done
+            return [future.result() for future in futures if future in ended]
+        except BaseException:
+            # First those that have not begun, or a thread that ends would begin one of them.
+            for future in futures:
+                future.cancel()
+            stop.set()
+            wait(futures)
+            raise
 
 
 class RlLines(Lines):
@@ -280,9 +303,10 @@ def main(arguments: Sequence[str]) -> int:
         say_error(ConfigError(f"usage: ward rl FOLDER [gold]; got {arguments!r}"))
         return 1
     work: Callable[[Path, Ear], Any] = make_gold if arguments[1:] else train
+    lines = RlLines()
     try:
-        with _ending_at_once():
-            work(Path(arguments[0]), RlLines())
+        with _ending_at_once(), said_once(lines.note):
+            work(Path(arguments[0]), lines)
     except StairwayError as error:
         say_error(error)
         return 1

@@ -13,7 +13,14 @@ from statistics import median
 from stairway.base.verdict import Pass
 from stairway.dashboard.practice.bounds import missed
 from stairway.dashboard.words import count, counted, percent, ratio, share, trades
-from stairway.training.journal import CycleReport, Decision, Outcome, PracticeResult, SeedCycle
+from stairway.training.journal import (
+    CycleReport,
+    Decision,
+    Outcome,
+    PracticeResult,
+    SeedCycle,
+    last_kept,
+)
 from stairway.training.measured import Rollout, Walked
 
 _ENDS = {
@@ -86,15 +93,13 @@ def because(result: PracticeResult) -> str:
 
 def standing_cycle(result: PracticeResult) -> int:
     """Cycle whose policies the seeds ended with: the last one kept, 0 for the reference."""
-    kept = (one.cycle for one in result.cycles if one.decision == Decision.KEEP)
-    return max(kept, default=0)
+    kept = last_kept(result.cycles)
+    return 0 if kept is None else kept.cycle
 
 
 def gate(result: PracticeResult) -> CycleReport | None:
     """Give the gate's answer about what stands; about the last cycle where none was kept."""
-    last = standing_cycle(result)
-    standing = [one for one in result.cycles if one.cycle == last]
-    return (standing or list(result.cycles[-1:]) or [None])[-1]
+    return last_kept(result.cycles) or next(reversed(result.cycles), None)
 
 
 def in_training(result: PracticeResult) -> Habits:

@@ -57,18 +57,14 @@ class Board:
     >>> from stairway.testing.journal import rollout
     >>> board = Board((1, 2))
     >>> board.rollout(rollout(1, 3))
-    >>> round(board.heard_of(1).hold_rate, 4)
-    0.6425
+    >>> board.draw(80).renderables[0].row_count
+    2
     """
 
     def __init__(self, seeds: Sequence[int]) -> None:
         self._newest: dict[int, Rollout | None] = dict.fromkeys(seeds)
         self._judged: dict[int, SeedCycle] = {}
         self._cycles: list[CycleReport] = []
-
-    def heard_of(self, seed: int) -> Rollout | None:
-        """Newest roll-out of a seed; ``None`` where it has not begun."""
-        return self._newest.get(seed)
 
     def rollout(self, rollout: Rollout) -> None:
         """Take in a roll-out; those of the reference have a row of their own."""

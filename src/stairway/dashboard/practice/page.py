@@ -18,7 +18,7 @@ from stairway.app.rl.rules import SHIPPED
 from stairway.base.verdict import Pass
 from stairway.dashboard import words
 from stairway.dashboard.figures.plain import Figure
-from stairway.dashboard.practice import account, bounds, curves
+from stairway.dashboard.practice import account, bounds, curves, drift
 from stairway.dashboard.report import environment, plotly_script
 from stairway.training.journal import Decision, PracticeResult, SeedCycle
 
@@ -75,6 +75,7 @@ def page(result: PracticeResult, root: Path, practice: str = SHIPPED) -> str:
             rows_held_out=account.rows_held_out(result),
             rows_likeliest=account.rows_likeliest(result),
             cycles=_cycles(result),
+            strayed=drift.strayed(result.seed_cycles),
             figures=_figures(result),
             mixes=_mixes(result, shown),
             named=frozenset(result.symbols),

@@ -40,6 +40,16 @@ OUTPUTS = 7
     TREND_LEAVE,
 ) = range(13)  # fmt: skip
 KNOBS = 13
+BLOCK = 64
+"""Rows that lie together; full blocks are shared by states and never change."""
+MARKS = REGIME_SUMS
+TAIL = MARKS + LABEL + 1
+MEMORY = TAIL + BLOCK * ROW
+"""Places of what a step changes: sums, marks (int64, bit for bit), the block being filled."""
+LEAVING_SHORT = KNOBS
+LEAVING_LONG = LEAVING_SHORT + BLOCK * ROW
+"""Where, behind the knobs, the rows lie that leave the session's and the history's window."""
+REFUSED, TAKEN, FILLED = 0, 1, 2
 
 
 @njit(cache=True)
@@ -159,18 +169,60 @@ def advance_regime(
 
 
 @njit(cache=True)
-def step_regime(
-    sums: FloatArray, marks: IntArray, knobs: FloatArray,
-    seen: tuple[When, Pair], gone: tuple[FloatArray, FloatArray], tail: FloatArray,
-) -> tuple[FloatArray, IntArray, FloatArray, FloatArray, bool]:  # fmt: skip
-    """One bar on copies: (sums, marks, tail with the new row, outputs, was it believed)."""
-    sums, marks, tail = sums.copy(), marks.copy(), tail.copy()
-    out = np.empty(ROW + OUTPUTS)
-    n = marks[BARS]
-    good = advance_regime(sums, marks, knobs, seen, gone, out)
-    if good and n > 0:
-        tail[(n - 1) % tail.shape[0]] = out[:ROW]
-    return sums, marks, tail, out[ROW:], good
+def leaving_row(
+    memory: FloatArray, window: FloatArray, number: int, first: int
+) -> FloatArray:  # fmt: skip
+    """Row that leaves the session's window (``first`` LEAVING_SHORT), or the history's.
+
+    ``number`` is that of the row which comes in. What is as young as the block being
+    filled lies in it; all older ones were laid out beforehand.
+    """
+    length = int(window[SESSION_BARS if first == LEAVING_SHORT else HISTORY_BARS])
+    place = number % BLOCK
+    if place >= length:
+        at = TAIL + (place - length) * ROW
+        return memory[at : at + ROW]
+    at = first + place * ROW
+    return window[at : at + ROW]
+
+
+@njit(cache=True)
+def step_regime(  # noqa: PLR0913, PLR0917 - scalars: a tuple of them takes twice as long to hand over
+    memory: FloatArray, window: FloatArray, time_ns: int, session: int,
+    open_1: float, high_1: float, low_1: float, close_1: float, volume_1: float,
+    open_2: float, high_2: float, low_2: float, close_2: float, volume_2: float,
+) -> tuple[float, int, float, float, float, float, bool, int]:  # fmt: skip
+    """One bar, in place: the seven outputs, and what became of the bar.
+
+    Parameters
+    ----------
+    memory : (358,)
+        Sums, marks, and the block being filled; see :data:`MARKS` and :data:`TAIL`.
+    window : (653,)
+        Knobs, and the rows that leave while that block fills. Not changed.
+
+    Returns
+    -------
+    The outputs in their order; then REFUSED (nothing was changed), TAKEN, or FILLED where
+    the block has its last row now.
+    """
+    sums, marks = memory[:MARKS], memory[MARKS:TAIL].view(np.int64)
+    number = marks[BARS] - 1
+    short = leaving_row(memory, window, number, LEAVING_SHORT)
+    long = leaving_row(memory, window, number, LEAVING_LONG)
+    first = (open_1, high_1, low_1, close_1, volume_1)
+    second = (open_2, high_2, low_2, close_2, volume_2)
+    out, done = np.empty(ROW + OUTPUTS), REFUSED
+    seen = ((time_ns, session), (first, second))
+    if advance_regime(sums, marks, window[:KNOBS], seen, (short, long), out):
+        done = TAKEN
+        if number >= 0:
+            at = TAIL + number % BLOCK * ROW
+            memory[at : at + ROW] = out[:ROW]
+            done = FILLED if number % BLOCK == BLOCK - 1 else TAKEN
+    told = out[ROW:]
+    said = (told[OUT_MOMENTUM], told[OUT_RATIO], told[OUT_DIVERGENCE], told[CORRELATION])
+    return told[SCORE], int(told[CODE]), *said, told[WARM] == 1.0, done
 
 
 @njit(cache=True)

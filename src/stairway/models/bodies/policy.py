@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from stairway.base.arrays import FloatArray
+from stairway.base.arrays import Float32Array, FloatArray
 from stairway.base.verdict import Refuse, Verdict, passed, refuse
 from stairway.features.spec import FEATURE_NAMES
 from stairway.models import calibration as calibrations
@@ -22,7 +22,6 @@ from stairway.models import policy_form, tensors
 from stairway.models.actor import Actor
 from stairway.models.calibration import Calibration
 from stairway.models.manifest import Form, Passport
-from stairway.models.neural.kernels import Float32Array
 from stairway.models.observation import ACTIONS, FEATURES
 from stairway.models.parity import MIN_ROWS
 from stairway.models.policy import observations

@@ -14,15 +14,11 @@ of a fast matrix product enters the answer. Sums are float32, as they were in tr
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from stairway.base.arrays import FloatArray, IntArray
-
-Float32Array: TypeAlias = NDArray[np.float32]
+from stairway.base.arrays import Float32Array, FloatArray, IntArray
 
 
 @njit(cache=True, nogil=True)

@@ -14,10 +14,9 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.policies import ActorCriticPolicy
 
-from stairway.base.arrays import FloatArray
+from stairway.base.arrays import Float32Array, FloatArray
 from stairway.base.errors import DataError
 from stairway.models.bodies.policy import PolicyParity
-from stairway.models.neural.kernels import Float32Array
 from stairway.models.normaliser import Normaliser
 from stairway.models.parity import MIN_ROWS
 from stairway.models.policy import Policy, observations

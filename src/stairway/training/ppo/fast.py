@@ -27,11 +27,10 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.utils import explained_variance
 from stable_baselines3.common.vec_env import VecEnv
 
-from stairway.base.arrays import BoolArray, FloatArray, IntArray
+from stairway.base.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from stairway.base.errors import ConfigError, DataError, InvariantError
 from stairway.training.ppo import kernels
 from stairway.training.ppo.known import stranger
-from stairway.training.ppo.layout import Float32Array
 from stairway.training.ppo.rollout import act, close, look_beyond, pen_of
 from stairway.training.ppo.study import experience_of, rules_of, study
 from stairway.training.ppo.weights import adam_of, layout_of, set_adam

@@ -1,4 +1,4 @@
-"""A policy that no longer learns: rows of observations in, actions out, many at once.
+"""A policy that no longer learns: observations in, chances of actions out, many rows at once.
 
 Validation walks and comparisons use it. It holds a copy of the weights, so what is
 trained afterwards does not change what is being judged. (``models.actor`` is what the
@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from stairway.base.arrays import IntArray
+from stairway.base.arrays import Float32Array
 from stairway.base.errors import DataError
-from stairway.training.ppo.kernels import chances, draw, worth
-from stairway.training.ppo.layout import Float32Array, Layout
+from stairway.training.ppo.kernels import chances
+from stairway.training.ppo.layout import Layout
 
 
 class FrozenPolicy:
@@ -37,12 +37,8 @@ class FrozenPolicy:
     >>> weights = np.array([0, 0, 1, 0, 0, 0, 0, 0, 0.5], np.float32)
     >>> frozen = FrozenPolicy(layout, weights)
     >>> rows = np.array([[1.0, 0.0], [-1.0, 0.0]], np.float32)
-    >>> frozen.greedy(rows).tolist(), frozen.values(rows).tolist()
-    ([1, 0], [0.5, 0.5])
     >>> frozen.chances(rows).astype(float).round(2).tolist()
     [[0.27, 0.73], [0.73, 0.27]]
-    >>> frozen.sample(rows, np.array([0.2, 0.8], np.float32)).tolist()
-    [0, 1]
     """
 
     def __init__(self, layout: Layout, flat: Float32Array) -> None:
@@ -55,25 +51,8 @@ class FrozenPolicy:
     def chances(self, rows: Float32Array) -> Float32Array:
         """Probability of each action in each row, (n, actions) float32."""
         rows = self._rows(rows)
-        return chances(self._net, self.flat, rows, self._room(rows))
-
-    def greedy(self, rows: Float32Array) -> IntArray:
-        """Return the most probable action of each row, (n,) int64; the first of equals."""
-        return self.chances(rows).argmax(axis=1)
-
-    def sample(self, rows: Float32Array, uniforms: Float32Array) -> IntArray:
-        """Draw an action for each row, (n,) int64, from ``uniforms`` (n,) in [0, 1)."""
-        odds = self.chances(rows)
-        proper = bool(((uniforms >= 0.0) & (uniforms < 1.0)).all())
-        if not (proper and uniforms.shape == odds.shape[:1]):
-            msg = f"{odds.shape[0]} rows need as many numbers in [0, 1), one a row"
-            raise DataError(msg)
-        return draw(odds, np.ascontiguousarray(uniforms, np.float32))
-
-    def values(self, rows: Float32Array) -> Float32Array:
-        """Estimate what each row is worth, (n,) float32."""
-        rows = self._rows(rows)
-        return worth(self._net, self.flat, rows, self._room(rows))
+        room = np.empty(len(rows) * self.layout.units, np.float32)
+        return chances(self._net, self.flat, rows, room)
 
     def _rows(self, rows: Float32Array) -> Float32Array:
         if rows.ndim != 2 or rows.shape[1] != self.layout.inputs:  # noqa: PLR2004 - a table
@@ -84,6 +63,3 @@ class FrozenPolicy:
             msg = f"{bad.size} of {len(rows)} observations are not finite, first row {bad[0]}"
             raise DataError(msg)
         return np.ascontiguousarray(rows, np.float32)
-
-    def _room(self, rows: Float32Array) -> Float32Array:
-        return np.empty(len(rows) * self.layout.units, np.float32)

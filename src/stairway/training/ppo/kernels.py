@@ -19,11 +19,10 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from stairway.base.arrays import FloatArray, IntArray
+from stairway.base.arrays import Float32Array, FloatArray, IntArray
 from stairway.training.ppo.nets.kernels import (
     POLICY,
     VALUE,
-    Floats,
     Net,
     Scratch,
     backward,
@@ -42,21 +41,21 @@ TALLY = 8
 class Adam(NamedTuple):
     """Weights, gradient, both moments (n_parameters,) and number of steps (1,)."""
 
-    flat: Floats
-    gradient: Floats
-    first: Floats
-    second: Floats
+    flat: Float32Array
+    gradient: Float32Array
+    first: Float32Array
+    second: Float32Array
     steps: IntArray
 
 
 class Experience(NamedTuple):
     """A roll-out in rows: observations (n, inputs), the rest (n,)."""
 
-    observations: Floats
+    observations: Float32Array
     actions: IntArray
-    log_probs: Floats
-    advantages: Floats
-    returns: Floats
+    log_probs: Float32Array
+    advantages: Float32Array
+    returns: Float32Array
 
 
 class Rules(NamedTuple):
@@ -79,13 +78,18 @@ class Acts(NamedTuple):
     """What a policy did in N environments: actions, log-probabilities and values (N,)."""
 
     actions: IntArray
-    log_probs: Floats
-    values: Floats
+    log_probs: Float32Array
+    values: Float32Array
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def act(
-    net: Net, flat: Floats, rows: Floats, uniforms: Floats, units: Floats, acts: Acts
+    net: Net,
+    flat: Float32Array,
+    rows: Float32Array,
+    uniforms: Float32Array,
+    units: Float32Array,
+    acts: Acts,
 ) -> None:
     """Choose an action for every row, and say how probable it was and what the row is worth.
 
@@ -114,14 +118,18 @@ def act(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def worth(net: Net, flat: Floats, rows: Floats, units: Floats) -> Floats:
+def worth(
+    net: Net, flat: Float32Array, rows: Float32Array, units: Float32Array
+) -> Float32Array:
     """Estimate what each row is worth, by the value's net, (n,) float32."""
     forward(net, flat, rows, units, VALUE)
     return head_of(units, net, VALUE, rows.shape[0])[:, 0].copy()
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def chances(net: Net, flat: Floats, rows: Floats, units: Floats) -> Floats:
+def chances(
+    net: Net, flat: Float32Array, rows: Float32Array, units: Float32Array
+) -> Float32Array:
     """Probability of each action in each row, (n, actions) float32."""
     n = rows.shape[0]
     forward(net, flat, rows, units, POLICY)
@@ -132,30 +140,21 @@ def chances(net: Net, flat: Floats, rows: Floats, units: Floats) -> Floats:
     return odds
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def draw(odds: Floats, uniforms: Floats) -> IntArray:
-    """Return the action of each row that ``uniforms`` (n,) falls on, (n,) int64."""
-    actions = np.empty(odds.shape[0], np.int64)
-    for i in range(odds.shape[0]):
-        actions[i] = pick(odds[i], uniforms[i])
-    return actions
-
-
 class Trail(NamedTuple):
     """A roll-out as it was walked, (steps, N) float32, and what lies behind its end, (N,).
 
     ``starts`` is 1 where a step began an episode; ``last_start`` where the next one would.
     """
 
-    rewards: Floats
-    starts: Floats
-    values: Floats
-    last_value: Floats
-    last_start: Floats
+    rewards: Float32Array
+    starts: Float32Array
+    values: Float32Array
+    last_value: Float32Array
+    last_start: Float32Array
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def advantages(trail: Trail, gamma: float, trace: float, out: Floats) -> None:
+def advantages(trail: Trail, gamma: float, trace: float, out: Float32Array) -> None:
     """Generalised advantage estimate of each step, into ``out`` (steps, N).
 
     ``trace`` is gamma times lambda. The same float32 operations in the same order as
@@ -174,7 +173,7 @@ def advantages(trail: Trail, gamma: float, trace: float, out: Floats) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def standard(picked: IntArray, values: Floats) -> tuple[np.float32, np.float32]:
+def standard(picked: IntArray, values: Float32Array) -> tuple[np.float32, np.float32]:
     """Mean of some values and the inverse of their deviation (ddof 1)."""
     mean = 0.0
     for k in picked:

@@ -9,16 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stairway.base.arrays import IntArray
+from stairway.base.arrays import Float32Array, IntArray
 from stairway.base.errors import DataError
 from stairway.training.ppo.nets.kernels import Net
-
-Float32Array: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

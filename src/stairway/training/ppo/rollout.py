@@ -15,9 +15,8 @@ import numpy as np
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.policies import ActorCriticPolicy
 
-from stairway.base.arrays import BoolArray, IntArray
+from stairway.base.arrays import BoolArray, Float32Array, IntArray
 from stairway.training.ppo import kernels
-from stairway.training.ppo.layout import Float32Array
 from stairway.training.ppo.weights import layout_of, weights
 
 

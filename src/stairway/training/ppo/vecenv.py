@@ -16,10 +16,11 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
-from stairway.base.arrays import BoolArray, FloatArray
+from stairway.base.arrays import BoolArray, Float32Array, FloatArray
 from stairway.simulation import kernels
-from stairway.simulation.batch import Counts, PairBatch, Snapshot
-from stairway.simulation.course import Course, SingleArray
+from stairway.simulation.batch import PairBatch, Snapshot
+from stairway.simulation.counts import Counts
+from stairway.simulation.course import Course
 from stairway.simulation.env import action_space, observation_space
 from stairway.simulation.env_rules import EnvRules
 from stairway.simulation.given import actions_of, seed_of
@@ -70,7 +71,7 @@ class PairVecEnv(VecEnv):
 
     # -- the interface -----------------------------------------------------------------
 
-    def reset(self) -> SingleArray:
+    def reset(self) -> Float32Array:
         """Begin the next episode of every account; return what they see, (N, 26)."""
         self.reset_infos = [{} for _ in range(self.num_envs)]
         self._reset_seeds()
@@ -89,7 +90,7 @@ class PairVecEnv(VecEnv):
 
     def step_wait(
         self,
-    ) -> tuple[SingleArray, SingleArray, BoolArray, list[dict[str, Any]]]:
+    ) -> tuple[Float32Array, Float32Array, BoolArray, list[dict[str, Any]]]:
         """Move every account by one bar: observations, rewards, ends, and why."""
         batch = self.batch
         seen = batch.step(self._actions)
@@ -165,10 +166,6 @@ class PairVecEnv(VecEnv):
         """Terms of the last step's reward, (N,) each; costs are positive."""
         told = self.batch.told
         return {name: told[:, column].copy() for name, column in _TERMS.items()}
-
-    def seen(self) -> SingleArray:
-        """Look again, without moving: what every account sees now, (N, 26), in a new array."""
-        return self.batch.seen()
 
     def measured(self) -> Counts:
         """Return what was counted since the last call, and count from 0 again."""

@@ -10,9 +10,10 @@ import torch as th
 from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import nn
 
+from stairway.base.arrays import Float32Array
 from stairway.base.errors import ConfigError
 from stairway.training.ppo.kernels import Adam
-from stairway.training.ppo.layout import Float32Array, Layout
+from stairway.training.ppo.layout import Layout
 
 
 def layout_of(policy: ActorCriticPolicy) -> Layout:

@@ -14,20 +14,15 @@ is followed from the fill that opens it to the fill, or the session's end, that 
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from stairway.base.arrays import FloatArray, IntArray
+from stairway.base.arrays import Float32Array, FloatArray, IntArray
 from stairway.models.observation import HOLD_BOTH
 from stairway.simulation import kernels as market_kernels
 from stairway.simulation import reward
 from stairway.training.ppo.kernels import chances
 from stairway.training.ppo.nets.kernels import Net, pick
-
-SingleArray: TypeAlias = NDArray[np.float32]
 
 HOLDS, FILLS, NO_FILLS, FORCED, TRIPS, WINS, EARNED, END, LENGTH = range(9)
 """Columns of ``sums``: counts over an episode, micros that its round trips earned, how it
@@ -60,7 +55,7 @@ _profit_bps = njit(reward.profit_bps)
 
 
 @njit(cache=True)
-def chosen(odds: SingleArray, draw: np.float32) -> int:
+def chosen(odds: Float32Array, draw: np.float32) -> int:
     """Find the action whose share of [0, 1) a draw falls into; below 0, the likeliest.
 
     Returns -1 where the odds are not numbers.
@@ -119,8 +114,8 @@ def fill(
 
 @njit(cache=True, nogil=True)
 def episodes(  # noqa: PLR0913, PLR0917 - arrays of one kernel: a tuple of them costs time
-    books: FloatArray, market: FloatArray, rows: SingleArray, knobs: FloatArray,
-    net: Net, flat: SingleArray, units: SingleArray, draws: SingleArray,
+    books: FloatArray, market: FloatArray, rows: Float32Array, knobs: FloatArray,
+    net: Net, flat: Float32Array, units: Float32Array, draws: Float32Array,
     steps: FloatArray, sums: FloatArray,
 ) -> int:  # fmt: skip
     """Walk N accounts until their episodes end, or draws do.
@@ -129,7 +124,7 @@ def episodes(  # noqa: PLR0913, PLR0917 - arrays of one kernel: a tuple of them 
     ----------
     books : (N, 12)
         Accounts that stand at their first bars; changed in place.
-    market : (n, 10), rows : (n, 26) float32, knobs : (20,)
+    market : (n, 11), rows : (n, 26) float32, knobs : (20,)
         As the environment reads them.
     net, flat, units
         Of the policy, and room to ask it about N rows.

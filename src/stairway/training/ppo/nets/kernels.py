@@ -10,15 +10,12 @@ NaN anywhere reaches the heads, and through them the weights, where callers look
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from stairway.base.arrays import IntArray
-
-Floats: TypeAlias = NDArray[np.float32]
+from stairway.base.arrays import Float32Array, IntArray
 
 INPUTS, OUTPUTS, WEIGHT, BIAS, UNITS = range(5)
 """Columns of ``Net.layers``; the last is where a layer's units begin, in floats a row."""
@@ -37,9 +34,9 @@ class Net(NamedTuple):
 class Scratch(NamedTuple):
     """Room for one minibatch: rows (batch, inputs), units and slopes (batch x units,)."""
 
-    rows: Floats
-    units: Floats
-    slopes: Floats
+    rows: Float32Array
+    units: Float32Array
+    slopes: Float32Array
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -66,27 +63,27 @@ def tanh(x: np.float32) -> np.float32:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def weights_of(flat: Floats, layer: IntArray) -> Floats:
+def weights_of(flat: Float32Array, layer: IntArray) -> Float32Array:
     """Weights of a layer, (outputs, inputs), as a view."""
     start, size = layer[WEIGHT], layer[INPUTS] * layer[OUTPUTS]
     return flat[start : start + size].reshape(layer[OUTPUTS], layer[INPUTS])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def biases_of(flat: Floats, layer: IntArray) -> Floats:
+def biases_of(flat: Float32Array, layer: IntArray) -> Float32Array:
     """Biases of a layer, (outputs,), as a view."""
     return flat[layer[BIAS] : layer[BIAS] + layer[OUTPUTS]]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def units_of(room: Floats, layer: IntArray, n: int) -> Floats:
+def units_of(room: Float32Array, layer: IntArray, n: int) -> Float32Array:
     """Units of a layer for ``n`` rows, (n, outputs), as a view into the room for all."""
     start = layer[UNITS] * n
     return room[start : start + n * layer[OUTPUTS]].reshape(n, layer[OUTPUTS])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_biases(units: Floats, biases: Floats) -> None:
+def add_biases(units: Float32Array, biases: Float32Array) -> None:
     """Add the biases to every row."""
     for i in range(units.shape[0]):
         for j in range(units.shape[1]):
@@ -94,7 +91,7 @@ def add_biases(units: Floats, biases: Floats) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_and_bend(units: Floats, biases: Floats) -> None:
+def add_and_bend(units: Float32Array, biases: Float32Array) -> None:
     """Add the biases to every row, then take tanh."""
     for i in range(units.shape[0]):
         for j in range(units.shape[1]):
@@ -102,7 +99,9 @@ def add_and_bend(units: Floats, biases: Floats) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def forward(net: Net, flat: Floats, rows: Floats, units: Floats, which: int) -> None:
+def forward(
+    net: Net, flat: Float32Array, rows: Float32Array, units: Float32Array, which: int
+) -> None:
     """Send rows through one of the nets; what every layer says is kept in ``units``."""
     first, stop = net.bounds[which], net.bounds[which + 1]
     below = rows
@@ -118,7 +117,7 @@ def forward(net: Net, flat: Floats, rows: Floats, units: Floats, which: int) -> 
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def sum_rows(slopes: Floats, out: Floats) -> None:
+def sum_rows(slopes: Float32Array, out: Float32Array) -> None:
     """Sum over rows, into ``out``."""
     for j in range(out.size):
         out[j] = slopes[0, j]
@@ -128,7 +127,7 @@ def sum_rows(slopes: Floats, out: Floats) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def unbend(slopes: Floats, units: Floats) -> None:
+def unbend(slopes: Float32Array, units: Float32Array) -> None:
     """Turn slopes above a tanh into slopes below it."""
     one = np.float32(1.0)
     for i in range(slopes.shape[0]):
@@ -138,7 +137,7 @@ def unbend(slopes: Floats, units: Floats) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def backward(
-    net: Net, flat: Floats, gradient: Floats, scratch: Scratch, n: int, which: int
+    net: Net, flat: Float32Array, gradient: Float32Array, scratch: Scratch, n: int, which: int
 ) -> None:
     """Gradient of one net's weights, from the slopes that stand at its head."""
     first, stop = net.bounds[which], net.bounds[which + 1]
@@ -157,13 +156,13 @@ def backward(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def head_of(room: Floats, net: Net, which: int, n: int) -> Floats:
+def head_of(room: Float32Array, net: Net, which: int, n: int) -> Float32Array:
     """Units of a net's last layer for ``n`` rows, (n, outputs), as a view."""
     return units_of(room, net.layers[net.bounds[which + 1] - 1], n)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def soften(logits: Floats, odds: Floats) -> None:
+def soften(logits: Float32Array, odds: Float32Array) -> None:
     """Turn a row of logits into log-probabilities, and write the probabilities to ``odds``."""
     top = logits[0]
     for c in range(1, logits.size):
@@ -179,7 +178,7 @@ def soften(logits: Floats, odds: Floats) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def pick(odds: Floats, uniform: np.float32) -> int:
+def pick(odds: Float32Array, uniform: np.float32) -> int:
     """Find the action whose share of [0, 1) holds ``uniform``; never one of probability 0."""
     reached, action = np.float32(0.0), 0
     for c in range(odds.size):
