@@ -12,6 +12,7 @@ from sklearn.metrics import log_loss as sklearn_log_loss
 
 from stairway.base.errors import DataError
 from stairway.evaluation import metrics
+from stairway.evaluation.moments import Undefined
 
 RETURNS = hnp.arrays(np.float64, st.integers(0, 60), elements=st.floats(-0.5, 0.5))
 FORECASTS = st.integers(1, 80).flatmap(
@@ -174,7 +175,9 @@ def test_overlap_widens_what_chance_may_do() -> None:
     ("n_bins", "independent"), [(0, 1.0), (5, 0.0), (5, math.nan), (5, 1.1)]
 )
 def test_an_impossible_diagram_is_an_error(n_bins: int, independent: float) -> None:
-    with pytest.raises(DataError, match="at least one bin"):
+    with pytest.raises(
+        DataError, match="at least one bin" if n_bins == 0 else "independent_frac"
+    ):
         metrics.reliability(np.array([0.5]), np.array([1.0]), n_bins, independent)
 
 
@@ -191,4 +194,38 @@ def test_spiegelhalter_is_standard_normal_for_a_calibrated_forecaster() -> None:
 
 
 def test_spiegelhalter_has_nothing_to_say_of_coin_tosses() -> None:
-    assert math.isnan(metrics.spiegelhalter_z(np.full(9, 0.5), np.zeros(9)))
+    found = metrics.spiegelhalter_z(np.full(9, 0.5), np.zeros(9))
+
+    assert found == Undefined("every forecast is 0, 0.5 or 1")
+
+
+@pytest.mark.parametrize("eps", [0.0, 0.5, -1.0, math.nan])
+def test_a_log_loss_without_a_sound_clip_is_an_error(eps: float) -> None:
+    with pytest.raises(DataError, match="eps"):
+        metrics.log_loss(np.array([0.5]), np.array([1.0]), eps)
+
+
+def test_the_first_row_that_is_no_forecast_is_named() -> None:
+    with pytest.raises(DataError, match="forecast 1 is nan"):
+        metrics.brier(np.array([0.5, math.nan, 2.0]), np.ones(3))
+    with pytest.raises(DataError, match=r"outcome 2 is 0\.5"):
+        metrics.brier(np.full(3, 0.5), np.array([1.0, 0.0, 0.5]))
+
+
+def test_wealth_beyond_the_range_of_numbers_still_has_a_drawdown() -> None:
+    returns = np.concatenate([np.full(2_000, 1.0), [-0.25], np.full(2_000, 1.0)])
+
+    assert metrics.max_drawdown(returns) == pytest.approx(-0.25)
+
+
+@given(st.integers(0, 12), st.integers(0, 11))
+def test_ruin_is_all_of_it_wherever_it_comes(n: int, row: int) -> None:
+    returns = np.full(n + 1, 0.1)
+    returns[min(row, n)] = -1.5
+
+    assert metrics.max_drawdown(returns) == -1.0
+
+
+def test_a_hole_after_ruin_is_an_error_all_the_same() -> None:
+    with pytest.raises(DataError, match="row 3 is nan"):
+        metrics.max_drawdown(np.array([0.1, -1.0, 0.1, math.nan, 0.0, 0.0]))

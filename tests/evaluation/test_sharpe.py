@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from stairway.evaluation.sharpe import Sharpe, Undefined, sharpe
+from stairway.evaluation.moments import Undefined
+from stairway.evaluation.sharpe import Sharpe, sharpe
 
 RETURNS = hnp.arrays(
     np.float64, st.integers(3, 120), elements=st.floats(-0.1, 0.1, allow_subnormal=False)

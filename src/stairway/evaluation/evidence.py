@@ -22,7 +22,8 @@ from msgspec import Meta
 from stairway.base.arrays import BoolArray, FloatArray
 from stairway.base.config import Config
 from stairway.base.verdict import Verdict, all_of, inconclusive, passed, refuse
-from stairway.evaluation.sharpe import Undefined, sharpe
+from stairway.evaluation.moments import Undefined
+from stairway.evaluation.sharpe import sharpe
 from stairway.evaluation.skill import Forecasts, Skill, Unscored, brier_skill
 from stairway.models.calibration import REGIMES
 

@@ -13,10 +13,15 @@ import numpy as np
 
 from stairway.base.arrays import FloatArray
 from stairway.base.errors import DataError
+from stairway.evaluation import bins
+from stairway.evaluation.finite import require_finite
+from stairway.evaluation.kernels import deepest, deepest_in_line
+from stairway.evaluation.moments import Undefined
 
 _HALF_NORMAL_MEAN = math.sqrt(2.0 / math.pi)
 _HALF_NORMAL_VARIANCE = 1.0 - 2.0 / math.pi
 _Z95_ONE_SIDED = 1.6448536269514722
+_EVEN = 0.5
 _Z95_TWO_SIDED = 1.959963984540054
 
 
@@ -78,7 +83,7 @@ def equity(returns: FloatArray) -> FloatArray:
     >>> equity(np.array([0.5, -1.5, 9.0]))
     array([1. , 1.5, 0. , 0. ])
     """
-    _require_finite(returns, "returns")
+    require_finite(returns, "returns")
     wealth: FloatArray = np.cumprod(np.concatenate([[1.0], 1.0 + returns]), dtype=np.float64)
     ruined = np.flatnonzero(~(wealth > 0.0))
     if ruined.size:
@@ -100,13 +105,21 @@ def total_return(returns: FloatArray) -> float:
 def max_drawdown(returns: FloatArray) -> float:
     """Deepest fall from a peak of compounded wealth, from -1 to 0; the start is a peak.
 
+    Parameters
+    ----------
+    returns : (n_bars,) float64
+        Simple return of each bar. NaN raises. Wealth that is gone has fallen by all of it.
+
     Examples
     --------
     >>> max_drawdown(np.array([-0.5, 0.2])), max_drawdown(np.array([]))
     (-0.5, 0.0)
     """
-    wealth = equity(returns)
-    return float(np.min(wealth / np.maximum.accumulate(wealth) - 1.0))
+    lowest, growth = deepest(returns)
+    if not math.isfinite(growth):
+        require_finite(returns, "returns")
+        lowest = deepest_in_line(returns)
+    return max(lowest - 1.0, -1.0)
 
 
 def brier(confidence: FloatArray, outcome: FloatArray) -> float:
@@ -117,7 +130,7 @@ def brier(confidence: FloatArray, outcome: FloatArray) -> float:
     >>> brier(np.array([0.5, 0.5]), np.array([0.0, 1.0]))
     0.25
     """
-    _require_forecasts(confidence, outcome)
+    require_forecasts(confidence, outcome)
     return float(np.mean((confidence - outcome) ** 2))
 
 
@@ -130,28 +143,53 @@ def log_loss(confidence: FloatArray, outcome: FloatArray, eps: float) -> tuple[f
     >>> round(loss, 4), clipped
     (0.3466, 1)
     """
-    _require_forecasts(confidence, outcome)
+    lost = log_losses(confidence, outcome, eps)
+    return float(np.mean(lost)), int(np.sum(np.clip(confidence, eps, 1.0 - eps) != confidence))
+
+
+def log_losses(confidence: FloatArray, outcome: FloatArray, eps: float) -> FloatArray:
+    """Negative log likelihood of each forecast, clipped to ``eps``; (n,) float64.
+
+    Examples
+    --------
+    >>> log_losses(np.array([0.5]), np.array([1.0]), 1e-6).round(4)
+    array([0.6931])
+    """
+    require_forecasts(confidence, outcome)
+    if not 0.0 < eps < _EVEN:
+        msg = f"eps is {eps}; it must lie in (0, 0.5), such as 1e-6"
+        raise DataError(msg)
     inside = np.clip(confidence, eps, 1.0 - eps)
-    likelihood = np.where(outcome > 0.0, inside, 1.0 - inside)
-    return float(-np.mean(np.log(likelihood))), int(np.sum(inside != confidence))
+    return -np.log(np.where(outcome > 0.0, inside, 1.0 - inside))
 
 
-def spiegelhalter_z(confidence: FloatArray, outcome: FloatArray) -> float:
+def spiegelhalter_z(confidence: FloatArray, outcome: FloatArray) -> float | Undefined:
     """Spiegelhalter's statistic: standard normal where forecasts are calibrated.
 
-    NaN where every forecast is 0, 0.5 or 1, about which it can say nothing.
+    Undefined where every forecast is 0, 0.5 or 1, about which it can say nothing.
 
     Examples
     --------
     >>> round(spiegelhalter_z(np.full(100, 0.9), np.repeat([0.0, 1.0], [10, 90])), 6)
     0.0
     """
-    _require_forecasts(confidence, outcome)
+    require_forecasts(confidence, outcome)
     lean = 1.0 - 2.0 * confidence
     spread = float(np.sum(lean**2 * confidence * (1.0 - confidence)))
-    if not spread > 0.0:
-        return math.nan
-    return float(np.sum((outcome - confidence) * lean)) / math.sqrt(spread)
+    return z_score(float(np.sum((outcome - confidence) * lean)), spread)
+
+
+def z_score(total: float, variance: float) -> float | Undefined:
+    """Spiegelhalter's statistic from its two sums.
+
+    Examples
+    --------
+    >>> z_score(3.0, 4.0)
+    1.5
+    """
+    if not variance > 0.0:
+        return Undefined("every forecast is 0, 0.5 or 1")
+    return total / math.sqrt(variance)
 
 
 def reliability(
@@ -178,34 +216,38 @@ def reliability(
     >>> [(b.n, b.confidence, b.hit_frac) for b in found.bins], found.ece
     ([(50, 0.25, 0.0), (50, 0.75, 1.0)], 0.25)
     """
-    _require_forecasts(confidence, outcome)
-    if not (n_bins >= 1 and 0.0 < independent_frac <= 1.0):
-        msg = (
-            f"a diagram needs at least one bin and an independent_frac in (0, 1], "
-            f"got {n_bins} and {independent_frac}"
-        )
+    require_forecasts(confidence, outcome)
+    if not n_bins >= 1:
+        msg = f"a diagram needs at least one bin, got {n_bins}"
         raise DataError(msg)
-    bins: list[Bin] = []
+    return reliability_of(bins.by_mass(confidence, outcome, n_bins), independent_frac)
+
+
+def reliability_of(table: FloatArray, independent_frac: float) -> Reliability:
+    """Reliability diagram from the sums of its bins, however they were cut.
+
+    Parameters
+    ----------
+    table : (n_bins, 5) float64
+        Sums of :mod:`stairway.evaluation.bins`; empty bins are left out.
+    independent_frac
+        As in :func:`reliability`.
+    """
+    if not 0.0 < independent_frac <= 1.0:
+        msg = f"a diagram needs an independent_frac in (0, 1], got {independent_frac}"
+        raise DataError(msg)
+    found: list[Bin] = []
     error = chance = variance = 0.0
-    for rows in _equal_mass(confidence, n_bins):
-        p, y = confidence[rows], outcome[rows]
-        share, independent = rows.size / confidence.size, rows.size * independent_frac
-        sigma = math.sqrt(float(np.mean(p * (1.0 - p))) / independent)
-        mean, hits = float(np.mean(p)), float(np.mean(y))
-        error += share * abs(hits - mean)
+    total = float(table[:, bins.N].sum())
+    for n, p, pp, y, _ in table[table[:, bins.N] > 0.0].tolist():
+        share, independent = n / total, n * independent_frac
+        sigma = math.sqrt(max(p - pp, 0.0) / n / independent)
+        error += abs(y - p) / total
         chance += share * sigma * _HALF_NORMAL_MEAN
         variance += (share * sigma) ** 2 * _HALF_NORMAL_VARIANCE
-        bins.append(Bin(rows.size, mean, hits, *_wilson(hits, independent)))
+        found.append(Bin(int(n), p / n, y / n, *_wilson(y / n, independent)))
     bound = chance + _Z95_ONE_SIDED * math.sqrt(variance)
-    return Reliability(tuple(bins), error, max(error - chance, 0.0), bound)
-
-
-def _equal_mass(confidence: FloatArray, n_bins: int) -> list[np.ndarray]:
-    order = np.argsort(confidence, kind="stable")
-    ranked = confidence[order]
-    wanted = np.linspace(0, ranked.size, min(n_bins, ranked.size) + 1).astype(np.int64)[1:-1]
-    cuts = np.unique(np.searchsorted(ranked, ranked[wanted], side="left"))
-    return [rows for rows in np.split(order, cuts) if rows.size]
+    return Reliability(tuple(found), error, max(error - chance, 0.0), bound)
 
 
 def _wilson(hit_frac: float, n: float) -> tuple[float, float]:
@@ -216,23 +258,38 @@ def _wilson(hit_frac: float, n: float) -> tuple[float, float]:
     return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
-def _require_finite(values: FloatArray, what: str) -> None:
-    if not bool(np.all(np.isfinite(values))):
-        row = int(np.flatnonzero(~np.isfinite(values))[0])
-        msg = f"{what} must be finite, but row {row} is {values[row]}"
-        raise DataError(msg)
+def require_forecasts(confidence: FloatArray, outcome: FloatArray) -> None:
+    """Refuse what no forecast can be, naming the first row of it.
 
+    Raises
+    ------
+    DataError
+        If the rows differ in length or are empty, a forecast lies outside [0, 1] or is
+        NaN, or an outcome is neither 0 nor 1.
 
-def _require_forecasts(confidence: FloatArray, outcome: FloatArray) -> None:
+    Examples
+    --------
+    >>> require_forecasts(np.array([0.5]), np.array([0.5]))
+    Traceback (most recent call last):
+    ...
+    stairway.base.errors.DataError: outcome 0 is 0.5, neither 0 nor 1; leave unlabelled rows out
+    """
     if not (confidence.ndim == 1 and confidence.shape == outcome.shape and confidence.size > 0):
         msg = (
             "forecasts and outcomes must be one row each and not empty, "
             f"got {confidence.shape} and {outcome.shape}"
         )
         raise DataError(msg)
-    if not bool(np.all((confidence >= 0.0) & (confidence <= 1.0))):
-        msg = "a forecast lies outside [0, 1] or is NaN; leave out rows without an answer"
+    said = (confidence >= 0.0) & (confidence <= 1.0)
+    if not bool(said.all()):
+        row = int(np.flatnonzero(~said)[0])
+        msg = (
+            f"forecast {row} is {confidence[row]}, which lies outside [0, 1]; "
+            "leave out rows without an answer"
+        )
         raise DataError(msg)
-    if not bool(np.all((outcome == 0.0) | (outcome == 1.0))):
-        msg = "an outcome is neither 0 nor 1; leave out rows without a label"
+    came = (outcome == 0.0) | (outcome == 1.0)
+    if not bool(came.all()):
+        row = int(np.flatnonzero(~came)[0])
+        msg = f"outcome {row} is {outcome[row]}, neither 0 nor 1; leave unlabelled rows out"
         raise DataError(msg)

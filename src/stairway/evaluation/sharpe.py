@@ -21,9 +21,7 @@ import numpy as np
 
 from stairway.base.arrays import FloatArray
 from stairway.evaluation.hac import critical_value, newey_west_lags, standard_error_of_sum
-
-_FEWEST_BARS = 3
-_CONSTANT = 1e-12
+from stairway.evaluation.moments import Undefined, moments
 
 
 class Sharpe(msgspec.Struct, frozen=True):
@@ -51,13 +49,19 @@ class Sharpe(msgspec.Struct, frozen=True):
     high: float
 
 
-class Undefined(msgspec.Struct, frozen=True):
-    """There is no number, and why. Constant returns have none, rather than an infinite one."""
-
-    reason: str
-
-
 Measured: TypeAlias = Sharpe | Undefined
+
+
+def sharpe_ratio(returns: FloatArray, risk_free_per_bar: float = 0.0) -> float | Undefined:
+    """Sharpe ratio per bar and nothing else, fast: a number to rank by, not to trust.
+
+    Examples
+    --------
+    >>> sharpe_ratio(np.array([0.01, 0.03, 0.02]))
+    2.0
+    """
+    found = moments(returns)
+    return found if isinstance(found, Undefined) else found.ratio(risk_free_per_bar)
 
 
 def sharpe(
@@ -83,14 +87,14 @@ def sharpe(
     >>> sharpe(np.zeros(100), 252, 0.95)
     Undefined(reason='the 100 returns are constant')
     """
-    why = _undefined(returns, periods_per_year)
-    if why:
-        return Undefined(why)
+    if not (math.isfinite(periods_per_year) and periods_per_year > 0.0):
+        return Undefined(f"a year of {periods_per_year} bars")
+    found = moments(returns)
+    if isinstance(found, Undefined):
+        return found
     n, lags = returns.size, newey_west_lags(returns.size)
-    excess = _sized(returns - risk_free_per_bar)
-    sd = float(np.std(excess, ddof=1))
-    unit = (excess - np.mean(excess)) / sd
-    ratio = float(np.mean(excess)) / sd
+    unit = (returns - found.mean) / found.deviation
+    ratio = found.ratio(risk_free_per_bar)
     per_year = math.sqrt(periods_per_year)
     iid = NormalDist().inv_cdf(0.5 + level / 2.0) * math.sqrt((1.0 + ratio**2 / 2.0) / n)
     influence = (unit - ratio / 2.0 * (unit**2 - np.mean(unit**2))) / n
@@ -106,24 +110,6 @@ def sharpe(
         low=(ratio - robust) * eta,
         high=(ratio + robust) * eta,
     )
-
-
-def _undefined(returns: FloatArray, periods_per_year: float) -> str:
-    if not (math.isfinite(periods_per_year) and periods_per_year > 0.0):
-        return f"a year of {periods_per_year} bars"
-    if returns.size < _FEWEST_BARS:
-        return f"{returns.size} returns; at least {_FEWEST_BARS} are needed"
-    if not bool(np.all(np.isfinite(returns))):
-        return f"return {int(np.flatnonzero(~np.isfinite(returns))[0])} is not finite"
-    # Rounding alone gives a constant series a tiny deviation, and so a huge ratio.
-    if not float(np.std(_sized(returns), ddof=1)) > _CONSTANT:
-        return f"the {returns.size} returns are constant"
-    return ""
-
-
-def _sized(returns: FloatArray) -> FloatArray:
-    """Bring the largest return to the size of one, exactly: tiny squares lose their digits."""
-    return np.ldexp(returns, -math.frexp(float(np.max(np.abs(returns))))[1])
 
 
 def _eta(unit: FloatArray, periods_per_year: float, lags: int) -> float:
