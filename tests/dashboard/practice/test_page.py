@@ -65,7 +65,7 @@ def test_one_thing_has_one_name() -> None:
 def test_held_out_days_stand_apart_from_those_that_decided() -> None:
     said = text(practice_result())
 
-    assert "Validation days, which decided what was kept" in said
+    assert "Validation days, which decided care and the gate" in said
     assert "Held-out days, which decided nothing" in said
 
 

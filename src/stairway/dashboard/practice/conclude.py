@@ -66,7 +66,7 @@ def _parts(result: PracticeResult, width: int) -> Iterator[RenderableType]:
     yield ""
     yield from _habits(result)
     for title, rows in (
-        ("Validation days, which decided what was kept", account.rows(result)),
+        ("Validation days, which decided care and the gate", account.rows(result)),
         ("Held-out days, which decided nothing", account.rows_held_out(result)),
     ):
         if rows:
