@@ -20,19 +20,26 @@ HERE = Path(__file__).parent
 FOLDER = HERE.parent / "build" / "peers"
 
 
-def install(*packages: str) -> str | None:
-    """Install pinned packages (``name==version``) once; return why not, where it failed."""
+def install(*packages: str, folder: Path = FOLDER, alone: bool = False) -> str | None:
+    """Install pinned packages (``name==version``) once; return why not, where it failed.
+
+    Peers that would change the packages of others go into a folder of their own. ``alone``
+    leaves out what a package depends on, for one of which a single file is measured.
+    """
     named = (one.replace("-", "_").replace("==", "-") for one in packages)
-    if all(list(FOLDER.glob(f"{name}.dist-info")) for name in named):
+    if all(list(folder.glob(f"{name}.dist-info")) for name in named):
         return None
     uv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", sys.executable]
     done = subprocess.run(
-        [*uv, "--target", str(FOLDER), *packages], capture_output=True, text=True, check=False
+        [*uv, "--target", str(folder), *["--no-deps"][:alone], *packages],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return None if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
 
 
-def measure(script: str, *arguments: str) -> Any:
+def measure(script: str, *arguments: str, folder: Path = FOLDER) -> Any:
     """Run ``benchmarks/<script>`` with the peers on its path, on one thread; read its JSON."""
     one_thread = dict.fromkeys(
         ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
@@ -42,6 +49,6 @@ def measure(script: str, *arguments: str) -> Any:
         capture_output=True,
         text=True,
         check=True,
-        env=os.environ | one_thread | {"PYTHONPATH": str(FOLDER)},
+        env=os.environ | one_thread | {"PYTHONPATH": str(folder)},
     )
     return json.loads(done.stdout.splitlines()[-1])

@@ -44,7 +44,8 @@ def test_what_the_work_says_is_wrong_comes_out_as_one_line(work: str) -> None:
 def test_no_other_module_can_be_named() -> None:
     done = call("run", "x")
     assert done.returncode == 1
-    assert error_of(done)["message"] == "no work named 'run'; there is climber, request, rl, trainer"
+    told = "no work named 'run'; there is climber, request, rl, trainer"
+    assert error_of(done)["message"] == told
 
 
 def test_a_fault_of_our_own_is_one_sentence_and_no_traceback() -> None:

@@ -11,7 +11,6 @@ import msgspec
 import pytest
 
 from stairway.app.rl import listen as rl_listen
-from stairway.app.rl import request as rl_request
 from stairway.testing.journal import practice_result
 
 
@@ -104,7 +103,7 @@ def test_ctrl_c_before_there_is_a_folder_promises_none(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(rl_request, "prepare", interrupted)
+    monkeypatch.setattr(rl_listen, "prepared", interrupted)
     said = stairway("train", "rl", "--out", "here")
 
     assert said.code == 130

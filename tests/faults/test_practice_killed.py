@@ -21,7 +21,8 @@ import pytest
 from stairway.app.progress import Silent
 from stairway.app.rl.train import train
 from stairway.app.rl.folder import RlFolder, newest
-from stairway.app.rl.request import RlRequest, prepare
+from stairway.app.rl.ask import RlRequest
+from stairway.app.rl.request import prepare
 from stairway.testing.cycles import MINUTES, as_toml, minutes, quick_rules
 from stairway.testing.runs import write_source
 from stairway.testing.ears import Deaf

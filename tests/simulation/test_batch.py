@@ -86,7 +86,7 @@ def test_each_account_may_have_a_seed_of_its_own() -> None:
 
 @pytest.mark.parametrize("seed", [-1, 2**63, [1, 2], [1, 2, -3]])
 def test_a_seed_out_of_range_is_refused(seed: Any) -> None:
-    with pytest.raises(ConfigError, match="from 0 to 2|give one for all"):
+    with pytest.raises(ConfigError, match=r"from 0 to 2|give one for all"):
         batch_of(3).seed(seed)
 
 
