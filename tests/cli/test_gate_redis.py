@@ -76,7 +76,7 @@ def test_no_password_is_kept_with_the_verdict(
         ("other", "gate:secret", "does not let this user read"),
     ],
 )
-def test_a_key_that_is_no_stream_and_a_stranger_are_one_sentence(  # noqa: PLR0913 - one case a row
+def test_a_key_that_is_no_stream_and_a_stranger_are_one_sentence(
     stream: str,
     user: str,
     words: str,

@@ -20,8 +20,9 @@ COMMANDS = (
     ("diagnose",),
     ("constants",),
     ("deployed",),
+    ("prove",),
     ("train", "rl"),
-    *(("log", name) for name in ("tail", "stats", "verify", "archive", "export")),
+    *(("log", name) for name in ("tail", "stats", "groups", "verify", "archive", "export")),
 )
 HEAVY = {"numba", "numpy", "polars", "apsw", "plotly", "cryptography", "psutil", "stairway.app"}
 HELP = "import sys; sys.argv[1:] = {argv}; from stairway.cli.main import main\ntry: main()\nexcept SystemExit as e: print(e.code, sorted(sys.modules), file=sys.stderr)"

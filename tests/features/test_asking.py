@@ -159,3 +159,28 @@ def test_columns_of_zeros_are_compared_as_they_are() -> None:
     assert moved(zeros, zeros - 0.0, 1e-9) is None
     assert moved(zeros, np.array([0.0, 0.0, 1e-3]), 1e-9) == (2, 1e-3)
     assert moved(zeros, np.array([0.0, -0.0, 0.0]), 1e-9) is None
+
+
+def test_one_huge_value_hides_no_change_of_the_others() -> None:
+    column = np.arange(1.0, 101.0)
+    column[7] = 1e12
+    other = column.copy()
+    other[50] += 1.0
+    found = moved(column, other, 1e-9)
+    assert found is not None
+    assert found[0] == 50
+    assert found[1] > 0.0
+
+
+def test_rounding_that_a_huge_value_spreads_over_all_is_no_change() -> None:
+    column = np.full(100, 1e-3)
+    column[7] = 1e6
+    assert moved(column, column + 1e-9, 1e-9) is None
+
+
+def test_a_pipeline_that_ends_the_process_is_a_finding() -> None:
+    def leaving(_: PairBars) -> dict[str, np.ndarray]:
+        raise SystemExit
+
+    answer = ask(leaving, BARS, "truncated")
+    assert code(answer) == "causality.raised"

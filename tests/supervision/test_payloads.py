@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from stairway.base.errors import StairwayError
 from stairway.supervision.answers import Answers, Names
+from stairway.supervision.events.kernels import MEMBERS
 from stairway.supervision.instants import Clock
 from stairway.supervision.lines import Lines
 from stairway.supervision.notes import Notes
@@ -187,6 +188,21 @@ def test_what_bots_usually_say_needs_no_care(changed) -> None:
 def test_what_two_readers_might_take_in_two_ways_is_left_to_the_careful_way(text) -> None:
     assert not fast_alone([text])
     both([text])
+
+
+@pytest.mark.parametrize("members", [MEMBERS, MEMBERS + 1, 3 * MEMBERS])
+def test_more_members_than_are_kept_room_for_are_read_all_the_same(members) -> None:
+    crowd = {f"m{i}": {"action": "BUY", "confidence": i / 1_000} for i in range(members)}
+    texts = [json.dumps(plain_event(n, model_breakdown=crowd)).encode() for n in range(40)]
+    assert fast_alone(texts[:1]) == (members == MEMBERS)
+    said, _ = both(texts)
+    assert len(said["model"]) == 40 * members
+
+
+@pytest.mark.parametrize("letter", [b"\x01", b"\t", b"\x1f"])
+def test_a_control_letter_in_a_text_is_not_read_over(letter) -> None:
+    text = b'{"event_type": "trade' + letter + b'", "payload": "{}"}'
+    assert not fast_alone([text])
 
 
 def test_one_odd_event_among_thousands_costs_few_of_them_the_fast_way() -> None:

@@ -18,7 +18,7 @@ import typer
 from typer.main import get_command
 
 from stairway.base.errors import StairwayError
-from stairway.cli import constants, deployed, diagnose, gate, log, replay, run, train
+from stairway.cli import constants, deployed, diagnose, gate, log, prove, replay, run, train
 
 app = typer.Typer(
     name="stairway",
@@ -32,6 +32,7 @@ app.command("replay", help=replay.HELP)(replay.command)
 app.command("gate", help=gate.HELP)(gate.command)
 app.command("diagnose", help=diagnose.HELP)(diagnose.command)
 app.command("constants", help=constants.HELP)(constants.command)
+app.command("prove", help=prove.HELP)(prove.command)
 app.command("deployed", help=deployed.HELP)(deployed.command)
 app.add_typer(train.group)
 app.add_typer(log.group)

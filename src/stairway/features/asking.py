@@ -16,6 +16,9 @@ from stairway.base.arrays import FloatArray
 from stairway.base.verdict import Finding
 from stairway.market.bars import PairBars
 
+_LONGEST = 300
+_OF_LARGEST = 1e-4
+
 T = TypeVar("T")
 Columns: TypeAlias = Mapping[str, FloatArray]
 Pipeline: TypeAlias = Callable[[PairBars], Columns]
@@ -31,22 +34,30 @@ def ask(pipeline: Pipeline, bars: PairBars, why: str) -> dict[str, FloatArray] |
     why
         What was done to the bars, for the finding.
     """
-    answer = guarded(lambda: pipeline(_own(bars)), f"on {len(bars)} bars ({why})")
+    return answered(lambda: pipeline(_own(bars)), _named, f"on {len(bars)} bars ({why})")
+
+
+def answered(
+    call: Callable[[], Any], read: Callable[[Any], dict[str, FloatArray]], doing: str
+) -> dict[str, FloatArray] | Finding:
+    """Call, and read columns from what comes back; a finding where either goes wrong."""
+    answer = guarded(call, doing)
     if isinstance(answer, Finding):
         return answer
-    return guarded(lambda: _named(answer), "answering with columns of numbers") or Finding(
+    return guarded(lambda: read(answer), "answering with columns of numbers") or Finding(
         "causality.no_columns", "the pipeline gave no column at all; nothing can be proved"
     )
 
 
 def guarded(call: Callable[[], T], doing: str) -> T | Finding:
-    """Call, and turn whatever is raised into a finding."""
+    """Call, and turn whatever is raised into a finding; only an interrupt goes through."""
     try:
         return call()
-    except Exception as error:  # noqa: BLE001 - somebody else's code: what it raises is a refusal
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody else's code: what it raises is a refusal
+        said = " ".join(str(error).split())[:_LONGEST] or "without a word"
         return Finding(
             "causality.raised",
-            f"the pipeline raised {type(error).__name__} {doing}: {error}; it must answer "
+            f"the pipeline raised {type(error).__name__} {doing}: {said}; it must answer "
             "for any beginning of the bars, with NaN where it knows nothing",
         )
 
@@ -77,7 +88,9 @@ def moved(before: FloatArray, after: FloatArray, tolerance: float) -> tuple[int,
 
     Differences are relative to the largest finite size in ``before``. NaN equals NaN and
     an infinity itself; a value that appears, disappears or becomes infinite differs
-    infinitely. None where all lies within the tolerance.
+    infinitely. None where all lies within the tolerance of the column's usual size, its
+    median, or within a ten-thousandth of it of the largest: one huge value must not hide a
+    look ahead in the others, and a Fourier transform spreads its rounding over all.
 
     Examples
     --------
@@ -87,15 +100,22 @@ def moved(before: FloatArray, after: FloatArray, tolerance: float) -> tuple[int,
     >>> moved(np.array([np.nan, 2.0]), np.array([np.nan, 2.0]), 1e-9) is None
     True
     """
-    if before.tobytes() == after.tobytes():
+    if np.array_equal(before.view(np.int64), after.view(np.int64)):
         return None
     finite = np.isfinite(before) & np.isfinite(after)
     same = (before == after) | (np.isnan(before) & np.isnan(after))
     size = float(np.abs(before[np.isfinite(before)]).max(initial=0.0)) or 1.0
     difference = np.where(same, 0.0, np.inf)
     difference[finite] = np.abs(after[finite] - before[finite]) / size
-    far = np.flatnonzero(~(difference <= tolerance))
-    return (int(far[0]), round(float(difference.max()), 12)) if far.size else None
+    bound = tolerance * max(_usual(before) / size, _OF_LARGEST)
+    far = np.flatnonzero(~(difference <= bound))
+    return (int(far[0]), float(f"{difference.max():.12g}")) if far.size else None
+
+
+def _usual(column: FloatArray) -> float:
+    """Median size of what is neither zero nor unknown."""
+    sizes = np.abs(column[np.isfinite(column) & (column != 0.0)])
+    return float(np.median(sizes)) if sizes.size else 1.0
 
 
 def _named(answer: Any) -> dict[str, FloatArray]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from enum import StrEnum
-from typing import assert_never
+from typing import Literal, TypeAlias, assert_never
 
 import numpy as np
 
@@ -33,9 +33,7 @@ class Perturbation(StrEnum):
     CLOCK = "moved in time"
 
 
-def disturb(  # noqa: C901 - one flat case for each kind
-    bars: PairBars, cut: int, kind: Perturbation, rng: np.random.Generator
-) -> PairBars:
+def disturb(bars: PairBars, cut: int, kind: Perturbation, rng: np.random.Generator) -> PairBars:
     """Return the bars with another future from row ``cut`` (1 to n - 1) on.
 
     Examples
@@ -53,24 +51,63 @@ def disturb(  # noqa: C901 - one flat case for each kind
     """
     match kind:
         case Perturbation.TRUNCATE:
-            other = bars.part(0, cut)
-        case Perturbation.NOISE:
-            other = _noise(bars, cut, rng)
-        case Perturbation.SCALE:
-            other = _scaled(bars, cut, rng)
-        case Perturbation.SIGN:
-            other = _mirrored(bars, cut)
-        case Perturbation.SHUFFLE:
-            other = _shuffled(bars, cut, rng)
-        case Perturbation.CONSTANT:
-            other = _frozen(bars, cut)
+            return bars.part(0, cut)
         case Perturbation.DELETE:
-            other = _deleted(bars, cut, int(rng.integers(1, len(bars) - cut + 1)))
+            return _deleted(bars, cut, int(rng.integers(1, len(bars) - cut + 1)))
         case Perturbation.CLOCK:
-            other = _clock(bars, cut, rng)
+            return _clock(bars, cut, rng)
+        case (
+            Perturbation.NOISE
+            | Perturbation.SCALE
+            | Perturbation.SIGN
+            | Perturbation.SHUFFLE
+            | Perturbation.CONSTANT
+        ):
+            return _with_prices(bars, other_prices(_prices(bars), cut, kind, rng))
         case _:
             assert_never(kind)
-    return other
+
+
+OfPrices: TypeAlias = Literal[
+    Perturbation.NOISE,
+    Perturbation.SCALE,
+    Perturbation.SIGN,
+    Perturbation.SHUFFLE,
+    Perturbation.CONSTANT,
+]
+"""What is done to prices and volumes; the other kinds take bars away or move them in time."""
+
+
+def other_prices(
+    table: FloatArray, cut: int, kind: OfPrices, rng: np.random.Generator
+) -> FloatArray:
+    """Give prices another future from row ``cut`` on, valid as those that came in.
+
+    Parameters
+    ----------
+    table : (5, n, k) float64
+        Open, high, low, close (positive) and volume of k instruments; not changed.
+    """
+    table = table.copy()
+    match kind:
+        case Perturbation.NOISE:
+            table[:, cut:] = _noise(table, cut, rng)
+        case Perturbation.SCALE:
+            table[:, cut:] *= factor(rng)
+        case Perturbation.SIGN:
+            table[:, cut:] = _mirrored(table, cut)
+        case Perturbation.SHUFFLE:
+            table[:, cut:] = table[:, cut + rng.permutation(table.shape[1] - cut)]
+        case Perturbation.CONSTANT:
+            table[:, cut:] = table[[3, 3, 3, 3, 4], cut - 1][:, None]
+        case _:
+            assert_never(kind)
+    return table
+
+
+def factor(rng: np.random.Generator) -> float:
+    """Ten or a tenth, by a coin."""
+    return _FACTOR if rng.random() < 0.5 else 1.0 / _FACTOR  # noqa: PLR2004 - a coin
 
 
 def _prices(bars: PairBars) -> FloatArray:
@@ -83,47 +120,25 @@ def _with_prices(bars: PairBars, table: FloatArray) -> PairBars:
     return replace(bars, open=open_, high=high, low=low, close=close, volume=volume)
 
 
-def _noise(bars: PairBars, cut: int, rng: np.random.Generator) -> PairBars:
-    table = _prices(bars)
-    n = len(bars) - cut
-    moves = np.abs(np.diff(np.log(bars.close[:cut]), axis=0))
+def _noise(table: FloatArray, cut: int, rng: np.random.Generator) -> FloatArray:
+    known, volumes = table[3], table[4]
+    shape = (known.shape[0] - cut, known.shape[1])
+    moves = np.abs(np.diff(np.log(known[:cut]), axis=0))
     scale = max(float(moves.mean()) if cut > 1 else 0.0, _LEAST_SCALE)
-    steps = 3.0 * scale * rng.standard_normal((n, 2))
-    close = bars.close[cut - 1] * np.exp(np.cumsum(steps, axis=0))
-    open_ = close * np.exp(scale * rng.standard_normal((n, 2)))
-    reach = np.exp(scale * np.abs(rng.standard_normal((2, n, 2))))
+    steps = 3.0 * scale * rng.standard_normal(shape)
+    close = known[cut - 1] * np.exp(np.cumsum(steps, axis=0))
+    open_ = close * np.exp(scale * rng.standard_normal(shape))
+    reach = np.exp(scale * np.abs(rng.standard_normal((2, *shape))))
     high, low = np.maximum(open_, close) * reach[0], np.minimum(open_, close) / reach[1]
-    volume = (1.0 + bars.volume[cut - 1]) * np.exp(rng.standard_normal((n, 2)))
-    table[:, cut:] = np.stack((open_, high, low, close, volume))
-    return _with_prices(bars, table)
+    volume = (1.0 + volumes[cut - 1]) * np.exp(rng.standard_normal(shape))
+    return np.stack((open_, high, low, close, volume))
 
 
-def _scaled(bars: PairBars, cut: int, rng: np.random.Generator) -> PairBars:
-    table = _prices(bars)
-    factor = _FACTOR if rng.random() < 0.5 else 1.0 / _FACTOR  # noqa: PLR2004 - a coin
-    table[:, cut:] *= factor
-    return _with_prices(bars, table)
-
-
-def _mirrored(bars: PairBars, cut: int) -> PairBars:
-    table = _prices(bars)
-    future = table[:, cut:].copy()
-    turned = bars.close[cut - 1] ** 2 / future[:4]
+def _mirrored(table: FloatArray, cut: int) -> FloatArray:
+    future = table[:, cut:]
+    turned = table[3, cut - 1] ** 2 / future[:4]
     most = future[4].max(axis=0)
-    table[:, cut:] = np.stack((turned[0], turned[2], turned[1], turned[3], most - future[4]))
-    return _with_prices(bars, table)
-
-
-def _shuffled(bars: PairBars, cut: int, rng: np.random.Generator) -> PairBars:
-    rows = np.concatenate((np.arange(cut), cut + rng.permutation(len(bars) - cut)))
-    return _with_prices(bars, _prices(bars)[:, rows])
-
-
-def _frozen(bars: PairBars, cut: int) -> PairBars:
-    table = _prices(bars)
-    table[:4, cut:] = bars.close[cut - 1]
-    table[4, cut:] = bars.volume[cut - 1]
-    return _with_prices(bars, table)
+    return np.stack((turned[0], turned[2], turned[1], turned[3], most - future[4]))
 
 
 def _deleted(bars: PairBars, cut: int, gone: int) -> PairBars:

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from stairway.app.proof.series import read_series
+from stairway.base.errors import ConfigError, DataError
+from stairway.features.series import checked
+from stairway.testing.leaks import series
+
+BARS = series(40, seed=1)
+PRICES = pl.DataFrame({n: BARS[n] for n in ("open", "high", "low", "close", "volume")})
+NS = pl.Series("time_ns", BARS["time_ns"])
+
+
+def written(table: pl.DataFrame, path: Path) -> str:
+    table.write_parquet(path) if path.suffix == ".parquet" else table.write_csv(path)
+    return str(path)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_a_table_is_read_as_it_was_written(name: str, tmp_path: Path) -> None:
+    source = written(PRICES.with_columns(NS), tmp_path / name)
+    read = checked(read_series(source, None, None))
+    assert all((read[n] == BARS[n]).all() for n in (*PRICES.columns, "time_ns"))
+    assert (read["available_ns"] == BARS["time_ns"]).all()
+
+
+def test_text_times_and_capital_names_are_understood(tmp_path: Path) -> None:
+    text = pl.from_epoch(NS, "ns").dt.strftime("%Y-%m-%d %H:%M:%S").alias("Date")
+    named = PRICES.rename(str.capitalize).with_columns(text)
+    read = read_series(written(named, tmp_path / "a.csv"), None, None)
+    assert (read["time_ns"] == BARS["time_ns"]).all()
+
+
+def test_when_a_row_was_known_is_read_too(tmp_path: Path) -> None:
+    later = (NS + 7).alias("available_ns")
+    source = written(PRICES.with_columns(NS, later), tmp_path / "a.csv")
+    assert (read_series(source, None, None)["available_ns"] == BARS["time_ns"] + 7).all()
+
+
+def test_labels_are_joined_by_their_time_or_their_place(tmp_path: Path) -> None:
+    source = written(PRICES.with_columns(NS), tmp_path / "a.csv")
+    end = pl.Series("label_end_ns", BARS["label_end_ns"])
+    table = pl.DataFrame({"labels": BARS["labels"]}).with_columns(end, NS)
+    placed = Path(written(table.drop("time_ns"), tmp_path / "placed.csv"))
+    assert (read_series(source, None, placed)["labels"] == BARS["labels"]).all()
+    timed = Path(written(table[10:20].reverse(), tmp_path / "timed.csv"))
+    labels = read_series(source, None, timed)["labels"]
+    assert (labels[10:20] == BARS["labels"][10:20]).all()
+    assert np.isnan(labels[:10]).all()
+    for wrong, words in (
+        (table.drop("label_end_ns"), "needs the columns"),
+        (table[:9].drop("time_ns"), "9 labels for 40 bars"),
+        (table.with_columns(NS + 1), "row 0 of"),
+    ):
+        path = Path(written(wrong, tmp_path / "wrong.csv"))
+        with pytest.raises((ConfigError, DataError), match=words):
+            read_series(source, None, path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is empty"),
+        ("a,b\n1,2\n", "no column 'open'"),
+        ("open,high,low,close,volume\n1,1,1,1,1\n", "no column time_ns or time"),
+        ("open,high,low,close,volume,Open\n1,1,1,1,1,1\n", "more than once"),
+        (
+            "open,high,low,close,volume,time_ns\n1,1,1,1,1,5\n1,1,1,1,1,x\n",
+            "row 1 holds no time",
+        ),
+    ],
+)
+def test_a_table_that_cannot_be_used_says_why(text: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    with pytest.raises((ConfigError, DataError), match=words):
+        read_series(str(path), None, None)
+
+
+def test_the_sample_has_two_instruments_and_one_is_named() -> None:
+    first, second = (read_series("sample", name, None)["close"] for name in (None, "NASDAQ"))
+    assert first[0] != second[0]
+    with pytest.raises(ConfigError, match="SP500 and NASDAQ"):
+        read_series("sample", "DAX", None)
