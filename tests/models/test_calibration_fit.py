@@ -22,13 +22,12 @@ from stairway.models.calibration import (
     apply_many,
     validate,
 )
+from stairway.models.calibration_curves import Logistic, platt
 from stairway.models.calibration_fit import (
     KNOTS,
     CalibrationRules,
-    Logistic,
+    CurveFamily,
     fit,
-    platt,
-    pool_adjacent,
 )
 
 RULES = CalibrationRules(
@@ -37,6 +36,7 @@ RULES = CalibrationRules(
     isotonic_min_samples=5000,
     prior_samples=20.0,
     probability_floor=0.01,
+    curve=CurveFamily.PLATT,
 )
 
 
@@ -123,16 +123,6 @@ def test_a_weight_of_two_counts_as_two_samples() -> None:
 
 
 # --- isotonic
-
-
-@given(
-    st.lists(st.tuples(st.floats(0, 1), st.floats(0.01, 10)), min_size=1, max_size=60),
-)
-def test_pooling_agrees_with_scikit_learn(pairs: list[tuple[float, float]]) -> None:
-    values, weights = (np.array(column) for column in zip(*pairs, strict=True))
-    oracle = IsotonicRegression().fit(np.arange(values.size), values, weights)
-    expected = oracle.predict(np.arange(values.size))
-    np.testing.assert_allclose(pool_adjacent(values, weights), expected, atol=1e-9)
 
 
 def test_a_large_sample_gets_an_isotonic_map_close_to_the_truth() -> None:
@@ -318,6 +308,7 @@ def test_every_fit_is_a_sound_calibration_inside_its_floor(
         isotonic_min_samples=isotonic_min_samples,
         prior_samples=1.0,
         probability_floor=floor,
+        curve=CurveFamily.PLATT,
     )
     calibration = fit(*problem, rules)
     assert isinstance(validate(calibration), Pass)

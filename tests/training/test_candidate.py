@@ -14,7 +14,7 @@ from stairway.evaluation.splits import SplitRules
 from stairway.features.labels import UNLABELLED, Labels
 from stairway.features.spec import FEATURE_NAMES
 from stairway.models import forest as forests
-from stairway.models.calibration_fit import CalibrationRules
+from stairway.models.calibration_fit import CalibrationRules, CurveFamily
 from stairway.models.manifest import Family, GateEvidence
 from stairway.models.sealed import pack
 from stairway.training.boosting import BoostingRules
@@ -50,6 +50,7 @@ RULES = CandidateRules(
         isotonic_min_samples=5_000,
         prior_samples=10.0,
         probability_floor=0.01,
+        curve=CurveFamily.PLATT,
     ),
     evidence=EvidenceRules(
         binding=(Check.SKILL_POOLED, Check.TOO_GOOD),

@@ -26,7 +26,7 @@ from stairway.market.quality import BarRules
 from stairway.models.baseline import BaselineRules, confidence
 from stairway.models.bodies.forest import ForestBody
 from stairway.models.calibration import apply
-from stairway.models.calibration_fit import CalibrationRules, fit
+from stairway.models.calibration_fit import CalibrationRules, CurveFamily, fit
 from stairway.models.manifest import Family
 from stairway.models.sealed import Bundle, SealedModel
 from stairway.testing.models import toy_passport
@@ -70,6 +70,7 @@ CALIBRATION = CalibrationRules(
     isotonic_min_samples=5000,
     prior_samples=20.0,
     probability_floor=0.01,
+    curve=CurveFamily.PLATT,
 )
 
 

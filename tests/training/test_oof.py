@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stairway.base.errors import DataError
 from stairway.evaluation.splits import SplitRules
 from stairway.features.labels import UNLABELLED, Labels
-from stairway.models.calibration_fit import CalibrationRules
+from stairway.models.calibration_fit import CalibrationRules, CurveFamily
 from stairway.models.forest import Forest, stump
 from stairway.training.boosting import Sample
 from stairway.training.material import Material
@@ -32,6 +32,7 @@ CALIBRATE = CalibrationRules(
     isotonic_min_samples=5_000,
     prior_samples=10.0,
     probability_floor=0.01,
+    curve=CurveFamily.PLATT,
 )
 N, HORIZON = 400, 5
 
@@ -196,6 +197,7 @@ def test_too_little_to_calibrate_on_is_an_error_and_not_a_guess() -> None:
         isotonic_min_samples=5_000,
         prior_samples=10.0,
         probability_floor=0.01,
+        curve=CurveFamily.PLATT,
     )
 
     with pytest.raises(DataError, match="independent samples"):

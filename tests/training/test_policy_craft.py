@@ -19,7 +19,7 @@ from stairway.features.spec import FEATURE_NAMES
 from stairway.models.actor import Actor, margins
 from stairway.models.bodies.policy import PolicyBody, PolicyParity
 from stairway.models.calibration import REGIMES, apply
-from stairway.models.calibration_fit import CalibrationRules
+from stairway.models.calibration_fit import CalibrationRules, CurveFamily
 from stairway.models.manifest import Family
 from stairway.models.normaliser import Normaliser
 from stairway.models.policy import Policy, observations
@@ -40,6 +40,7 @@ RULES = JudgeRules(
         isotonic_min_samples=5_000,
         prior_samples=10.0,
         probability_floor=0.01,
+        curve=CurveFamily.PLATT,
     ),
     evidence=EvidenceRules(
         binding=(Check.SKILL_POOLED, Check.TOO_GOOD),

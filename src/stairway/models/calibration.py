@@ -3,7 +3,7 @@
 A map is a table: thresholds on the margin, probabilities beside them, a straight line in
 between, and the end values outside. Nothing is extrapolated, and no value is 0 or 1: a
 model that claims certainty would be given all of the capital by any Kelly rule. How the
-table came about is declared in it (``isotonic``, ``platt``, ``shrunk_platt``).
+table came about is declared in it (:class:`CalibrationForm`).
 :mod:`stairway.models.calibration_fit` makes tables; trading only reads them.
 """
 
@@ -34,12 +34,15 @@ class CalibrationForm(StrEnum):
 
     ``platt`` is the pooled logistic map, for a regime that was never seen;
     ``shrunk_platt`` the regime's own logistic map, drawn towards the pooled one by
-    sample size; ``isotonic`` a monotone map without a formula, for large samples.
+    sample size; ``beta`` and ``shrunk_beta`` are the same with a curve that may bend at
+    even odds; ``isotonic`` a monotone map without a formula, for large samples.
     """
 
     ISOTONIC = "isotonic"
     PLATT = "platt"
     SHRUNK_PLATT = "shrunk_platt"
+    BETA = "beta"
+    SHRUNK_BETA = "shrunk_beta"
 
 
 class RegimeMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

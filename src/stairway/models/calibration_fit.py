@@ -1,21 +1,21 @@
 """Make the calibration tables from out-of-fold margins and their outcomes.
 
-1. A logistic map is fitted to all samples together (Platt: two numbers, smoothed
-   targets, so that it exists even where the classes do not overlap).
-2. Each regime gets a logistic map of its own, drawn towards the pooled one by
+1. A curve is fitted to all samples together (logistic, or beta:
+   :mod:`stairway.models.calibration_curves`).
+2. Each regime gets a curve of its own, drawn towards the pooled one by
    ``shrink_samples / (n + shrink_samples)``: few samples, little freedom.
 3. A regime with enough samples gets an isotonic map instead. Its blocks are drawn
    towards the base rate by ``prior_samples``, since bare isotonic ends in 0 and 1.
 
-A slope below zero is not believed: a model that is wrong more often than right has no
-say (slope 0, the base rate), rather than being traded upside down on the same noise.
-Samples count as independent ones where weights say how much their labels overlap.
+No map falls: a model that is wrong more often than right has no say. Samples count as
+independent ones where weights say how much their labels overlap.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, NamedTuple, cast
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from msgspec import Meta
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from stairway.base.arrays import BoolArray, FloatArray, IntArray
 from stairway.base.config import Config
 from stairway.base.errors import DataError
+from stairway.models import kernels
 from stairway.models.calibration import (
     MAX_KNOTS,
     REGIMES,
@@ -31,14 +32,31 @@ from stairway.models.calibration import (
     CalibrationForm,
     RegimeMap,
 )
+from stairway.models.calibration_curves import Curve, beta, platt
+from stairway.models.isotonic import isotonic
 
 KNOTS = 129
 """Rows of a logistic table; the straight lines stay within 5e-5 over eight logits."""
 
-MAX_NEWTON_STEPS = 100
-GRADIENT_TOLERANCE = 1e-10
-RIDGE = 1e-12
-MAX_HALVINGS = 40
+
+class CurveFamily(StrEnum):
+    """Formula of the maps of regimes that are too small for an isotonic one.
+
+    ``platt`` is logistic, two numbers; ``beta`` has three and may bend at even odds.
+    """
+
+    PLATT = "platt"
+    BETA = "beta"
+
+
+_FITS: dict[CurveFamily, Callable[[FloatArray, FloatArray, FloatArray], Curve]] = {
+    CurveFamily.PLATT: platt,
+    CurveFamily.BETA: beta,
+}
+_FORMS = {
+    CurveFamily.PLATT: (CalibrationForm.PLATT, CalibrationForm.SHRUNK_PLATT),
+    CurveFamily.BETA: (CalibrationForm.BETA, CalibrationForm.SHRUNK_BETA),
+}
 
 
 class CalibrationRules(Config, frozen=True, kw_only=True):
@@ -56,6 +74,8 @@ class CalibrationRules(Config, frozen=True, kw_only=True):
         Samples of the base rate added to each block of an isotonic map.
     probability_floor
         Nothing below this, nor above one minus this, is ever said.
+    curve
+        Formula of the pooled map and of those drawn towards it.
     """
 
     min_samples: Annotated[int, Meta(ge=2, le=10**9)]
@@ -63,13 +83,7 @@ class CalibrationRules(Config, frozen=True, kw_only=True):
     isotonic_min_samples: Annotated[int, Meta(ge=2, le=10**9)]
     prior_samples: Annotated[float, Meta(gt=0, le=1e9)]
     probability_floor: Annotated[float, Meta(gt=0, lt=0.5)]
-
-
-class Logistic(NamedTuple):
-    """Probability = 1 / (1 + exp(-(slope x margin + intercept)))."""
-
-    slope: float
-    intercept: float
+    curve: CurveFamily
 
 
 class _Sample(NamedTuple):
@@ -115,7 +129,7 @@ def fit(
     --------
     >>> rules = CalibrationRules(
     ...     min_samples=4, shrink_samples=10.0, isotonic_min_samples=1000,
-    ...     prior_samples=1.0, probability_floor=0.01,
+    ...     prior_samples=1.0, probability_floor=0.01, curve=CurveFamily.PLATT,
     ... )
     >>> margins = np.array([-2.0, -1.0, 1.0, 2.0] * 5)
     >>> outcomes = np.array([0, 1, 0, 1] * 5)
@@ -125,54 +139,13 @@ def fit(
     """
     labels = np.asarray(regimes, dtype=np.str_)
     sample = _checked(margins, outcomes, labels, weights, rules)
-    pooled = platt(*sample)
+    pooled = _FITS[rules.curve](*sample)
     span = _span(sample.margins)
     maps = {
         regime: _regime_map(sample.where(labels == regime), pooled, span, rules)
         for regime in REGIMES
     }
     return Calibration(maps)
-
-
-def platt(margins: FloatArray, outcomes: FloatArray, weights: FloatArray) -> Logistic:
-    """Weighted logistic map of one variable, by damped Newton steps.
-
-    Examples
-    --------
-    >>> ones = np.ones(4)
-    >>> fitted = platt(np.array([-1.0, -1.0, 1.0, 1.0]), np.array([0.0, 0, 1, 1]), ones)
-    >>> round(fitted.slope, 3), round(abs(fitted.intercept), 3)
-    (1.099, 0.0)
-    """
-    ups = float(weights @ outcomes)
-    downs = float(weights.sum()) - ups
-    targets = np.where(outcomes == 1.0, (ups + 1.0) / (ups + 2.0), 1.0 / (downs + 2.0))
-    centre, spread = float(margins.mean()), float(margins.std())
-    if spread > np.finfo(np.float64).tiny:
-        slope, level = _newton((margins - centre) / spread, targets, weights)
-        if slope > 0.0:
-            return Logistic(slope / spread, level - slope * centre / spread)
-    rate = float(weights @ targets / weights.sum())
-    return Logistic(0.0, float(np.log(rate / (1.0 - rate))))
-
-
-def pool_adjacent(values: FloatArray, weights: FloatArray) -> FloatArray:
-    """Nearest non-decreasing sequence in weighted least squares (pool adjacent violators).
-
-    Examples
-    --------
-    >>> pool_adjacent(np.array([1.0, 3.0, 2.0, 4.0]), np.ones(4)).tolist()
-    [1.0, 2.5, 2.5, 4.0]
-    """
-    blocks: list[tuple[float, float, int]] = []  # mean, weight, count
-    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
-        mean, total, count = value, weight, 1
-        while blocks and blocks[-1][0] >= mean:
-            before, mass, size = blocks.pop()
-            mean = (before * mass + mean * total) / (mass + total)
-            total, count = total + mass, count + size
-        blocks.append((mean, total, count))
-    return np.repeat([mean for mean, _, _ in blocks], [count for _, _, count in blocks])
 
 
 def _checked(
@@ -207,43 +180,40 @@ def _checked(
 
 
 def _regime_map(
-    own: _Sample, pooled: Logistic, span: tuple[float, float], rules: CalibrationRules
+    own: _Sample, pooled: Curve, span: tuple[float, float], rules: CalibrationRules
 ) -> RegimeMap:
     n, n_effective = own.margins.size, min(own.n_effective, float(own.margins.size))
+    unseen, drawn = _FORMS[rules.curve]
     if n == 0:
-        form, (x, y) = CalibrationForm.PLATT, _logistic_table(pooled, span)
+        form, (x, y) = unseen, _curve_table(pooled, span)
     elif n_effective >= rules.isotonic_min_samples and 0.0 < own.outcomes.mean() < 1.0:
         form, (x, y) = CalibrationForm.ISOTONIC, _isotonic_table(own, rules.prior_samples)
     else:
-        shrunk = _shrunk(
-            platt(*own), pooled, n_effective / (n_effective + rules.shrink_samples)
-        )
-        form, (x, y) = CalibrationForm.SHRUNK_PLATT, _logistic_table(shrunk, span)
+        trust = n_effective / (n_effective + rules.shrink_samples)
+        curve = _shrunk(_FITS[rules.curve](*own), pooled, trust)
+        form, (x, y) = drawn, _curve_table(curve, span)
     inside = np.clip(y, rules.probability_floor, 1.0 - rules.probability_floor)
     return RegimeMap(form, n, n_effective, tuple(x.tolist()), tuple(inside.tolist()))
 
 
-def _shrunk(own: Logistic, pooled: Logistic, trust: float) -> Logistic:
-    return Logistic(
-        trust * own.slope + (1.0 - trust) * pooled.slope,
-        trust * own.intercept + (1.0 - trust) * pooled.intercept,
-    )
+def _shrunk(own: Curve, pooled: Curve, trust: float) -> Curve:
+    """Draw each number of one curve towards that of the other, of the same family."""
+    pairs = zip(own, pooled, strict=True)
+    return type(own)(*(trust * mine + (1.0 - trust) * theirs for mine, theirs in pairs))
 
 
-def _logistic_table(map_: Logistic, span: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
+def _curve_table(curve: Curve, span: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
     x = np.linspace(*span, KNOTS)
-    return x, _sigmoid(map_.slope * x + map_.intercept)
+    # Rounding may lower a flat curve by the last digit, which no table may do.
+    return x, np.maximum.accumulate(curve.probability(x))
 
 
 def _isotonic_table(own: _Sample, prior_samples: float) -> tuple[FloatArray, FloatArray]:
     """Knots at the centre of each block, so that a step does not become one value."""
-    x, place = np.unique(own.margins, return_inverse=True)
-    weight = _sums(place, own.weights)
-    rate = _sums(place, own.weights * own.outcomes) / weight
+    x, level, weight = isotonic(*own)
     base = float(own.weights @ own.outcomes / own.weights.sum())
-    level = pool_adjacent(rate, weight)
     mass = _block_sums(level, weight)
-    level = pool_adjacent(
+    level = kernels.pooled(
         (level * mass + base * prior_samples) / (mass + prior_samples), weight
     )
     centre = _block_sums(level, weight * x) / _block_sums(level, weight)
@@ -268,42 +238,3 @@ def _span(margins: FloatArray) -> tuple[float, float]:
     low, high = float(margins.min()), float(margins.max())
     enough = 1e-9 * max(1.0, abs(low), abs(high))
     return (low, high) if high - low > enough else (low - 1.0, high + 1.0)
-
-
-def _newton(x: FloatArray, targets: FloatArray, weights: FloatArray) -> tuple[float, float]:
-    design = np.column_stack([x, np.ones_like(x)])
-    at = np.zeros(2)
-    for _ in range(MAX_NEWTON_STEPS):
-        p = _sigmoid(design @ at)
-        gradient = design.T @ (weights * (p - targets))
-        if np.abs(gradient).max() <= GRADIENT_TOLERANCE * weights.sum():
-            break
-        curvature = design.T @ (design * (weights * p * (1.0 - p))[:, None])
-        ridge = RIDGE * weights.sum() * np.eye(2)
-        step = cast("FloatArray", np.linalg.solve(curvature + ridge, gradient))
-        at = _damped(design, targets, weights, at, step)
-    return float(at[0]), float(at[1])
-
-
-def _damped(
-    design: FloatArray,
-    targets: FloatArray,
-    weights: FloatArray,
-    at: FloatArray,
-    step: FloatArray,
-) -> FloatArray:
-    """Go the longest of step, step/2, step/4 ... that does not raise the loss."""
-    here = _loss(design @ at, targets, weights)
-    for halving in range(MAX_HALVINGS):
-        there = at - step * 0.5**halving
-        if _loss(design @ there, targets, weights) <= here:
-            return there
-    return at
-
-
-def _loss(logit: FloatArray, targets: FloatArray, weights: FloatArray) -> float:
-    return float(weights @ (np.logaddexp(0.0, logit) - targets * logit))
-
-
-def _sigmoid(logit: FloatArray) -> FloatArray:
-    return np.exp(-np.logaddexp(0.0, -logit))

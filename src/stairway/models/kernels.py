@@ -1,8 +1,8 @@
-"""Compiled loops of belief: what a forest of trees says about a row.
+"""Compiled loops of belief: what a forest says about a row, and maps that never fall.
 
-Arrays and scalars in, a scalar or an array out; no objects, no I/O. The arrays must have
-passed :func:`stairway.models.forest.validate`: nothing is range-checked here, because a
-check per node would cost more than the walk itself.
+Arrays and scalars in, a scalar or arrays out; no objects, no I/O. The arrays of a forest
+must have passed :func:`stairway.models.forest.validate`: nothing is range-checked here,
+because a check per node would cost more than the walk itself.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from stairway.base.arrays import FloatArray
+from stairway.base.arrays import FloatArray, IntArray
 
 BranchArray: TypeAlias = NDArray[np.int32]
 RootArray: TypeAlias = NDArray[np.int32]
@@ -81,4 +81,69 @@ def margins(
     out = np.empty(rows.shape[0], np.float64)
     for i in range(rows.shape[0]):
         out[i] = margin(rows[i], branch, number, roots, base)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def tied(
+    x: FloatArray, y: FloatArray, weights: FloatArray, order: IntArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Make one point of all points with the same ``x``.
+
+    Parameters
+    ----------
+    x, y, weights : (n,) float64
+        Finite; weights above 0.
+    order : (n,) int64
+        Rows by rising ``x``.
+
+    Returns
+    -------
+    (m,) float64, (m,) float64, (m,) float64
+        Distinct ``x`` in rising order, weighted mean of ``y`` and sum of weights at each.
+    """
+    at, mean, mass = np.empty(x.size), np.empty(x.size), np.empty(x.size)
+    m = 0
+    for row in order:
+        if m > 0 and at[m - 1] == x[row]:
+            mean[m - 1] += y[row] * weights[row]
+            mass[m - 1] += weights[row]
+        else:
+            at[m], mean[m], mass[m] = x[row], y[row] * weights[row], weights[row]
+            m += 1
+    return at[:m].copy(), mean[:m] / mass[:m], mass[:m].copy()
+
+
+@njit(cache=True, nogil=True)
+def pooled(values: FloatArray, weights: FloatArray) -> FloatArray:
+    """Nearest non-decreasing sequence in weighted least squares (pool adjacent violators).
+
+    Each value starts a block; a block that does not exceed the one before it is joined to
+    it. A block is joined once, so the time is linear.
+
+    Parameters
+    ----------
+    values, weights : (n,) float64
+        Finite; weights above 0.
+
+    Returns
+    -------
+    (n,) float64
+    """
+    mean, total, mass = np.empty(values.size), np.empty(values.size), np.empty(values.size)
+    end = np.empty(values.size, np.int64)
+    top = 0
+    for i in range(values.size):
+        level, summed, weight = values[i], values[i] * weights[i], weights[i]
+        while top > 0 and mean[top - 1] >= level:
+            top -= 1
+            summed += total[top]
+            weight += mass[top]
+            level = summed / weight
+        mean[top], total[top], mass[top], end[top] = level, summed, weight, i + 1
+        top += 1
+    out, begin = np.empty(values.size), 0
+    for block in range(top):
+        out[begin : end[block]] = mean[block]
+        begin = end[block]
     return out

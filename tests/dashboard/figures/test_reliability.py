@@ -3,10 +3,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from stairway.dashboard.figures.plain import Figure
-from stairway.dashboard.figures.reliability import Diagram, diagrams
+from stairway.dashboard.figures.reliability import Diagram, diagram, diagrams
+from stairway.evaluation.metrics import Reliability, reliability
 
 
 @pytest.fixture
@@ -18,8 +20,8 @@ def shown(training: Any) -> tuple[Diagram, ...]:
 def test_plotly_understands_it(
     shown: tuple[Diagram, ...], judge: Callable[[Figure], Any]
 ) -> None:
-    for diagram in shown:
-        assert len(judge(diagram.figure).data) == 3
+    for one in shown:
+        assert len(judge(one.figure).data) == 3
 
 
 def test_only_candidates_that_were_trained_have_diagrams(training: Any) -> None:
@@ -65,3 +67,18 @@ def test_both_axes_are_probabilities_of_the_same_scale(shown: tuple[Diagram, ...
 
     assert layout["xaxis"]["range"] == layout["yaxis"]["range"] == [0, 1]
     assert layout["yaxis"]["scaleanchor"] == "x"
+
+
+def test_a_diagram_is_drawn_of_any_forecasts(judge: Callable[[Figure], Any]) -> None:
+    rng = np.random.default_rng(0)
+    said = rng.uniform(0.2, 0.8, 2_000)
+    found = reliability(said, (rng.random(2_000) < said).astype(float), 10)
+    drawn = diagram("crisis", found)
+
+    assert drawn is not None
+    assert (drawn.regime, drawn.n, drawn.word) == ("crisis", "2,000 forecasts", "pass")
+    assert len(judge(drawn.figure).data[2].x) == 10
+
+
+def test_nothing_said_is_nothing_drawn() -> None:
+    assert diagram("crisis", Reliability((), 0.0, 0.0, 0.0)) is None

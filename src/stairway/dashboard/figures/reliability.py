@@ -40,11 +40,20 @@ def diagrams(report: TrainingReport) -> tuple[Diagrams, ...]:
 
 def _of(candidate: CandidateReport) -> Diagrams:
     regimes = sorted(candidate.reliability, key=lambda regime: regime != "all")
-    shown = (_diagram(r, candidate.reliability[r]) for r in regimes)
+    shown = (diagram(r, candidate.reliability[r]) for r in regimes)
     return Diagrams(candidate.model, tuple(one for one in shown if one is not None))
 
 
-def _diagram(regime: str, found: Reliability) -> Diagram | None:
+def diagram(regime: str, found: Reliability) -> Diagram | None:
+    """Draw one diagram with the band of what happened; ``None`` where nothing was said.
+
+    Examples
+    --------
+    >>> from stairway.evaluation.metrics import Bin
+    >>> drawn = diagram("trend", Reliability((Bin(90, 0.6, 0.7, 0.6, 0.8),), 0.1, 0.06, 0.08))
+    >>> drawn.n, drawn.said, drawn.error
+    ('90 forecasts', 'beyond chance', 'error 0.100, chance up to 0.080')
+    """
     if not found.bins:
         return None
     by_chance = found.ece <= found.ece_bound
