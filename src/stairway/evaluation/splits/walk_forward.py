@@ -6,7 +6,10 @@
    span, not by row count), and those in the gap and the embargo just before it.
 
 Nothing trains after its test here, so the embargo has no place after the block and is an
-extra gap before it.
+extra gap before it. For the same reason a block may be shorter than purge and embargo:
+they reach into rows before it, which other splits do not test.
+
+The walk is anchored (all rows from the first on train) or rolls (the newest of them).
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ from msgspec import Meta
 from stairway.base.arrays import IntArray
 from stairway.base.config import Config
 from stairway.base.errors import DataError
+from stairway.evaluation.splits.purge import embargo_rows, rows_before
+from stairway.evaluation.splits.spans import require_ends, require_rows
 
 _ROUNDING = 1e-9
 
@@ -47,41 +52,6 @@ class SplitRules(Config, frozen=True, kw_only=True):
     embargo_frac: Annotated[float, Meta(ge=0.0, lt=0.5)]
 
 
-def embargo_rows(n_rows: int, embargo_frac: float) -> int:
-    """Whole rows of an embargo, rounded down; 29 % of 100 rows are 29, not 28.
-
-    Examples
-    --------
-    >>> embargo_rows(100, 0.29), embargo_rows(10_000, 0.01), embargo_rows(99, 0.01)
-    (29, 100, 0)
-    """
-    return math.floor(n_rows * embargo_frac + _ROUNDING)
-
-
-def rows_before(test_start: int, end: IntArray, left_out: int) -> IntArray:
-    """Rows that may train for a test that starts at row ``test_start``.
-
-    Parameters
-    ----------
-    test_start
-        First row of the test; it may lie just past the last row.
-    end : (n,) int64
-        Row at which each label span ``[start, end)`` ends.
-    left_out
-        Gap and embargo: rows just before the test that never train.
-
-    Examples
-    --------
-    Labels of three bars. Purged are those that reach row 6; then two rows more are left out.
-
-    >>> end = np.arange(8) + 3
-    >>> rows_before(6, end, 0), rows_before(6, end, 4)
-    (array([0, 1, 2, 3]), array([0, 1]))
-    """
-    rows = np.arange(max(test_start - left_out, 0))
-    return rows[end[rows] <= test_start]
-
-
 @dataclass(frozen=True, slots=True)
 class PurgedWalkForward:
     """A scikit-learn splitter whose training rows end before the test begins to matter.
@@ -93,6 +63,13 @@ class PurgedWalkForward:
     end : (n,) int64
         Where the label span ``[start, end)`` of each row ends, in rows. Two instruments
         share bar time, so a row stands for both and ends with the later of the two.
+    window_rows
+        None: anchored. Otherwise the window rolls: at most so many rows train, the newest.
+
+    Raises
+    ------
+    DataError
+        If a label ends before its row, or the window has no row.
 
     Examples
     --------
@@ -111,10 +88,24 @@ class PurgedWalkForward:
     ...     print(train, test)
     [0 1 2] [6 7 8]
     [0 1 2 3 4 5] [ 9 10 11]
+
+    And with a window that rolls.
+
+    >>> for train, test in PurgedWalkForward(rules, np.arange(12) + 2, window_rows=2).split():
+    ...     print(train, test)
+    [1 2] [6 7 8]
+    [4 5] [ 9 10 11]
     """
 
     rules: SplitRules
     end: IntArray
+    window_rows: int | None = None
+
+    def __post_init__(self) -> None:
+        require_ends(self.end)
+        if self.window_rows is not None and not self.window_rows >= 1:
+            msg = f"a window of {self.window_rows} rows; give at least 1, or None for all"
+            raise DataError(msg)
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:  # noqa: ARG002, N803 - scikit-learn's signature
         """Return how many test blocks there are."""
@@ -131,13 +122,14 @@ class PurgedWalkForward:
         Raises
         ------
         DataError
-            If ``X`` has another number of rows than there are labels, or there are too
-            few rows for the blocks, or a block is left without a row to train on.
+            If ``X`` has another number of rows than there are labels, or an index that is
+            unsorted or double, or there are too few rows for the blocks, or a block is left
+            without a row to train on.
         """
-        self._require_rows(X)
+        require_rows(X, self.end.size)
         left_out = self.left_out_rows
         for test in self.blocks():
-            train = rows_before(int(test[0]), self.end, left_out)
+            train = self._newest(rows_before(int(test[0]), self.end, left_out))
             if train.size == 0:
                 msg = (
                     f"no row is left to train on before test row {test[0]}: {left_out} rows of "
@@ -161,14 +153,12 @@ class PurgedWalkForward:
 
     def final_rows(self) -> IntArray:
         """Rows for the last fit: purged as if a test began just after the last row."""
-        return rows_before(self.end.size, self.end, self.left_out_rows)
+        return self._newest(rows_before(self.end.size, self.end, self.left_out_rows))
 
     @property
     def left_out_rows(self) -> int:
         """Gap and embargo together."""
         return self.rules.gap_bars + embargo_rows(self.end.size, self.rules.embargo_frac)
 
-    def _require_rows(self, rows: Any) -> None:
-        if rows is not None and len(rows) != self.end.size:
-            msg = f"split was given {len(rows)} rows, but there are labels for {self.end.size}"
-            raise DataError(msg)
+    def _newest(self, rows: IntArray) -> IntArray:
+        return rows if self.window_rows is None else rows[-self.window_rows :]

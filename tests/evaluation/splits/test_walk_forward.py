@@ -160,3 +160,33 @@ def test_an_embargo_is_rounded_down_but_not_by_the_rounding_of_floats() -> None:
 def test_impossible_rules_cannot_be_made(bad: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         rules(**bad)
+
+
+@given(splitters(), st.integers(1, 30))
+def test_a_rolling_window_is_the_newest_rows_of_the_anchored_one(
+    splitter: PurgedWalkForward, window: int
+) -> None:
+    rolling = PurgedWalkForward(splitter.rules, splitter.end, window_rows=window)
+    try:
+        parts = list(zip(splitter.split(), rolling.split(), strict=True))
+    except DataError:
+        reject()
+
+    for (all_rows, test), (newest, same_test) in parts:
+        assert newest.tolist() == all_rows.tolist()[-window:]
+        assert same_test.tolist() == test.tolist()
+    assert rolling.final_rows().tolist() == splitter.final_rows().tolist()[-window:]
+
+
+@pytest.mark.parametrize("window", [0, -3])
+def test_a_window_without_rows_is_refused(window: int) -> None:
+    with pytest.raises(DataError, match="at least 1, or None"):
+        PurgedWalkForward(rules(), np.arange(10) + 1, window_rows=window)
+
+
+def test_a_label_that_ends_before_its_row_is_refused_by_its_row() -> None:
+    end = np.arange(20) + 1
+    end[7] = 6
+
+    with pytest.raises(DataError, match="label of row 7 ends at row 6"):
+        PurgedWalkForward(rules(), end)

@@ -1,0 +1,163 @@
+"""Where each label ends, in rows: all that a splitter must know of the labels.
+
+1. Rows begin at strictly increasing times; a label rests on the times [start, end).
+2. Its end in rows is the first row that begins at or after the end. So ``end > j`` says
+   that the label of an earlier row reaches past the beginning of row ``j``, and the same
+   comparison serves bars, nanoseconds and dates.
+3. A label that ends behind the last row ends at row ``n`` if it leaves no room before the
+   next possible row, else at ``n + 1``: nobody knows when the next row begins.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from stairway.base.arrays import BoolArray, IntArray
+from stairway.base.errors import DataError
+from stairway.evaluation.splits.kernels import label_rows
+
+
+class EndsByStart(Protocol):
+    """A pandas Series, often called ``t1``: ends as values, starts as index."""
+
+    @property
+    def index(self) -> Any:
+        """Where each label starts."""
+        ...
+
+
+def ends_in_rows(start: Any, end: Any) -> IntArray:
+    """Turn label spans in time into the rows at which they end.
+
+    Parameters
+    ----------
+    start : (n,) whole numbers or dates
+        When each row, and the label of it, begins; strictly increasing.
+    end : (n,) of the same kind
+        When the label is known. Ends may be in any order. A label that ends as it starts
+        is empty: it reaches into nothing.
+
+    Returns
+    -------
+    (n,) int64
+        For each label the first row that begins at or after its end.
+
+    Raises
+    ------
+    DataError
+        If a time is missing (NaN, NaT) or no whole number, the starts are unsorted or
+        double, or a label ends before it starts. The message names the row.
+
+    Examples
+    --------
+    >>> days = np.array(["2026-01-05", "2026-01-06", "2026-01-07", "2026-01-08"], "M8[D]")
+    >>> ends_in_rows(days, days + np.array([2, 1, 1, 9]))
+    array([2, 2, 3, 5])
+    """
+    begun, ended = _times(start, "start"), _times(end, "end")
+    if begun.shape != ended.shape:
+        msg = f"{begun.size} starts but {ended.size} ends; give both for every label"
+        raise DataError(msg)
+    if begun.dtype.kind != ended.dtype.kind:
+        msg = "starts and ends must be of one kind, both dates or both whole numbers"
+        raise DataError(msg)
+    unit = np.promote_types(begun.dtype, ended.dtype)
+    starts, ends = begun.astype(unit).view(np.int64), ended.astype(unit).view(np.int64)
+    _require_order(starts)
+    _refuse_first(ends < starts, "the label of row {} ends before it starts")
+    rows = np.searchsorted(starts, ends, side="left")
+    rows[ends - 1 > starts[-1]] = starts.size + 1
+    return rows.astype(np.int64, copy=False)
+
+
+def ends_of(t1: EndsByStart) -> IntArray:
+    """Do the same for a Series that holds the ends as values and the starts as index.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> days = pd.date_range("2026-01-05", periods=4, tz="UTC")
+    >>> ends_of(pd.Series(days + pd.Timedelta(days=2), index=days))
+    array([2, 3, 5, 5])
+    """
+    return ends_in_rows(t1.index, t1)
+
+
+def require_ends(end: IntArray) -> int:
+    """Refuse ends in rows that no labels can have; give the rows of the longest label.
+
+    Raises
+    ------
+    DataError
+        If they are not one whole number for each row, or one lies before its row.
+    """
+    if not (end.ndim == 1 and end.size > 0 and end.dtype == np.int64):
+        msg = (
+            f"label ends must be one row number for each row, got {end.dtype} of shape "
+            f"{end.shape}; make them with ends_in_rows(start, end)"
+        )
+        raise DataError(msg)
+    longest, bad = label_rows(end)
+    if bad >= 0:
+        msg = f"the label of row {bad} ends at row {end[bad]}, before it starts"
+        raise DataError(msg)
+    return int(longest)
+
+
+def require_rows(rows: Any, n: int) -> None:
+    """Refuse a table that is not in the order of the labels, as far as one can see.
+
+    Raises
+    ------
+    DataError
+        If it has another number of rows, or an index that is unsorted or double.
+    """
+    if rows is None:
+        return
+    given = int(rows.shape[0]) if hasattr(rows, "shape") else len(rows)
+    if given != n:
+        msg = f"split was given {given} rows, but there are labels for {n}"
+        raise DataError(msg)
+    index: Any = getattr(rows, "index", None)
+    in_order = getattr(index, "is_monotonic_increasing", True)
+    if not (in_order and getattr(index, "is_unique", True)):
+        msg = (
+            "the index of the rows is unsorted or has doubles; splits go by position, so "
+            "sort the rows by time, one row for each time, and make the labels again"
+        )
+        raise DataError(msg)
+
+
+def _times(values: Any, what: str) -> np.ndarray:
+    array = np.asarray(values)
+    if array.dtype.kind == "O":  # dates with a time zone: the same instants, without it
+        array = np.asarray(values, dtype="datetime64[ns]")
+    if array.ndim != 1 or array.size == 0:
+        msg = f"{what} must be one time for each row, got an array of shape {array.shape}"
+        raise DataError(msg)
+    if array.dtype.kind not in "Miuf":
+        msg = f"{what} must be dates or whole numbers, got {array.dtype}"
+        raise DataError(msg)
+    if array.dtype.kind == "M":
+        _refuse_first(np.isnat(array), what + " of row {} is not a time (NaT)")
+        return array
+    _refuse_first(~np.isfinite(array), what + " of row {} is not finite")
+    with np.errstate(invalid="ignore"):  # too large is not equal, and refused below
+        whole = array.astype(np.int64)
+    _refuse_first(whole != array, what + " of row {} is not a whole number of 64 bits")
+    return whole
+
+
+def _require_order(starts: IntArray) -> None:
+    later = np.concatenate([[True], starts[1:] > starts[:-1]])
+    same = np.concatenate([[False], starts[1:] == starts[:-1]])
+    _refuse_first(same, "row {} starts when the row before it does; keep one row a time")
+    _refuse_first(~later, "row {} starts before the row before it; sort the rows by start")
+
+
+def _refuse_first(bad: BoolArray, said: str) -> None:
+    if bad.any():
+        msg = said.format(int(np.argmax(bad)))
+        raise DataError(msg)

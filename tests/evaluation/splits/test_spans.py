@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stairway.base.errors import DataError
+from stairway.evaluation.splits.spans import (
+    ends_in_rows,
+    ends_of,
+    require_ends,
+    require_rows,
+)
+
+DAYS = pd.date_range("2026-03-01", periods=6, tz="Europe/Berlin")
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 40)), min_size=1, max_size=30))
+def test_an_end_in_rows_is_the_first_row_that_begins_no_earlier(
+    steps_and_lengths: list[tuple[int, int]],
+) -> None:
+    steps, lengths = np.array(steps_and_lengths).T
+    start = np.cumsum(steps)
+    end = start + lengths
+
+    found = ends_in_rows(start, end)
+
+    for i, ended in enumerate(end):
+        later = [j for j, begun in enumerate(start) if begun >= ended]
+        beyond = len(start) if ended <= start[-1] + 1 else len(start) + 1
+        assert found[i] == (later[0] if later else beyond)
+
+
+def test_rows_stay_rows() -> None:
+    end = np.array([3, 1, 2, 4])
+
+    assert ends_in_rows(np.arange(4), end).tolist() == end.tolist()
+
+
+def test_dates_of_any_unit_and_zone_are_understood() -> None:
+    t1 = pd.Series(DAYS + pd.Timedelta(days=2), index=DAYS)
+    seconds = t1.dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[s]").to_numpy()
+    start = np.asarray(DAYS.tz_convert(None), dtype="M8[us]")
+
+    assert ends_of(t1).tolist() == [2, 3, 4, 5, 7, 7]
+    assert ends_in_rows(start, seconds).tolist() == [2, 3, 4, 5, 7, 7]
+
+
+def test_whole_numbers_may_come_as_floats() -> None:
+    assert ends_in_rows([0.0, 10.0, 20.0], [10.0, 15.0, 21.0]).tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "said"),
+    [
+        ([0, 2, 1], [3, 3, 3], "row 2 starts before the row before it; sort"),
+        ([0, 1, 1], [3, 3, 3], "row 2 starts when the row before it does"),
+        ([0, 1, 2], [1, 0, 3], "label of row 1 ends before it starts"),
+        ([0, 1, 2], [1.0, np.nan, 3.0], "end of row 1 is not finite"),
+        ([0, np.inf, 2], [1, 2, 3], "start of row 1 is not finite"),
+        ([0, 1, 2], [1, 2, 3.5], "end of row 2 is not a whole number"),
+        ([0, 1, 2], [1, 2, 1e300], "end of row 2 is not a whole number"),
+        ([0, 1, 2], [1, 2], "3 starts but 2 ends"),
+        ([], [], "one time for each row, got an array of shape"),
+        ([[0, 1]], [[1, 2]], "one time for each row, got an array of shape"),
+        (["a", "b"], [1, 2], "start must be dates or whole numbers"),
+        ([True, False], [1, 2], "start must be dates or whole numbers, got bool"),
+    ],
+    ids=[
+        "unsorted", "double", "end first", "nan", "infinite", "half", "too large", "short",
+        "none", "table", "words", "truths",
+    ],
+)  # fmt: skip
+def test_a_span_that_cannot_be_is_refused_by_its_row(start: list, end: list, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        ends_in_rows(start, end)
+
+
+def test_a_missing_date_is_refused_by_its_row() -> None:
+    start = np.arange("2026-01-01", "2026-01-05", dtype="M8[D]")
+    end = start + 1
+    end[2] = np.datetime64("NaT")
+
+    with pytest.raises(DataError, match=r"end of row 2 is not a time \(NaT\)"):
+        ends_in_rows(start, end)
+
+
+def test_dates_and_numbers_do_not_mix() -> None:
+    with pytest.raises(DataError, match="both dates or both whole numbers"):
+        ends_in_rows(np.arange("2026-01-01", "2026-01-05", dtype="M8[D]"), np.arange(4))
+
+
+@pytest.mark.parametrize(
+    "end", [np.arange(4.0), np.arange(4)[:, None], np.arange(0), np.ones(3, bool)],
+    ids=["floats", "table", "none", "truths"],
+)  # fmt: skip
+def test_ends_that_are_no_row_numbers_are_refused(end: np.ndarray) -> None:
+    with pytest.raises(DataError, match="make them with ends_in_rows"):
+        require_ends(end)
+
+
+def test_a_table_out_of_order_is_refused() -> None:
+    table = pd.DataFrame({"x": np.zeros(6)}, index=DAYS)
+
+    require_rows(table, 6)
+    require_rows(None, 6)
+    require_rows([0] * 6, 6)
+    for bad in (table.iloc[::-1], table.iloc[[0, 1, 1, 2, 3, 4]]):
+        with pytest.raises(DataError, match="sort the rows by time"):
+            require_rows(bad, 6)
