@@ -18,7 +18,6 @@ SMALLER = (
     ("gold", "steps", "409_600", "40_960"),
     ("gold", "bonus", "0.6", "1.2"),
     ("cycles", "cycles", "4", "2"),
-    ("cycles", "steps_per_cycle", "12_000", "4_000"),
     ("cycles", "episodes_per_scenario", "100", "12"),
     ("scenarios", "draws", "6", "3"),
 )

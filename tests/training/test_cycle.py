@@ -267,6 +267,29 @@ def test_a_seed_that_diverged_goes_back_alone() -> None:
     assert after.reports[0].decision is Decision.KEEP
 
 
+def test_what_was_reached_without_a_seed_that_diverged_is_no_bound_once_it_is_back() -> None:
+    rules = cycle_rules(cycles=4, stop_from_cycle=9)
+    state, _ = walk_cycle(
+        start([GOLD]).state, [standing(s, 0.55) for s in (1, 2, 3)], rules=rules
+    )
+    without = [standing(1, 0.8), standing(2, 0.8), standing(3, 0.7, diverged=True)]
+    state, _ = walk_cycle(state, without, rules=rules)
+    back = [standing(1, 0.9), standing(2, 0.9), standing(3, 0.6)]
+    state, _ = walk_cycle(state, back, rules=rules)
+    assert [r.decision for r in state.reports] == 3 * [Decision.KEEP]
+    assert state.kept.worst_progress == 0.6
+
+
+def test_a_fall_within_what_is_allowed_is_said() -> None:
+    rules = cycle_rules(keep_tolerance=0.25, stop_from_cycle=9)
+    state, _ = walk_cycle(start([GOLD]).state, [standing(1, 0.75)], rules=rules)
+    fell = report_of([standing(1, 0.55)], rules=rules, state=state)
+    assert fell.decision is Decision.KEEP
+    assert "fell back: progress 0.550, and 0.750 was reached by cycle 1" in fell.reason
+    assert fell.reason.endswith("up to 0.25 is allowed")
+    assert "neither median nor worst seed fell back" in state.reports[0].reason
+
+
 def test_where_every_seed_diverged_all_go_back_whatever_the_gate_says() -> None:
     seeds = [standing(s, 1.0, diverged=True) for s in (1, 2)]
     after, asked = walk_cycle(start([GOLD]).state, seeds, YES)

@@ -247,10 +247,14 @@ def _gated(state: State, verdict: Verdict, rules: CycleRules) -> Step:
     after = msgspec.structs.replace(
         state,
         phase=Phase.KEEP if keeps else Phase.REVERT,
-        kept=state.kept.followed_by(now) if keeps else state.kept,
+        kept=_followed(state.kept, now, ranking) if keeps else state.kept,
         report=report,
     )
     return Step(after, Settle(accept=healthy, roll_back=others))
+
+
+def _followed(before: Kept, now: Kept, ranking: Ranking) -> Kept:
+    return before.followed_by(now, everybody=len(ranking.healthy) == len(ranking.ordered))
 
 
 def _decided(
@@ -270,7 +274,7 @@ def _decided(
             return Decision.REVERT, "the gate did not pass"
         case KeepWhen.PROGRESS:
             fell = _fallen(before, now, rules.keep_tolerance)
-            why = "the gate did not pass, but neither median nor worst seed fell back"
+            why = f"the gate did not pass, but {_held(before, now, rules.keep_tolerance)}"
             return (Decision.KEEP, why) if fell is None else (Decision.REVERT, fell)
 
 
@@ -285,6 +289,14 @@ def _fallen(before: Kept, now: Kept, slack: float) -> str | None:
             how = f"progress {is_now:.3f}, and {was:.3f} was reached by cycle {before.cycle}"
             return f"the {who} seed fell back: {how}"
     return None
+
+
+def _held(before: Kept, now: Kept, slack: float) -> str:
+    """Say that nobody fell back, or by how much somebody did within what is allowed."""
+    fell = _fallen(before, now, 0.0)
+    if fell is None:
+        return "neither median nor worst seed fell back"
+    return f"{fell}; up to {slack:g} is allowed"
 
 
 def _stability(before: Figures, now: Figures, rules: CycleRules) -> float:

@@ -71,8 +71,14 @@ class Kept(msgspec.Struct, frozen=True):
     figures: Figures
     passed: bool = False
 
-    def followed_by(self, now: Kept) -> Kept:
+    def followed_by(self, now: Kept, *, everybody: bool = True) -> Kept:
         """Return what is compared with once ``now`` is kept too.
+
+        Parameters
+        ----------
+        everybody
+            Whether no seed diverged. One that did goes back to what it was before and comes
+            behind the others again, so what they reached without it is no bound for all.
 
         Examples
         --------
@@ -83,6 +89,8 @@ class Kept(msgspec.Struct, frozen=True):
         """
         if now.passed and not self.passed:
             return now
+        if not everybody:
+            now = msgspec.structs.replace(now, progress=0.0, worst_progress=0.0)
         return msgspec.structs.replace(
             now,
             progress=max(self.progress, now.progress),
