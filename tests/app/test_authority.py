@@ -70,7 +70,7 @@ def first(little, key=KEY, **changes):
 
 def following(before, little, key=KEY, **changes):
     said = {"policy": policy_of(little), "stage": Stage.SHADOW, "why": "next"} | changes
-    held = opened(before, TRUSTED), before.identity
+    held = opened(before, TRUSTED), before
     return sign(after(held, said["policy"], said["stage"], {}, 5, said["why"]), key)
 
 

@@ -34,7 +34,7 @@ def signer(models):
 @pytest.fixture
 def store(new_log):
     store = PolicyStore(new_log("store"))
-    store.append(sign(after(None, "ab" * 32, SHADOW, {}, 5, "begin"), KEY), 1)
+    store.append(sign(after(None, "ab" * 32, SHADOW, {}, 5, "begin"), KEY), 0)
     return store
 
 

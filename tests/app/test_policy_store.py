@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 import pytest
+from msgspec.structs import replace
 
 from stairway.adapters.artifacts.directory import new_key, public_bytes, seal
 from stairway.adapters.logs.sqlite import Config, open_log
@@ -145,6 +146,43 @@ def test_nothing_is_built_upon_a_store_that_holds_something_else(log, store, sig
     assert log.head(STREAM).position == 1
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [
+        b"\xc1",
+        CODEC.encode(spoilt(signed(9), "stranger")),
+        CODEC.encode(spoilt(signed(2), "bit")),
+        CODEC.encode(signed(5, store="elsewhere")),
+    ],
+    ids=["noise", "stranger", "bit", "another store"],
+)
+def test_what_nobody_signed_for_this_store_stops_no_rollback(log, store, signer, forged):
+    signer.issue(store, FIRST, 7)
+    log.append(STREAM, [forged])
+    assert signer.issue(store, Change(stage=Stage.CANARY, why="on"), 8).number == 2
+    assert signer.issue(store, Change(stage=Stage.SHADOW, why="back"), 9).number == 3
+
+
+def test_a_conflict_is_ended_by_following_one_of_the_two(log, store, signer, cache):
+    first = signed(1)
+    rivals = [signed(2, "a"), signed(2, "b")]
+    log.append(STREAM, [CODEC.encode(one) for one in (first, *rivals)])
+    assert cache.refresh(store, 1 * S).verdict.findings[0].code == "policy.conflict"
+    change = Change(stage=Stage.SHADOW, why="the first was meant")
+    with pytest.raises(ConfigError, match=r"contradict each other.*follow one of them") as said:
+        signer.issue(store, change, 7)
+    assert all(one.identity in str(said.value) for one in rivals)
+    with pytest.raises(ConfigError, match="cannot be built upon"):
+        signer.issue(store, replace(change, settles="ff" * 32), 7)
+    following = signer.issue(store, replace(change, settles=rivals[0].identity), 7)
+    assert (following.number, following.parent) == (3, rivals[0].identity)
+    result = cache.refresh(store, 2 * S)
+    assert isinstance(result.verdict, Pass)
+    assert [one.code for one in result.alarms] == ["policy.fork"]
+    assert cache.leash(2 * S).size_frac == 1.0
+    assert signer.issue(store, Change(why="on"), 8).number == 4
+
+
 def test_a_worker_follows_the_store_and_remembers(store, signer, cache, tmp_path, models):
     assert cache.leash(0) == Leash(0.0, "policy.none")
     signer.issue(store, FIRST, 7)
@@ -212,17 +250,77 @@ def test_a_cache_with_a_good_seal_and_a_bad_signature_is_not_believed(tmp_path):
 def test_a_frozen_worker_stays_frozen_when_it_is_started_again(store, signer, cache, tmp_path):
     signer.issue(store, FIRST, 7)
     cache.refresh(store, 5)
-    log = open_log(tmp_path / "other", Config(**small_settings()))
-    other = PolicyStore(log)
-    signer.issue(other, Change(policy="cd" * 32, stage=Stage.SHADOW, why="elsewhere"), 7)
-    assert isinstance(cache.refresh(other, 6).verdict, Refuse)
+    signer.issue(store, Change(stage=Stage.CANARY, why="on"), 7)
+    with closing(open_log(tmp_path / "other", Config(**small_settings()))) as log:
+        other = PolicyStore(log)
+        other.append(store.observe().statements[0], 0)
+        signer.issue(other, Change(stage=Stage.RETIRED, why="elsewhere"), 7)
+        assert isinstance(cache.refresh(store, 5).verdict, Pass)
+        assert isinstance(cache.refresh(other, 6).verdict, Refuse)
     again = PolicyCache(tmp_path / "policy.cache", TRUSTED, some_stale_rules())
     assert isinstance(again.refresh(store, 7).verdict, Refuse)
     assert again.leash(7) == Leash(0.0, "policy.conflict")
     signer.issue(store, Change(stage=Stage.CANARY, why="settled by a person"), 8)
     assert isinstance(again.refresh(store, 8).verdict, Pass)
     assert again.leash(8).size_frac == 1.0
-    log.close()
+
+
+def test_what_somebody_without_a_key_carries_over_from_another_store_counts_for_nothing(
+    log, store, signer, cache, tmp_path
+):
+    with closing(open_log(tmp_path / "other", Config(**small_settings()))) as there:
+        other = PolicyStore(there)
+        for number in range(1, 6):
+            policy = "ab" * 32 if number == 1 else None
+            signer.issue(other, Change(policy=policy, stage=Stage.CHAMPION, why="there"), 8)
+        carried = [envelope.payload for envelope in there.read(STREAM)]
+    signer.issue(store, FIRST, 7)
+    held = signer.issue(store, Change(why="here"), 7)
+    cache.refresh(store, 5)
+    for payloads in (carried[4:], carried):
+        log.append(STREAM, payloads)
+        result = cache.refresh(store, 6)
+        assert isinstance(result.verdict, Pass)
+        assert {alarm.code for alarm in result.alarms} == {"policy.store"}
+        assert opened(cache.standing.agreed, TRUSTED) == held
+    with pytest.raises(ConfigError, match="find out which store"):
+        signer.issue(store, Change(why="on"), 7)
+
+
+def test_a_jump_over_what_the_store_does_not_show_holds_a_worker_back(log, store, cache):
+    log.append(STREAM, [CODEC.encode(signed(n)) for n in (1, 2)])
+    assert isinstance(cache.refresh(store, 5).verdict, Pass)
+    log.append(STREAM, [CODEC.encode(signed(5, stage=Stage.CHAMPION))])
+    assert isinstance(cache.refresh(store, 6).verdict, Refuse)
+    assert cache.leash(6) == Leash(0.0, "policy.orphan")
+    assert cache.standing.agreed == signed(2)
+
+
+def test_an_event_that_repeats_another_is_named_and_hinders_nobody(log, store, signer, cache):
+    signer.issue(store, FIRST, 7)
+    before = cache.refresh(store, 5)
+    log.append(STREAM, [next(log.read(STREAM)).payload])
+    after = cache.refresh(store, 5)
+    assert (after.standing, after.alarms) == (before.standing, ())
+    shown = store.observe()
+    assert len(shown.statements) == 1
+    assert [f.detail for f in shown.repeats] == ["event 2 of policy.generation repeats event 1"]
+    assert signer.issue(store, Change(why="on"), 7).number == 2
+    assert [signer.issue(store, Change(why="on"), 7).number for _ in "ab"] == [3, 4]
+    assert log.head(STREAM).position == 5
+
+
+def test_whoever_issues_expects_the_log_to_end_where_he_read_it(log, store, signer):
+    """Somebody repeats an event after it was read: that is a change like any other."""
+    signer.issue(store, FIRST, 7)
+
+    def meanwhile(name):
+        if name == "issue.append":
+            log.append(STREAM, [next(log.read(STREAM)).payload])
+
+    with pytest.raises(ConflictError, match="ends at 2, not at 1"):
+        signer.issue(store, Change(why="on"), 7, meanwhile)
+    assert signer.settle(store, Change(why="on"), 7).number == 2
 
 
 def test_statements_that_did_not_change_are_not_checked_again_and_are_as_fresh(

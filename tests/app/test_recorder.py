@@ -14,7 +14,7 @@ from stairway.app.catalog import stream_of
 from stairway.app.catalog import CODEC, Fact
 from stairway.app.facts import Funded, RunFinished, Timing
 from stairway.app.recorder import Recorder, run_hash, telemetry_hash
-from stairway.base.errors import InvariantError, RecordError
+from stairway.base.errors import DiskFullError, InvariantError, RecordError
 from stairway.base.units import UtcNs
 from stairway.events.envelope import GENESIS, Envelope, Head, chain
 from stairway.events.ports import EventLog
@@ -211,6 +211,36 @@ def test_nothing_is_appended_before_it_is_committed() -> None:
     recorder.commit()
     recorder.commit()
     assert log.asked == ["append"] * len(list(groupby(map(stream_of, FACTS))))
+
+
+class Full(Paper):
+    """A log that has no room for one stream, until it has."""
+
+    is_full = True
+
+    def append(
+        self, stream: str, payloads: Sequence[bytes], expected: int | None = None
+    ) -> Head:
+        if self.is_full and stream == stream_of(FACTS[3]):
+            msg = "no room"
+            raise DiskFullError(msg)
+        return super().append(stream, payloads, expected)
+
+
+def test_what_was_handed_over_before_the_log_refused_is_not_handed_over_again() -> None:
+    log, whole = Full(), Paper()
+    recorder = Recorder(log)
+    recorder.publish(*FACTS)
+    for _ in range(2):
+        with pytest.raises(DiskFullError):
+            recorder.flush()
+    log.is_full = False
+    recorder.publish(BARS[2])
+    recorder.flush()
+    undisturbed = Recorder(whole)
+    undisturbed.publish(*FACTS, BARS[2])
+    undisturbed.flush()
+    assert log.kept == whole.kept
 
 
 def test_read_only_compares_and_counts_what_lies_beyond(new_log: OpenLog) -> None:

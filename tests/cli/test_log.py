@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from stairway.adapters.logs.sqlite import Config, open_log
 from stairway.app.record import entries
@@ -19,6 +20,7 @@ from stairway.app.record.place import find, opened
 from stairway.cli import log as command
 from stairway.events.delivery import GroupRules
 from stairway.testing.log import small_settings
+from stairway.testing.policy import OTHER_KEY, public
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "log-1"
 COMMANDS = ("tail", "stats", "groups", "verify", "archive", "export")
@@ -43,12 +45,57 @@ def test_tail_shows_the_newest_events_a_line_each(folder, stairway: Callable[...
     assert "trade.paired #2" in said.out
 
 
+@pytest.mark.parametrize("columns", [60, 100])
+def test_tail_into_a_pipe_is_as_wide_as_columns_says(
+    folder, stairway: Callable[..., Any], monkeypatch, columns
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = stairway("log", "tail", folder, "-n", "60").out.splitlines()
+    assert len(lines) >= 60
+    assert max(map(len, lines)) == columns
+    monkeypatch.delenv("COLUMNS")
+    assert max(map(len, stairway("log", "tail", folder, "-n", "60").out.splitlines())) > columns
+
+
 def test_tail_of_one_stream_as_json_lines(folder, stairway: Callable[..., Any]) -> None:
     said = stairway("log", "tail", folder, "--stream", "run", "--json")
     rows = [json.loads(line) for line in said.out.splitlines()]
     assert [(row["stream"], row["position"]) for row in rows] == [
         ("run", n) for n in range(1, 6)
     ]
+
+
+def test_a_slow_reader_who_follows_misses_nothing_of_a_busy_writer(
+    tmp_path, stairway, monkeypatch
+) -> None:
+    config = msgspec.convert(small_settings(), Config)
+    with closing(open_log(tmp_path / "log", config)) as writer:
+
+        def record() -> None:
+            writer.append("fill", [b"more"])
+            writer.flush()
+
+        for _ in range(5):
+            record()
+
+        def slowly(envelope):
+            # While one event is shown, others are recorded.
+            if writer.head("fill").position < 12:
+                record()
+                record()
+            return told(envelope)
+
+        def stopped(_bell, _seconds):
+            raise KeyboardInterrupt
+
+        told = entries.entry
+        monkeypatch.setattr(entries, "entry", slowly)
+        monkeypatch.setattr(entries.Doorbell, "wait", stopped)
+        said = stairway("log", "tail", tmp_path / "log", "-n", "3", "--follow", "--json")
+    shown = [json.loads(line)["position"] for line in said.out.splitlines()]
+    assert shown[0] == 3
+    assert shown == [*range(3, 3 + len(shown))]
+    assert shown[-1] >= 11
 
 
 def test_following_ends_with_ctrl_c(folder, stairway, monkeypatch) -> None:
@@ -194,7 +241,7 @@ def test_a_dead_letter_is_dealt_with_in_one_way_at_a_time(consumed, refused) -> 
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [*COMMANDS, "attest"])
 def test_no_line_of_help_is_broken_in_the_middle(name, width, stairway, monkeypatch) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
     lines = [line.rstrip() for line in stairway("log", name, "--help").out.splitlines()]
@@ -218,3 +265,32 @@ def test_the_sizes_under_stats_fit_the_terminal(folder, stairway, monkeypatch, w
     sizes = [line for line in lines if " MB" in line]
     assert sizes
     assert max(map(len, sizes)) <= width
+
+
+@pytest.fixture
+def operated(finished_run: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """Copy a run that believes an operator, and his key."""
+    run, key = shutil.copytree(finished_run, tmp_path / "run"), tmp_path / "operator.pem"
+    key.write_bytes(OTHER_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    key.chmod(0o600)
+    (run / "operator.pub").write_bytes(public(OTHER_KEY))
+    return run, key
+
+
+def test_an_operator_signs_once_he_has_agreed(operated, stairway) -> None:
+    run, key = operated
+    would = json.loads(stairway("log", "attest", run, "--key", key, "--dry-run", "--json").out)
+    assert not would["done"]
+    if would["changes"]:
+        asked = stairway("log", "attest", run, "--key", key)
+        assert (asked.code, "give --yes" in asked.err) == (1, True)
+    done = stairway("log", "attest", run, "--key", key, "--yes", "--json")
+    assert len(json.loads(done.out)["changes"]) == len(would["changes"])
+    again = stairway("log", "attest", run, "--key", key)
+    assert (again.code, again.out) == (0, f"{run}: 0 changes of champions would be signed\n")
+
+
+def test_without_a_key_an_operator_is_told_how_to_make_one(operated, stairway) -> None:
+    said = stairway("log", "attest", operated[0], "--key", "nowhere.pem")
+    assert said.code == 1
+    assert "openssl genpkey -algorithm ed25519" in said.sentence

@@ -1,7 +1,7 @@
 """A disk that can be watched and made to fail.
 
-``watched_disk`` puts an SQLite file system of our own under every database that is opened
-inside it, and listens to the few calls by which the high-water mark reaches the disk.
+``watched_disk`` listens to SQLite's own file system under every database that is opened
+inside it, and to the few calls by which folders and the high-water mark reach the disk.
 Each is told to ``tell`` before it happens; if ``tell`` raises, it does not happen.
 
 ``figures(row, fault, **numbers)`` writes down what a test of RELIABILITY.md's row has
@@ -11,20 +11,22 @@ name begins with "planted: ", and its figures say how often it was noticed.
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
-import itertools
 import json
 import os
 import shutil
 import tempfile
 from contextlib import contextmanager
+from ctypes import CFUNCTYPE, c_int, c_int64, c_void_p, cast
 from pathlib import Path
 from typing import NamedTuple
 
 import apsw
 import pytest
 
-_SERIAL = itertools.count()
+from stairway.adapters.outbox import relay
+
 FIGURES = Path(__file__).parents[2] / "build" / "faults"
 """One file for each row; ``scripts/faults.py`` gathers them for the docs."""
 
@@ -32,53 +34,132 @@ FIGURES = Path(__file__).parents[2] / "build" / "faults"
 class Op(NamedTuple):
     """One thing that was asked of the disk."""
 
-    kind: str  # write, truncate, sync, delete, rename, sync_folder, read
+    kind: str  # write, truncate, sync, delete, rename, mkdir, sync_folder, read
     name: str
     offset: int = 0
     data: bytes = b""
 
 
-class _File(apsw.VFSFile):
-    tell = None
-
-    def __init__(self, filename, flags):
-        full = filename.filename() if isinstance(filename, apsw.URIFilename) else filename
-        self.name = Path(full).name if full else "temporary"
-        super().__init__("unix", filename, flags)
-
-    def xRead(self, amount, offset):  # noqa: N802 -- the name apsw calls
-        _File.tell(Op("read", self.name, offset))
-        return super().xRead(amount, offset)
-
-    def xWrite(self, data, offset):  # noqa: N802 -- the name apsw calls
-        _File.tell(Op("write", self.name, offset, bytes(data)))
-        return super().xWrite(data, offset)
-
-    def xTruncate(self, size):  # noqa: N802 -- the name apsw calls
-        _File.tell(Op("truncate", self.name, size))
-        return super().xTruncate(size)
-
-    def xSync(self, flags):  # noqa: N802 -- the name apsw calls
-        _File.tell(Op("sync", self.name))
-        return super().xSync(flags)
-
-    def xDeviceCharacteristics(self):  # noqa: N802 -- the name apsw calls
-        return 0
-
-    def xSectorSize(self):  # noqa: N802 -- the name apsw calls
-        return 512
+_CALLS = (
+    "Close", "Read", "Write", "Truncate", "Sync", "FileSize", "Lock", "Unlock",
+    "CheckReservedLock", "FileControl", "SectorSize", "DeviceCharacteristics", "ShmMap",
+    "ShmLock", "ShmBarrier", "ShmUnmap", "Fetch", "Unfetch",
+)  # fmt: skip
 
 
-class _Disk(apsw.VFS):
-    def __init__(self):
-        super().__init__(f"watched-{next(_SERIAL)}", "unix", makedefault=True)
+class _Methods(ctypes.Structure):
+    """SQLite's ``sqlite3_io_methods``, version 3: what can be asked of an open file."""
 
-    def xOpen(self, name, flags):  # noqa: N802 -- the name apsw calls
-        return _File(name, flags)
+    _fields_ = (("version", c_int), *((name, c_void_p) for name in _CALLS))
 
-    def xDelete(self, name, sync_folder):  # noqa: N802 -- the name apsw calls
-        _File.tell(Op("delete", Path(name).name, int(sync_folder)))
-        return super().xDelete(name, sync_folder)
+
+class _Handle(ctypes.Structure):
+    """The part of ``sqlite3_file`` that every file system has."""
+
+    _fields_ = (("methods", c_void_p),)
+
+
+class _FileSystem(ctypes.Structure):
+    """The head of ``sqlite3_vfs``."""
+
+    _fields_ = (
+        ("version", c_int), ("file_bytes", c_int), ("longest", c_int), ("next", c_void_p),
+        ("name", c_void_p), ("own", c_void_p), ("Open", c_void_p), ("Delete", c_void_p),
+    )  # fmt: skip
+
+
+_OPEN = CFUNCTYPE(c_int, c_void_p, c_void_p, c_void_p, c_int, c_void_p)
+_DELETE = CFUNCTYPE(c_int, c_void_p, c_void_p, c_int)
+_MOVE = CFUNCTYPE(c_int, c_void_p, c_void_p, c_int, c_int64)
+_CUT = CFUNCTYPE(c_int, c_void_p, c_int64)
+_SYNC = CFUNCTYPE(c_int, c_void_p, c_int)
+_PLAIN = CFUNCTYPE(c_int, c_void_p)
+_KEPT = []  # SQLite may call back as long as a connection is open.
+_CODES = {apsw.FullError: apsw.SQLITE_FULL, apsw.CantOpenError: apsw.SQLITE_CANTOPEN}
+
+
+class _Disk:
+    """SQLite's own file system with a listener in it; shared memory goes past him.
+
+    apsw's file systems in Python have no shared memory, without which a database in WAL mode
+    can have one connection only. Files that are open already are not listened to.
+    """
+
+    def __init__(self, tell):
+        self.tell, self.raised = tell, None
+        self._names, self._tables = {}, {}
+        pointer = c_void_p()
+        connection = apsw.Connection(":memory:")
+        connection.file_control(
+            "main", apsw.SQLITE_FCNTL_VFS_POINTER, ctypes.addressof(pointer)
+        )
+        connection.close()
+        self._vfs = _FileSystem.from_address(pointer.value)
+        self._before = self._vfs.Open, self._vfs.Delete
+        self._real = _OPEN(self._vfs.Open), _DELETE(self._vfs.Delete)
+        self._ours = _OPEN(self._open), _DELETE(self._delete)
+        self._vfs.Open, self._vfs.Delete = (cast(one, c_void_p).value for one in self._ours)
+        _KEPT.append(self)
+
+    def close(self):
+        self._vfs.Open, self._vfs.Delete = self._before
+        self.tell = lambda _op: None
+        if self.raised is not None:
+            raise self.raised
+
+    def _ask(self, op, then, *args):
+        try:
+            self.tell(op)
+        except apsw.Error as error:
+            return _CODES.get(type(error), apsw.SQLITE_IOERR)
+        except BaseException as error:  # noqa: BLE001 -- nothing may be raised into C
+            self.raised = error
+            return apsw.SQLITE_IOERR
+        return then(*args)
+
+    def _open(self, vfs, name, file, flags, out):
+        code = self._real[0](vfs, name, file, flags, out)
+        handle = _Handle.from_address(file)
+        if code == apsw.SQLITE_OK and handle.methods:
+            path = Path(ctypes.string_at(name).decode()) if name else Path("temporary")
+            self._names[file] = path.name
+            if handle.methods not in self._tables:
+                self._tables[handle.methods] = self._listening(handle.methods)
+            handle.methods = ctypes.addressof(self._tables[handle.methods][0])
+        return code
+
+    def _delete(self, vfs, name, sync_folder):
+        op = Op("delete", Path(ctypes.string_at(name).decode()).name, sync_folder)
+        return self._ask(op, self._real[1], vfs, name, sync_folder)
+
+    def _listening(self, methods):
+        """Copy a table of calls, with ours in place of those that are listened to."""
+        table = _Methods.from_buffer_copy(ctypes.string_at(methods, ctypes.sizeof(_Methods)))
+        ask, names = self._ask, self._names
+        real_read, real_write = _MOVE(table.Read), _MOVE(table.Write)
+        real_cut, real_sync = _CUT(table.Truncate), _SYNC(table.Sync)
+
+        def read(file, data, size, offset):
+            return ask(Op("read", names[file], offset), real_read, file, data, size, offset)
+
+        def write(file, data, size, offset):
+            op = Op("write", names[file], offset, ctypes.string_at(data, size))
+            return ask(op, real_write, file, data, size, offset)
+
+        def cut(file, size):
+            return ask(Op("truncate", names[file], size), real_cut, file, size)
+
+        def sync(file, flags):
+            return ask(Op("sync", names[file]), real_sync, file, flags)
+
+        ours = {
+            "Read": _MOVE(read), "Write": _MOVE(write), "Truncate": _CUT(cut),
+            "Sync": _SYNC(sync), "SectorSize": _PLAIN(lambda _file: 512),
+            "DeviceCharacteristics": _PLAIN(lambda _file: 0),
+        }  # fmt: skip
+        for name, call in ours.items():
+            setattr(table, name, cast(call, c_void_p).value)
+        return table, ours, real_read, real_write, real_cut, real_sync
 
 
 def _name(fd):
@@ -87,7 +168,7 @@ def _name(fd):
 
 def _listen(patch, tell):
     write, pwrite, fsync, fdatasync = os.write, os.pwrite, os.fsync, os.fdatasync
-    rename = Path.replace
+    rename, mkdir = Path.replace, os.mkdir
 
     def on_write(fd, data):
         if ".mark" in _name(fd):
@@ -108,6 +189,11 @@ def _listen(patch, tell):
         tell(Op("rename", path.name, 0, Path(target).name.encode()))
         return rename(path, target)
 
+    def on_mkdir(path, mode=0o777):
+        tell(Op("mkdir", Path(path).name, 0, Path(path).parent.name.encode()))
+        return mkdir(path, mode)
+
+    patch.setattr(os, "mkdir", on_mkdir)
     patch.setattr(os, "write", on_write)
     patch.setattr(os, "pwrite", on_pwrite)
     patch.setattr(os, "fsync", lambda fd: on_sync(fsync, fd))
@@ -117,18 +203,13 @@ def _listen(patch, tell):
 
 @contextmanager
 def _watched(tell):
-    _File.tell = staticmethod(tell)
-    disk = _Disk()
-    # Without shared memory of its own, a database in WAL mode must be held exclusively.
-    hook = lambda c: c.execute("pragma locking_mode = exclusive").fetchall()  # noqa: E731
-    apsw.connection_hooks.append(hook)
+    disk = _Disk(tell)
     try:
         with pytest.MonkeyPatch.context() as patch:
             _listen(patch, tell)
             yield
     finally:
-        apsw.connection_hooks.remove(hook)
-        disk.unregister()
+        disk.close()
 
 
 @pytest.fixture
@@ -190,6 +271,7 @@ def _append_unchecked(client, keys, values, *, identities=lambda identity: ident
 
 
 @pytest.fixture
-def append_unchecked():
-    """The planted bug: explicit ids without compare-and-set."""
+def append_unchecked(monkeypatch):
+    """The planted bug: explicit ids without compare-and-set, and nobody who counts."""
+    monkeypatch.setattr(relay, "require_whole", lambda _shelf: None)
     return _append_unchecked

@@ -194,3 +194,32 @@ def test_a_disk_that_cannot_be_read_is_no_damaged_log(watched_disk, tmp_path):
     assert outcomes["look after the disk"] > 5
     assert outcomes["look after the disk"] + outcomes[200] == 29
     assert isinstance(verify(tmp_path), Pass)
+
+
+@pytest.mark.parametrize(("kind", "calls"), [("write", 5), ("sync", 2)])
+def test_a_disk_that_fails_as_pages_are_moved_beside_commits_ends_writing(
+    watched_disk, ram, figures, kind, calls
+):
+    rows, digest = [], GENESIS
+    for n in range(1, 21):
+        digest = chain(digest, "fill", n, bytes(900))
+        rows.append(sealed(Row("fill", n, n, digest, bytes(900))))
+    fired = 0
+    for nth in range(1, calls + 1):
+        folder, fault = ram / str(nth), FailsOnce(kind, nth)
+        folder.mkdir()
+        with watched_disk(fault):
+            pair = WritingPair(folder, Settings(**SETTINGS))
+            pair.commit(rows)
+            fault.armed = True
+            with pytest.raises(RecordError, match="stop this process"):
+                pair.move_ahead()
+            fault.armed = False
+            pair.close(failed=True)
+        fired += fault.fired
+        log = open_log(folder, Config(**SETTINGS))
+        assert [event.position for event in log.read("fill")] == [*range(1, 21)]
+        log.close()
+        assert isinstance(verify(folder), Pass)
+    assert fired == calls
+    figures(6, f"the n-th {kind} of what is moved ahead fails", fired=fired, lost=0)

@@ -21,12 +21,17 @@ from stairway.testing.policy import KEY, OTHER_KEY, SPOILT, TRUSTED, signed, spo
 IS_LONG = os.environ.get("STAIRWAY_PROFILE") == "long"
 CASES = 1_000 if IS_LONG else 120
 CODES = {"policy.key", "policy.signature", "policy.form", "policy.parent"}
-GOOD = [
-    signed(number, word, key)
+PLACES = ("here", "elsewhere")
+LABELS = {
+    signed(number, word, key, store): (store, number, word if number > 1 else "")
     for number in range(1, 5)
     for word in "ab"
     for key in (KEY, OTHER_KEY)
-]
+    for store in PLACES
+    # A beginning that somebody else signed begins another store.
+    if number > 1 or key is KEY
+}
+GOOD = list(LABELS)
 BAD = [spoilt(signed(n, "b"), how) for n in (1, 4, 9) for how in SPOILT]
 ANY = st.sampled_from(GOOD + BAD)
 CACHED = st.builds(Standing, st.none() | ANY, st.just(()), st.just(5))
@@ -34,22 +39,54 @@ STORES = st.none() | st.lists(ANY, max_size=6)
 
 
 def number_of(statement):
-    return msgspec.json.decode(statement.body)["number"]
+    return LABELS[statement][1]
 
 
 def is_good(statement):
-    return any(statement == good for good in GOOD)
+    return statement in LABELS
+
+
+def of_one_store(own, known):
+    """What was signed for the store of what is held; where there are two, two beginnings."""
+    stores = {LABELS[s][0] for s in own or known if own or number_of(s) == 1}
+    if len(stores) > 1:
+        return [s for s in known if number_of(s) == 1]
+    return [s for s in known if not stores or LABELS[s][0] in stores]
+
+
+def is_founded(top, own, known):
+    """Whether every number below is there, in one history, down to 1 or to what is held."""
+    _, number, word = LABELS[top]
+    there = {LABELS[s][1:] for s in known}
+    held = {LABELS[s][1:] for s in own}
+    while number > 1 and (number, word) not in held:
+        number, word = number - 1, word if number > 2 else ""
+        if (number, word) not in there:
+            return False
+    return True
 
 
 def complaints(cached, observed, answer):
     """Everything that is wrong with an answer."""
     own = [cached.agreed] if cached.agreed is not None and is_good(cached.agreed) else []
-    known = own + [s for s in observed or () if is_good(s)]
+    known = of_one_store(own, own + [s for s in observed or () if is_good(s)])
     highest = max(map(number_of, known), default=0)
-    words = {s.body for s in known if number_of(s) == highest}
+    top = [s for s in known if number_of(s) == highest]
+    words = {s.body for s in top}
+    found = []
+    if len(words) == 1 and not is_founded(top[0], own, known):
+        if isinstance(answer.verdict, Pass):
+            found.append("a jump over unknown parents does not freeze")
+        words |= {b"what is between"}
+    found += held_wrongly(own, known, words, answer)
+    return found + unsaid(own, known, observed or (), answer)
+
+
+def held_wrongly(own, known, words, answer):
+    """What is wrong with what it holds, where the highest number says these words."""
     held, found = answer.standing, []
     if held.agreed is not None and held.agreed not in known:
-        found.append("it holds what no trusted key signed")
+        found.append("it holds what no trusted key signed, or what is another store's")
     if len(words) == 1 and (held.agreed is None or held.agreed.body not in words):
         found.append("the highest signed generation is not in force")
     if len(words) == 1 and not isinstance(answer.verdict, Pass):
@@ -60,10 +97,20 @@ def complaints(cached, observed, answer):
         found.append("a conflict changed what was agreed")
     if not words and (held.agreed is not None or isinstance(answer.verdict, Pass)):
         found.append("something is assumed where nothing is known")
-    bad = {s.identity for s in observed or () if not is_good(s)}
+    return found
+
+
+def unsaid(own, known, observed, answer):
+    """What it should have said aloud."""
+    found = []
+    bad = {s.identity for s in observed if not is_good(s)}
     told = sum(alarm.code in CODES for alarm in answer.alarms)
     if told < len(bad):
         found.append("something that is not believed is not said aloud")
+    strangers = {s.identity for s in observed if is_good(s) and s not in known}
+    aloud = sum(alarm.n for alarm in answer.alarms if alarm.code == "policy.store")
+    if own and aloud != len(strangers):
+        found.append("what was signed for another store is not said aloud")
     return found
 
 
@@ -120,17 +167,31 @@ def top_by_signature(known):
     return tuple(one for one in known if one.says.number == highest)
 
 
+def any_store(known, _origins):
+    """Planted: whatever a trusted key signed, wherever it was meant for."""
+    return tuple(known), ()
+
+
+def always_founded(_one, _known, _agreed):
+    """Planted: nobody asks what came before."""
+    return True
+
+
 @pytest.mark.parametrize(
     ("bug", "name", "planted", "noticed"),
     [
         ("unsigned highest wins", "opened", trusting, "no trusted key signed"),
         ("a conflict is settled by chance", "_top", last_seen, "does not freeze"),
         ("no dedupe of equal words", "_top", top_by_signature, "refuses where nothing"),
+        ("any store will do", "_of_store", any_store, "what no trusted key signed"),
+        ("any jump will do", "_is_founded", always_founded, "over unknown parents"),
     ],
 )
 def test_a_planted_bug_is_noticed(figures, monkeypatch, bug, name, planted, noticed):
     monkeypatch.setattr(policy_store, name, planted)
-    pairs = [(Standing(a, (), 5), [b]) for a in (*GOOD[:8], None) for b in GOOD + BAD]
+    lines = [[b] for b in GOOD + BAD]
+    lines += [[signed(n, w, store=s) for n in (1, 2, 3)] for w in "ab" for s in PLACES]
+    pairs = [(Standing(a, (), 5), line) for a in (*GOOD[:12], None) for line in lines]
     found = [said for cached, shown in pairs for said in all_complaints(cached, shown)]
     assert any(noticed in said for said in found)
     figures(20, f"planted: {bug}", noticed=len(found))

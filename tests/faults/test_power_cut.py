@@ -16,7 +16,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from stairway.adapters.journal import files, layout
+from stairway.adapters.journal import files, layout, mover
 from stairway.adapters.journal.journal import Journal, Reader
 from stairway.adapters.journal.rows import sealed
 from stairway.adapters.journal.store import Row, Sync
@@ -33,10 +33,17 @@ def payload_of(stream, position):
     return rng.bytes(int(rng.integers(20, 1_500)))
 
 
+def pages_written(ops, since):
+    """Count the pages that reached the database itself."""
+    done = [op for op in ops[since:] if not isinstance(op, dict)]
+    return sum(op.kind == "write" and op.name == "x.db" for op in done)
+
+
 def record(watched_disk, folder, commits, sync=Sync.FULL, seed=1, *, rest=False):
     """Fill a journal; return the operations, with what was acknowledged between them."""
     ops, acked, rng = [], {}, np.random.default_rng(seed)
     with watched_disk(lambda op: op.kind == "read" or ops.append(op)):
+        files.make_folder(folder)
         journal = Journal(folder / "x.db", sync)
         for n in range(commits):
             heads, rows = dict(journal.heads), []
@@ -53,7 +60,10 @@ def record(watched_disk, folder, commits, sync=Sync.FULL, seed=1, *, rest=False)
             acked = {stream: head.position for stream, head in journal.heads.items()}
             ops.append(acked)
             if n % 7 == 5:
+                # The power goes also at each of the writes of this one.
+                start = len(ops)
                 journal.move_ahead()
+                assert pages_written(ops, start) > 0
             if n % 7 == 6:
                 journal.checkpoint()
             if n % 5 == 4:
@@ -114,12 +124,13 @@ class Platter:
             case "sync" if not op.name.startswith(self.lies):
                 self.settle(lambda one: one.name == op.name)
             case "sync_folder":
-                self.settle(lambda one: one.kind in {"rename", "delete"})
+                folder = op.name.encode()
+                self.settle(lambda one: one.kind in {"rename", "delete"} or one.data == folder)
             case "delete" if op.offset:
                 # With the folder synced, as SQLite asks for under synchronous = EXTRA.
                 self.pending = [one for one in self.pending if one.name != op.name] + [op]
                 self.settle(lambda one: one.kind in {"rename", "delete"})
-            case "write" | "truncate" | "delete" | "rename":
+            case "write" | "truncate" | "delete" | "rename" | "mkdir":
                 self.pending.append(op)
 
     def settle(self, is_safe):
@@ -130,7 +141,11 @@ class Platter:
 
     def after_a_power_cut(self, how, rng):
         files = {name: bytearray(content) for name, content in self.durable.items()}
-        for op in survivors(self.pending, how, rng):
+        left = list(survivors(self.pending, how, rng))
+        if any(op.kind == "mkdir" and op not in left for op in self.pending):
+            # A folder that is gone takes along all that is in it.
+            return {}
+        for op in left:
             apply(files, op)
         return files
 
@@ -188,8 +203,7 @@ def outcomes(ram, states):
 
 
 def run(watched_disk, ram, commits, sync=Sync.FULL, every=1, lies=(), *, rest=False):
-    before = ram / "before"
-    before.mkdir()
+    before = ram / "new" / "folders" / "before"
     ops = record(watched_disk, before, commits, sync, rest=rest)
     return outcomes(ram, crash_states(ops, every, lies))
 
@@ -209,7 +223,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_whole_is_refused(watched_disk,
 
 @pytest.mark.long
 def test_nothing_acknowledged_is_lost_in_ten_thousand_crashes(watched_disk, ram, figures):
-    count = run(watched_disk, ram, commits=170)
+    count = run(watched_disk, ram, commits=115)
     assert count["lost"] == count["refused"] == 0
     assert count["whole"] > 10_000
     keep(figures, 2, "the power goes", count)
@@ -240,9 +254,7 @@ def test_a_disk_that_lies_about_the_write_ahead_log_is_found_out_by_the_mark(wat
 
 
 def test_a_disk_that_lies_about_everything_is_seen_to_lose(watched_disk, ram, figures):
-    before = ram / "before"
-    before.mkdir()
-    ops = record(watched_disk, before, 20)
+    ops = record(watched_disk, ram / "before", 20)
     folder, bad = ram / "after", 0
     folder.mkdir()
     for left, acked in crash_states(ops, every=5, lies=["x."]):
@@ -285,6 +297,34 @@ def test_a_journal_made_under_less_than_extra_is_seen_to_lose(
     monkeypatch.setattr(layout, "execute", less)
     monkeypatch.setattr(files, "sync_folder", lambda _folder: None)
     first_commits(watched_disk, ram, figures, "made under FULL, without a directory sync")
+
+
+@pytest.mark.long
+def test_a_log_in_folders_that_were_not_synced_is_seen_to_be_lost(
+    watched_disk, ram, figures, monkeypatch
+):
+    def only_the_last(folder):
+        folder.mkdir(parents=True)
+        files.sync_folder(folder.parent)
+
+    monkeypatch.setattr(files, "make_folder", only_the_last)
+    first_commits(watched_disk, ram, figures, "no sync of the folders above it")
+
+
+@pytest.mark.long
+def test_a_mover_that_does_not_wait_for_the_disk_is_seen_to_lose(
+    watched_disk, ram, figures, monkeypatch
+):
+    execute = mover.execute
+
+    def hasty(connection, statement, values=()):
+        return execute(connection, statement.replace("= full", "= off"), values)
+
+    monkeypatch.setattr(mover, "execute", hasty)
+    count = run(watched_disk, ram, commits=14)
+    bad = count["lost"] + count["refused"]
+    assert bad > 0
+    figures(2, "planted: what is moved ahead is not synced", noticed=bad)
 
 
 @pytest.mark.long

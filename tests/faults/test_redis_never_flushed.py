@@ -35,7 +35,9 @@ FORBIDDEN = (
 )  # fmt: skip
 MORE = (
     "SET bus:bus:fill x", "XSETID bus:bus:fill 0-1", "COPY bus:bus:fill bus:bus:x", "PEXPIREAT bus:bus:fill 1",
-    "HDEL bus:bus:.group:g body", "XGROUP DESTROY bus:bus:fill g", "SORT bus:bus:fill STORE bus:bus:y",
+    "HDEL bus:bus:.group:g body", "XGROUP DESTROY bus:bus:fill g", "XACK bus:bus:fill g 1-1",
+    "XGROUP CREATE bus:bus:fill g 0", "XREADGROUP GROUP g c STREAMS bus:bus:fill >", "XPENDING bus:bus:fill g",
+    "XAUTOCLAIM bus:bus:fill g c 0 0", "SORT bus:bus:fill STORE bus:bus:y",
     "FUNCTION FLUSH", "SCRIPT FLUSH", "CLIENT KILL TYPE normal", "ACL SETUSER stairway +@all", "REPLICAOF no one",
     "XADD other 1-1 a b", "GETDEL bus:bus:fill", "MULTI", "CLIENT PAUSE 1000", "SELECT 1", "KEYS *",
 )  # fmt: skip
@@ -173,6 +175,33 @@ def test_only_the_archiver_may_let_go_and_only_of_what_it_has(server, filled, ar
     assert len(in_redis(archiver, "bus", "fill")) == 100
     assert let_go(archiver, "bus", "fill", head_at(filled, 60)) == 60
     assert let_go(archiver, "bus", "fill", head_at(filled, 60)) == 0
+
+
+def reads(server):
+    """How many times anybody has read from a stream, scripts too."""
+    with server.client() as root:
+        stats = root.info("commandstats")
+    return sum(stats.get(f"cmdstat_{name}", {}).get("calls", 0) for name in READS)
+
+
+READS = ("xrange", "xrevrange")
+
+
+def test_however_many_events_go_next_to_none_of_them_is_read(server, filled, archiver):
+    filled.append("fill", [b"%d" % n for n in range(5_900)])
+    assert filled.catch_up(5.0)
+    upto, before = head_at(filled, 4_096), reads(server)
+    assert let_go(archiver, "bus", "fill", upto) == 4_096
+    assert reads(server) - before < 48, "what halving the time takes, and four"
+    assert archiver.xrange("bus:bus:fill", count=1)[0][1][b"position"] == b"4097"
+
+
+def test_nothing_goes_where_an_event_before_it_is_missing(server, filled, archiver):
+    with server.client() as root:
+        root.xdel("bus:bus:fill", in_middle(root))
+    with pytest.raises(DataError, match="verify the archive"):
+        let_go(archiver, "bus", "fill", head_at(filled, 60))
+    assert len(in_redis(archiver, "bus", "fill")) == 99
 
 
 def test_what_the_archiver_takes_out_is_counted_and_asked_for_elsewhere(

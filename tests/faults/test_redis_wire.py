@@ -176,6 +176,7 @@ def test_planted_what_was_not_answered_and_is_sent_again_as_new_is_found(
     anew = partial(append_unchecked, identities=lambda _: "*")
     monkeypatch.setattr(Relay, "_rewind", without_rewind)
     monkeypatch.setattr(relay_module, "APPEND", anew)
+    monkeypatch.setattr(relay_module, "require_ours", lambda _shelf, _ours: None)
     _, (found, sent), _ = through_the_proxy(tmp_path, 6_000, 0)
     doubled = len(sent) - len(set(sent))
     assert found.phantom > 0

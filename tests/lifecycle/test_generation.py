@@ -7,7 +7,14 @@ import pytest
 
 from stairway.base.verdict import Refuse
 from stairway.events.envelope import GENESIS
-from stairway.lifecycle.generation import SignedGeneration, after, key_id, opened, sign
+from stairway.lifecycle.generation import (
+    SignedGeneration,
+    after,
+    key_id,
+    mark,
+    opened,
+    sign,
+)
 from stairway.lifecycle.stage import Stage
 from stairway.testing.policy import (
     KEY,
@@ -60,6 +67,8 @@ def test_a_key_that_is_no_longer_trusted_signed_in_vain():
         ),
         (msgspec.json.encode(generation(2, parent=GENESIS), order="sorted"), "policy.parent"),
         (msgspec.json.encode(generation(1, parent="ab" * 32), order="sorted"), "policy.parent"),
+        (msgspec.json.encode(generation(2, origin=GENESIS), order="sorted"), "policy.parent"),
+        (msgspec.json.encode(generation(1, origin="ab" * 32), order="sorted"), "policy.parent"),
         (b"[" * 100_000, "policy.form"),
         (b"\xff", "policy.form"),
     ],
@@ -87,6 +96,21 @@ def test_what_may_not_be_said_is_not_signed(wrong):
 def test_each_generation_follows_the_one_before():
     first = after(None, "ab" * 32, Stage.SHADOW, {}, 5, "begin")
     assert (first.number, first.parent) == (1, GENESIS)
-    identity = sign(first, KEY).identity
-    second = after((first, identity), "cd" * 32, Stage.CANARY, {"a": "ef" * 32}, 4, "on")
-    assert (second.number, second.parent) == (2, identity)
+    assert first.origin == GENESIS
+    begun = sign(first, KEY)
+    second = after((first, begun), "cd" * 32, Stage.CANARY, {"a": "ef" * 32}, 4, "on")
+    assert (second.number, second.parent, second.origin) == (2, begun.identity, mark(begun))
+    on = sign(second, OTHER_KEY)
+    third = after((second, on), "cd" * 32, Stage.CANARY, {}, 4, "on")
+    assert (third.number, third.parent, third.origin) == (3, on.identity, mark(begun))
+
+
+def test_a_first_generation_that_was_signed_before_stores_had_a_mark_is_still_believed():
+    plain = {
+        "champions": {}, "issued_ns": 5, "number": 1, "parent": GENESIS, "policy": "ab" * 32,
+        "stage": "shadow", "why": "begin",
+    }  # fmt: skip
+    body = msgspec.json.encode(plain, order="sorted")
+    first = after(None, "ab" * 32, Stage.SHADOW, {}, 5, "begin")
+    assert sign(first, KEY).body == body
+    assert opened(SignedGeneration(body, signed(1).key_id, KEY.sign(body)), TRUSTED) == first

@@ -123,7 +123,7 @@ def test_it_tightens_while_the_store_is_away_and_follows_it_afterwards(
     assert later(1_610) == (1.0, "policy.fresh", two, "")
 
 
-def test_a_store_that_comes_back_with_another_history_freezes_it(
+def test_a_store_that_began_again_is_another_store_and_is_not_followed(
     server: PrivateServer, begin: Callable[[], Look], tmp_path: Path
 ) -> None:
     one = publish(server, Change(policy="ab" * 32, stage=Stage.SHADOW, why="a"), tmp_path)
@@ -131,9 +131,11 @@ def test_a_store_that_comes_back_with_another_history_freezes_it(
     assert look(1_000) == (1.0, "policy.fresh", one, "")
     server.execute("drop schema stairway cascade")
     publish(server, Change(policy="cd" * 32, stage=Stage.SHADOW, why="b"), tmp_path)
-    assert look(1_005)[:3] == (0.0, "policy.conflict", one)
-    publish(server, Change(stage=Stage.CANARY, why="settled"), tmp_path)
-    assert look(1_010)[:2] == (1.0, "policy.fresh")
+    strange = "policy.store,policy.missing"
+    assert look(1_005) == (1.0, "policy.fresh", one, strange)
+    publish(server, Change(stage=Stage.CANARY, why="on"), tmp_path)
+    assert look(1_060) == (0.5, "policy.stale", one, strange)
+    assert look(1_600) == (0.0, "policy.closed", one, strange)
 
 
 def test_nothing_is_assumed_before_the_store_was_ever_seen(

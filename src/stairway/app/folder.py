@@ -39,6 +39,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from stairway.adapters.journal.files import make_folder
 from stairway.app.facts import LAYOUT
 from stairway.app.practised import PractisedRun, TeachingAsked
 from stairway.base.errors import ConfigError, DataError
@@ -244,7 +245,8 @@ def write_whole(path: Path, content: bytes, *, shared: bool = False) -> None:
     whose = f".{os.getpid()}-{threading.get_ident()}" if shared else ""
     beside = path.with_name(f".{path.name}{whose}.new")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.is_dir():
+            make_folder(path.parent)
         with beside.open("wb") as file:
             file.write(content)
             file.flush()

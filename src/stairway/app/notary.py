@@ -70,6 +70,25 @@ def _changes(found: Sequence[Handover]) -> tuple[Handover, ...]:
     return tuple(kept)
 
 
+def unsigned(log: EventLog, store: PolicyStore, keys: Keys) -> tuple[Handover, ...]:
+    """Return the handovers of ``log`` that ``store`` does not hold yet, oldest first.
+
+    Raises
+    ------
+    ConfigError
+        If the store tells another history than the record.
+    """
+    line, signed = handovers(log), _signed(store, keys)
+    if tuple(one.champions for one in line[: len(signed)]) != signed:
+        msg = (
+            f"the store holds {len(signed)} handovers that are not those of this record "
+            f"({len(line)}): it is another run's store, or somebody else decided; nothing "
+            "was signed"
+        )
+        raise ConfigError(msg)
+    return line[len(signed) :]
+
+
 def attest(
     log: EventLog, store: PolicyStore, signer: Signer, now_ns: UtcNs
 ) -> tuple[Generation, ...]:
@@ -80,18 +99,10 @@ def attest(
     ConfigError
         If the store tells another history than the record, or a model is not whole.
     """
-    line = handovers(log)
-    signed = _signed(store, signer.keys)
-    if tuple(one.champions for one in line[: len(signed)]) != signed:
-        msg = (
-            f"the store holds {len(signed)} handovers that are not those of this record "
-            f"({len(line)}): it is another run's store, or somebody else decided; nothing "
-            "was signed"
-        )
-        raise ConfigError(msg)
     issued: list[Generation] = []
-    held: Mapping[str, str] = signed[-1] if signed else {}
-    for one in line[len(signed) :]:
+    rest = unsigned(log, store, signer.keys)
+    held: Mapping[str, str] = (_signed(store, signer.keys) or ({},))[-1]
+    for one in rest:
         gone = {slot: None for slot in held if slot not in one.champions}
         change = Change(champions={**gone, **one.champions}, why=one.why[:_MOST_WORDS])
         issued.append(signer.issue(store, change, now_ns))

@@ -1,13 +1,15 @@
-"""The policy store in a log: one generation an event, number and position the same.
+"""The policy store in a log: one generation an event.
 
-Issuing is a compare-and-set on the position, so of those who race for a number one wins,
-and what lost may look again and decide anew. A model is put in charge only after its
+Issuing is a compare-and-set on what was read, so of those who race for a number one wins,
+and what lost may look again and decide anew. An event that says again what an earlier one
+says changes nothing, and is named. A model is put in charge only after its
 artifact was opened once more, and taken out of charge the same way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -37,6 +39,11 @@ from stairway.lifecycle.stage import Stage
 
 STREAM = "policy.generation"
 
+_NOBODYS = frozenset(
+    {"policy.key", "policy.signature", "policy.repeat", "policy.store", "policy.fork"}
+)
+"""What nobody who is believed has said of this store, and what was settled already."""
+
 
 class Shown(Protocol):
     """Somewhere that generations can be seen."""
@@ -59,6 +66,12 @@ class Observed(msgspec.Struct, frozen=True):
 
     statements: tuple[SignedGeneration, ...] | None
     alarms: tuple[Finding, ...]
+    position: int = 0
+    """Last event that was read."""
+
+    repeats: tuple[Finding, ...] = ()
+    """Events that say what an earlier one says, under the same signature: not in
+    ``statements``, and no cause for alarm."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +83,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """Digest by slot; ``None`` hands the slot to the baseline. Slots not named stay."""
 
     why: str
+    settles: str | None = None
+    """Identity of the one of two contradicting generations that this one follows."""
 
 
 class PolicyStore:
@@ -83,34 +98,38 @@ class PolicyStore:
         """Return everything that was ever issued; it is read again where the log went on."""
         head = self._log.head(STREAM)
         if self._read is None or self._read[0] != head:
-            self._read = (head, self._all())
+            self._read = (head, self._upto(head.position))
         return self._read[1]
 
-    def _all(self) -> Observed:
-        statements: list[SignedGeneration] = []
+    def _upto(self, position: int) -> Observed:
+        places: dict[SignedGeneration, int] = {}
         alarms: list[Finding] = []
-        for envelope in self._log.read(STREAM):
+        repeats: list[Finding] = []
+        for envelope in islice(self._log.read(STREAM), position):
             try:
                 fact = CODEC.decode(envelope.payload)
             except DataError as error:
                 alarms.append(Finding("policy.form", f"event {envelope.position}: {error}"))
                 continue
-            if isinstance(fact, SignedGeneration):
-                statements.append(fact)
-            else:
+            if not isinstance(fact, SignedGeneration):
                 detail = f"event {envelope.position} is a {type(fact).__name__}"
                 alarms.append(Finding("policy.form", detail))
-        return Observed(tuple(statements), tuple(alarms))
+            elif fact in places:
+                detail = f"event {envelope.position} of {STREAM} repeats event {places[fact]}"
+                repeats.append(Finding("policy.repeat", detail))
+            else:
+                places[fact] = envelope.position
+        return Observed(tuple(places), tuple(alarms), position, tuple(repeats))
 
-    def append(self, signed: SignedGeneration, number: int) -> None:
-        """Record a generation at its place.
+    def append(self, signed: SignedGeneration, expected: int) -> None:
+        """Record a generation behind position ``expected``, which is what its issuer saw.
 
         Raises
         ------
         ConflictError
-            If somebody else issued that number first.
+            If somebody else issued one meanwhile.
         """
-        self._log.append(stream_of(signed), [CODEC.encode(signed)], expected=number - 1)
+        self._log.append(stream_of(signed), [CODEC.encode(signed)], expected=expected)
         self._log.flush()
 
 
@@ -152,14 +171,15 @@ class Signer:
             each other.
         """
         at("issue.observe")
-        before = self.in_force(store)
+        shown = store.observe()
+        before = self._in_force(shown, change.settles)
         at("issue.verify")
         self._require_whole(change)
         following = self._following(before, change, now_ns)
         at("issue.sign")
         signed = sign(following, self._key)
         at("issue.append")
-        store.append(signed, following.number)
+        store.append(signed, shown.position)
         at("issue.appended")
         return following
 
@@ -174,28 +194,34 @@ class Signer:
                 continue
         return self.issue(store, change, now_ns)
 
-    def in_force(self, store: PolicyStore) -> tuple[Generation, str] | None:
-        """Return the generation in force and its identity; ``None`` before the first.
+    def in_force(self, store: PolicyStore) -> tuple[Generation, SignedGeneration] | None:
+        """Return the generation in force, and how it is signed; ``None`` before the first.
 
         Raises
         ------
         ConfigError
             If generations contradict each other, or none of those issued is believed.
         """
-        shown = store.observe()
+        return self._in_force(store.observe())
+
+    def _in_force(
+        self, shown: Observed, settles: str | None = None
+    ) -> tuple[Generation, SignedGeneration] | None:
+        """Return what to build upon.
+
+        What nobody who is believed has signed stops nothing once there is a generation in
+        force: else one forged event would keep every rollback from being signed.
+        """
         if not shown.statements and not shown.alarms:
             return None
         result = reconcile(Standing(), shown.statements, self.keys, UtcNs(0))
-        alarms, signed = (*shown.alarms, *result.alarms), result.standing.agreed
+        rivals = {one.identity: one for one in result.standing.rivals}
+        signed = result.standing.agreed if settles is None else rivals.get(settles)
         says = result.verdict if signed is None else opened(signed, self.keys)
-        if signed is None or not isinstance(says, Generation) or alarms:
-            findings = (*alarms, *result.verdict.findings)
-            msg = (
-                f"the policy store cannot be built upon: {findings[0].detail}; look at "
-                f"stream {STREAM}, and issue nothing before it is understood"
-            )
-            raise ConfigError(msg)
-        return says, signed.identity
+        believed = [one for one in result.alarms if one.code not in _NOBODYS]
+        if signed is None or not isinstance(says, Generation) or believed:
+            raise _not_built_upon((*believed, *result.verdict.findings, *shown.alarms), rivals)
+        return says, signed
 
     def _require_whole(self, change: Change) -> None:
         for slot, digest in change.champions.items():
@@ -210,7 +236,10 @@ class Signer:
                 raise ConfigError(msg)
 
     def _following(
-        self, before: tuple[Generation, str] | None, change: Change, now_ns: UtcNs
+        self,
+        before: tuple[Generation, SignedGeneration] | None,
+        change: Change,
+        now_ns: UtcNs,
     ) -> Generation:
         if before is None and (change.policy is None or change.stage is None):
             msg = "the first generation has to name a policy and its stage"
@@ -222,6 +251,18 @@ class Signer:
         policy = change.policy if change.policy is not None else (said.policy if said else "")
         stage = change.stage if change.stage is not None else (said.stage if said else None)
         return after(before, policy, stage or Stage.CANDIDATE, champions, now_ns, change.why)
+
+
+def _not_built_upon(findings: Sequence[Finding], rivals: Collection[str]) -> ConfigError:
+    found = (
+        findings[0].detail if findings else "that generation is none of those that contradict"
+    )
+    remedy = (
+        f"follow one of them, by settles = {' or '.join(repr(one) for one in sorted(rivals))}"
+        if len(rivals) > 1
+        else f"look at stream {STREAM}, and issue nothing before it is understood"
+    )
+    return ConfigError(f"the policy store cannot be built upon: {found}; {remedy}")
 
 
 def rolled_back(store: PolicyStore, keys: Keys, slot: str, why: str) -> Change:

@@ -60,11 +60,14 @@ class Recorder:
                 self.appended += 1
 
     def commit(self) -> None:
-        """Hand everything published to the log's writer; do not wait."""
-        for stream, payloads in self._pending:
-            self._log.append(stream, payloads)
+        """Hand everything published to the log's writer; do not wait.
+
+        What the log refuses waits, and is handed over by the next call; nothing is twice.
+        """
+        while self._pending:
+            self._log.append(*self._pending[0])
+            del self._pending[0]
             self._on_its_way = True
-        self._pending = []
 
     def _queue(self, stream: str, payload: bytes) -> None:
         """Keep the order of publishing over all streams: it is that of recording."""

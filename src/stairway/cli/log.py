@@ -100,6 +100,22 @@ Of a damaged log it saves what is whole, and says where each stream ends.
 
 Exit: 0 written, 2 written and the log is damaged, 1 an error, 130 stopped by Ctrl-C.
 """
+_ATTEST_HELP = """Sign who was in charge of a run, change by change, as its operator.
+
+The process that trades holds no private key: its promotions and rollbacks are on record, and \
+signed by nobody. This reads them from the record, opens each model once more, and signs each \
+change that is not signed yet. The key is Ed25519 as PEM; keep it on a machine that does not \
+trade, and put its public half, 32 bytes, into the run's folder as operator.pub. Where there \
+is no key yet, the error says how to make one.
+
+[bold]Examples[/bold]
+
+  stairway log attest runs/sample-1 --key operator.pem --dry-run
+
+  stairway log attest runs/sample-1 --key operator.pem --yes
+
+Exit: 0 signed or nothing to sign, 1 an error or not agreed to.
+"""
 
 group = typer.Typer(name="log", help=GROUP_HELP, no_args_is_help=False)
 LogName = Annotated[
@@ -134,11 +150,14 @@ def tail(
     from stairway.app.record.stats import unseen
 
     place = find(log)
-    width = get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    # Into a file or a program whole lines, unless COLUMNS says how wide they may be.
+    width = get_terminal_size((sys.maxsize, 24)).columns
     with closing(opened(place)) as record, entries.waiting(place) as wait:
         wanted = entries.streams_named(record, stream or ())
-        rest = entries.from_now_on(record, stream or (), wait) if follow else iter(())
-        newest = entries.newest(record, wanted, count, unseen(place, wanted))
+        # Taken once, before anything is shown: what comes meanwhile is what follows.
+        ends = entries.heads(record, wanted)
+        newest = entries.newest(record, ends, count, unseen(place, wanted))
+        rest = entries.from_now_on(record, stream or (), wait, ends) if follow else iter(())
         try:
             for envelope in chain(newest, rest):
                 said = entries.entry(envelope)
@@ -324,3 +343,27 @@ def export(
         return STOPPED
     sys.stdout.write(answer.as_json() if as_json else answer.as_text())
     return answer.exit_code
+
+
+@group.command("attest", help=_ATTEST_HELP)
+def attest(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    key: Annotated[Path, typer.Option(help="File with the operator's private key.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be signed.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Sign who was in charge."""
+    from stairway.app.attesting import sign_changes, would_sign
+
+    answer = would_sign(run, key)
+    if answer.changes and not dry_run:
+        if not yes:
+            typer.echo(answer.as_text(), err=True, nl=False)
+        if not (yes or _agreed_to("sign these?")):
+            return 1
+        answer = sign_changes(run, key)
+    sys.stdout.write(answer.as_json() if as_json else answer.as_text())
+    return 0

@@ -16,14 +16,17 @@ So an event comes back after one to one and a half leases, at the third look at 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from stairway.base.errors import ConflictError
+from stairway.base.errors import ConfigError, ConflictError, DataError
 from stairway.events.delivery import DeadLetter, Delivery, GroupRules
 from stairway.events.envelope import Envelope, Head
+from stairway.events.streams import require_name
 
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 MOST_HELD = 4_096
 """Events that may be delivered and not acknowledged before nothing new is handed out."""
 
@@ -40,6 +43,30 @@ class Held(msgspec.Struct, frozen=True, array_like=True):
 
     cause: str
     """Why the delivery before this one failed."""
+
+
+def require_group(name: str, rules: GroupRules) -> None:
+    """Refuse a group, or a stream that it is to read, whose name is none.
+
+    Raises
+    ------
+    ConfigError
+        Saying which, and how it may be called.
+
+    Examples
+    --------
+    >>> require_group("../desk", GroupRules(streams=("fill",), lease_ms=1_000, tries=5))
+    Traceback (most recent call last):
+    stairway.base.errors.ConfigError: '../desk' is no name for a group: use up to 64 of ...
+    """
+    if not _NAME.fullmatch(name):
+        msg = f"{name!r} is no name for a group: use up to 64 of a-z 0-9 _ -"
+        raise ConfigError(msg)
+    try:
+        for stream in rules.streams:
+            require_name(stream)
+    except DataError as error:
+        raise ConfigError(str(error)) from error
 
 
 class GroupState(msgspec.Struct, frozen=True):

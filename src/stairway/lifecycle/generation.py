@@ -2,7 +2,8 @@
 
 A generation says everything that a worker has to know; the next one names it as its parent
 and carries the next number. Going back is a new generation that says what an old one said.
-Only what a trusted key signed is believed, and only in the one way it can be written.
+Only what a trusted key signed is believed, and only in the one way it can be written; and
+since a key may sign for several stores, each generation also says where its store began.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ Keys: TypeAlias = Mapping[str, bytes]
 """Public keys that are trusted now, 32 bytes each, by their id."""
 
 
-class Generation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Generation(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """What is in force.
 
     Attributes
@@ -40,6 +43,8 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         1 for the first; the next one carries the next.
     parent
         Identity of the generation before; ``GENESIS`` for the first.
+    origin
+        Where its store began: :func:`mark` of the first generation; the first says nothing.
     policy
         Digest of the active policy's settings.
     stage
@@ -54,6 +59,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     number: Annotated[int, Meta(ge=1, lt=2**53)]
     parent: _Digest
+    origin: _Digest = GENESIS
     policy: _Digest
     stage: Stage
     champions: Annotated[dict[_Name, _Digest], Meta(max_length=256)]
@@ -77,6 +83,21 @@ class SignedGeneration(msgspec.Struct, frozen=True, tag="policy.generation"):
 def key_id(public_key: bytes) -> str:
     """Name a public key: SHA-256 of its 32 bytes."""
     return digest(public_key)
+
+
+def mark(first: SignedGeneration) -> str:
+    """Name a store by how it began: what was said first, and who signed it.
+
+    Two runs on equal settings say the same first; the key that each made tells them apart.
+
+    Examples
+    --------
+    >>> one, other = (Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (1, 2))
+    >>> first = after(None, "ab" * 32, Stage.SHADOW, {}, UtcNs(0), "begin")
+    >>> mark(sign(first, one)) == mark(sign(first, other))
+    False
+    """
+    return digest(first.key_id.encode() + b"\n" + first.body)
 
 
 def sign(generation: Generation, key: Ed25519PrivateKey) -> SignedGeneration:
@@ -117,25 +138,31 @@ def opened(signed: SignedGeneration, keys: Keys) -> Generation | Refuse:
         return refuse("policy.form", f"a signed generation cannot be read: {error}")
     if msgspec.json.encode(generation, order="sorted") != signed.body:
         return refuse("policy.form", "a signed generation is not in its canonical writing")
-    if (generation.number == 1) != (generation.parent == GENESIS):
-        detail = "the first generation, and no other, has no parent"
+    first = generation.number == 1
+    if {generation.parent == GENESIS, generation.origin == GENESIS} != {first}:
+        detail = "the first generation, and no other, has no parent and no origin"
         return refuse("policy.parent", detail, generation.number)
     return generation
 
 
 def after(
-    before: tuple[Generation, str] | None,
+    before: tuple[Generation, SignedGeneration] | None,
     policy: str,
     stage: Stage,
     champions: Mapping[str, str],
     issued_ns: UtcNs,
     why: str,
 ) -> Generation:
-    """Make the generation that follows ``before``, given with its identity; unsigned."""
-    number, parent = (1, GENESIS) if before is None else (before[0].number + 1, before[1])
+    """Make the generation that follows ``before``, given as it was signed; unsigned."""
+    number, parent, origin = 1, GENESIS, GENESIS
+    if before is not None:
+        says, signed = before
+        number, parent = says.number + 1, signed.identity
+        origin = mark(signed) if says.number == 1 else says.origin
     return Generation(
         number=number,
         parent=parent,
+        origin=origin,
         policy=policy,
         stage=stage,
         champions=dict(champions),

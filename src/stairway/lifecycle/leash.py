@@ -112,7 +112,8 @@ def leash(standing: Standing, rules: StaleRules, now_ns: UtcNs) -> Leash:
     Leash(size_frac=0.0, cause='policy.none')
     """
     if standing.is_frozen:
-        return Leash(0.0, "policy.conflict")
+        alone = len(standing.rivals) == 1
+        return Leash(0.0, "policy.orphan" if alone else "policy.conflict")
     if standing.agreed is None:
         return Leash(0.0, "policy.none")
     age_s = abs(now_ns - standing.seen_ns) / NS_PER_SECOND

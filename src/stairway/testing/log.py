@@ -25,10 +25,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain as chained
-from itertools import groupby, repeat
+from itertools import groupby, islice, repeat
 from operator import itemgetter
 from pathlib import Path
+from threading import Barrier
 from typing import Protocol
 
 import pytest
@@ -206,6 +208,30 @@ class EventLogContract:
         assert len(set(times)) == len(times)
         found.sort(key=lambda e: e.recorded_ns)
         assert [(e.stream, e.position) for e in found] == wanted
+        log.close()
+
+    def test_threads_may_share_a_log(self, open_log: OpenLog, tmp_path: Path) -> None:
+        """They read what it holds at once, while another appends."""
+        log = open_log(tmp_path)
+        streams, wanted, times = (DURABLE, "trade.closed"), _payloads(2_000), 12
+        for stream in streams:
+            log.append(stream, wanted)
+        log.flush()
+        together = Barrier(5)
+
+        def read(stream: str) -> list[bool]:
+            together.wait(30)
+            reads = (islice(log.read(stream), len(wanted)) for _ in range(times))
+            return [[event.payload for event in one] == wanted for one in reads]
+
+        with ThreadPoolExecutor(4) as threads:
+            found = [threads.submit(read, stream) for stream in streams * 2]
+            together.wait(30)
+            for n in range(20):
+                log.append(DURABLE, _payloads(1, n))
+            for one in found:
+                assert one.result() == [True] * times
+        assert [e.payload for e in log.read(DURABLE)] == wanted + _payloads(20)
         log.close()
 
     def test_two_writers_never_have_the_same_place(

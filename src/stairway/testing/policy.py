@@ -8,7 +8,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from stairway.base.hashing import digest
 from stairway.base.units import UtcNs
 from stairway.events.envelope import GENESIS
-from stairway.lifecycle.generation import Generation, Keys, SignedGeneration, key_id, sign
+from stairway.lifecycle.generation import (
+    Generation,
+    Keys,
+    SignedGeneration,
+    key_id,
+    mark,
+    sign,
+)
 from stairway.lifecycle.leash import StaleRules
 from stairway.lifecycle.stage import Stage
 
@@ -30,23 +37,38 @@ def some_stale_rules() -> StaleRules:
     return StaleRules(refresh_s=30.0, reduce_after_s=60.0, reduce_frac=0.5, close_after_s=600.0)
 
 
-def generation(number: int, word: str = "a", **changes: object) -> Generation:
-    """Return the generation that has ``number`` in the history called ``word``."""
-    parent = GENESIS if number == 1 else signed(number - 1, word).identity
+def generation(
+    number: int, word: str = "a", store: str = "here", **changes: object
+) -> Generation:
+    """Return the generation that has ``number`` in the history called ``word``.
+
+    All histories of a store begin with the same first generation.
+    """
+    parent = origin = GENESIS
+    said = store
+    if number > 1:
+        parent = signed(number - 1, word, store=store).identity
+        origin = mark(signed(1, store=store))
+        said = f"{store} {word}"
     usual: dict[str, object] = {
         "number": number,
         "parent": parent,
-        "policy": digest(f"{word} {number}".encode()),
+        "origin": origin,
+        "policy": digest(f"{said} {number}".encode()),
         "stage": Stage.SHADOW,
-        "champions": {"lightgbm": digest(word.encode())},
+        "champions": {"lightgbm": digest(said.encode())},
         "issued_ns": UtcNs(number),
-        "why": f"history {word}",
+        "why": f"history {said}",
     }
     return Generation(**(usual | changes))  # type: ignore[arg-type] -- as given by the test
 
 
 def signed(
-    number: int, word: str = "a", key: Ed25519PrivateKey = KEY, **changes: object
+    number: int,
+    word: str = "a",
+    key: Ed25519PrivateKey = KEY,
+    store: str = "here",
+    **changes: object,
 ) -> SignedGeneration:
     """Return it, signed.
 
@@ -55,7 +77,7 @@ def signed(
     >>> signed(2).identity == signed(2, key=OTHER_KEY).identity != signed(2, "b").identity
     True
     """
-    return sign(generation(number, word, **changes), key)
+    return sign(generation(number, word, store, **changes), key)
 
 
 def spoilt(statement: SignedGeneration, how: str) -> SignedGeneration:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stairway.adapters.journal import archiver
+from stairway.adapters.journal import archiver, files
 from stairway.adapters.journal.archive import Archive
 from stairway.adapters.journal.archiver import RetentionRules, archive_old, plan
 from stairway.adapters.logs.sqlite import Config, open_log, verify
@@ -267,3 +267,33 @@ def test_however_appending_and_archiving_take_turns_the_record_is_the_same(
         assert read(folder) == before
         assert [e.payload for e in before["fill"]] == [b"%d" % n for n in range(total)]
     assert isinstance(verify(folder), Pass)
+
+
+def test_nothing_is_trimmed_beside_the_archive_of_another_log(tmp_path):
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    before = filled(ours)
+    with closing(open_log(theirs, CONFIG, clock_ns=lambda: DAY_NS)) as log:
+        log.append("fill", [b"theirs"] * 100)
+    archived(theirs, keep=50)
+    shutil.copytree(theirs / "archive", ours / "archive")
+    for act in (
+        lambda: plan(ours, rules(90), {}, NOW_NS),
+        lambda: archived(ours, keep=90),
+        # Also where it was put there in between.
+        lambda: archiver._trim(ours / "durable.db", Archive(ours)),
+    ):
+        with pytest.raises(DamagedLogError, match=r"position \d+: .* that of another log"):
+            act()
+        assert rows_in(ours / "durable.db") == (100, 1)
+    shutil.rmtree(ours / "archive")
+    assert read(ours) == before
+
+
+def test_the_archive_is_a_name_that_lasts_before_anything_is_trimmed(tmp_path, monkeypatch):
+    filled(tmp_path)
+    done, sync, trim = [], files.sync_folder, archiver._trim
+    monkeypatch.setattr(files, "sync_folder", lambda path: done.append(path) or sync(path))
+    monkeypatch.setattr(archiver, "_trim", lambda *a: done.append("trim") or trim(*a))
+    archived(tmp_path)
+    for folder in (tmp_path, tmp_path / "archive", tmp_path / "archive" / "fill"):
+        assert done.index(folder) < done.index("trim")

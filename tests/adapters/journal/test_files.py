@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from stairway.adapters.journal.files import Ballast, Lock, replace, sync_folder
+from stairway.adapters.journal import files
+from stairway.adapters.journal.files import Ballast, Lock, make_folder, replace, sync_folder
 from stairway.base.errors import ConfigError, DiskFullError
 
 
@@ -114,3 +115,16 @@ def test_ballast_fails_otherwise_as_the_disk_does(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="I/O error"):
         Ballast(tmp_path / "ballast", 10).load()
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("there", [0, 1, 2, 3])
+def test_every_folder_that_is_made_is_made_to_last(tmp_path, monkeypatch, there):
+    parts = [tmp_path / "a", tmp_path / "a" / "b", tmp_path / "a" / "b" / "c"]
+    for folder in parts[:there]:
+        folder.mkdir()
+    synced = []
+    monkeypatch.setattr(files, "sync_folder", synced.append)
+    make_folder(parts[-1])
+    assert parts[-1].is_dir()
+    # Its own name also where it was there: its maker may have been killed.
+    assert sorted(synced) == [folder.parent for folder in parts[min(there, 2) :]]

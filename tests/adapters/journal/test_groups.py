@@ -9,7 +9,6 @@ import sys
 import apsw
 import pytest
 
-from stairway.adapters.journal.groups import needed
 from stairway.adapters.logs.sqlite import Config, open_log
 from stairway.base.errors import DamagedLogError, RecordError
 from stairway.testing.groups import NOW_NS, group_rules
@@ -169,14 +168,6 @@ def test_a_group_that_somebody_holds_says_so_and_works_again_afterwards(log, tmp
     assert len(group.take("a", 1, NOW_NS)) == 1
     other.close()
     group.close()
-
-
-def test_what_groups_still_need_is_known_by_stream(log, tmp_path):
-    assert needed(tmp_path) == {}
-    used(log)
-    assert needed(tmp_path) == {"fill": 14}
-    log.group("late", group_rules(streams=("fill", "timing"))).close()
-    assert needed(tmp_path) == {"fill": 1, "timing": 1}
 
 
 def test_what_a_group_says_has_reached_the_disk(log):

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from stairway.adapters.journal import files
 from stairway.adapters.journal import kept as kept_module
 from stairway.adapters.journal.archive import Archive
 from stairway.adapters.journal.archiver import RetentionRules
@@ -248,3 +249,13 @@ def test_one_archiver_at_a_time(desk):
         desk.let_go()
     lock.release()
     assert desk.let_go()["fill"] == 90
+
+
+def test_the_archive_is_a_name_that_lasts_before_the_server_forgets(desk, monkeypatch):
+    done, sync = [], files.sync_folder
+    monkeypatch.setattr(files, "sync_folder", lambda path: done.append(path) or sync(path))
+    monkeypatch.setattr(kept_module, "_forget", lambda *_: done.append("forget"))
+    archive = Archive(desk.folder / "new" / "folders")
+    desk.let_go(archive=archive)
+    for folder in (archive.folder, *list(archive.folder.parents)[:3]):
+        assert done.index(folder) < done.index("forget")

@@ -159,3 +159,38 @@ def test_a_sync_waits_for_the_disk_once_for_all_that_was_written(tmp_path, monke
     mark.sync()
     mark.close()
     assert calls == ["write", "write", "sync"]
+
+
+def test_a_write_that_the_disk_took_a_part_of_is_none(tmp_path, monkeypatch):
+    path, pwrite = tmp_path / "mark", os.pwrite
+    mark = Mark(path)
+    mark.write(HEADS[0])
+    mark.sync()
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, at: pwrite(fd, data[:30], at))
+    with pytest.raises(OSError, match="No space left"):
+        mark.write(HEADS[1])
+    assert read_mark(path) == HEADS[0]
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    mark.write(HEADS[1])
+    assert read_mark(path) == mark.heads == HEADS[1]
+    mark.close()
+
+
+def test_a_mark_whose_growth_was_interrupted_grows_the_next_time(tmp_path, monkeypatch):
+    path, opened = tmp_path / "mark", os.open
+    mark = Mark(path)
+    grown = {f"stream.{n}": Head(n, "a" * 64) for n in range(900)}
+
+    def cut(name, flags, *mode):
+        if flags == os.O_RDWR:
+            raise KeyboardInterrupt
+        return opened(name, flags, *mode)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", cut)
+        with pytest.raises(KeyboardInterrupt):
+            mark.write(grown)
+    later = {name: Head(head.position + 1, "b" * 64) for name, head in grown.items()}
+    mark.write(later)
+    assert read_mark(path) == later
+    mark.close()

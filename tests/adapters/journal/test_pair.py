@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
 from stairway.adapters.journal.mark import read_mark
@@ -9,7 +12,7 @@ from stairway.adapters.journal.pair import FILES, ReadingPair, WritingPair, file
 from stairway.adapters.journal.settings import Settings
 from stairway.adapters.journal.rows import sealed
 from stairway.adapters.journal.store import Row, Sync
-from stairway.base.errors import ConfigError, DiskFullError
+from stairway.base.errors import ConfigError, DiskFullError, InvariantError
 from stairway.events.envelope import GENESIS, Head, chain
 from stairway.testing.log import small_settings
 
@@ -163,3 +166,40 @@ def test_most_is_moved_while_commits_go_on_and_the_rest_is_moved_then(tmp_path):
     assert reading.of("fill").head("fill").position == 20
     reading.close()
     pair.close(failed=False)
+
+
+def test_another_event_in_the_place_of_one_that_is_to_be_written_is_no_earlier_try(tmp_path):
+    pair = pair_in(tmp_path)
+    one, other = row("fill"), row("fill", payload=b"somebody else's")
+    after = row("fill", 2, other[4].hex())
+    pair.commit([one])
+    pair.commit([one])
+    assert pair.has(one)
+    assert not pair.has(after)
+    for rows in ([other], [other, after]):
+        with pytest.raises(InvariantError, match="event 1 of 'fill' is another one on disk"):
+            pair.commit(rows)
+    reading = ReadingPair(tmp_path)
+    assert [e.payload for e in reading.of("fill").read("fill")] == [b"x"]
+    reading.close()
+    pair.close(failed=False)
+
+
+def test_a_mark_that_found_no_room_is_written_before_anything_is_acknowledged(
+    tmp_path, monkeypatch
+):
+    pair, rows = pair_in(tmp_path), [row("fill")]
+    pwrite = os.pwrite
+    for short in (lambda fd, data, at: pwrite(fd, data[:30], at), fails_for_room):
+        monkeypatch.setattr(os, "pwrite", short)
+        with pytest.raises(DiskFullError, match=r"durable\.mark: free some space"):
+            pair.commit(rows)
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    assert read_mark(tmp_path / "durable.mark") == {}
+    pair.commit(rows)
+    assert read_mark(tmp_path / "durable.mark") == {"fill": Head(1, rows[0][4].hex())}
+    pair.close(failed=False)
+
+
+def fails_for_room(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import apsw
 import pytest
 from hypothesis import given, settings
@@ -246,6 +248,7 @@ ERRORS = [
     (apsw.CorruptError("x"), DamagedLogError, "restore"),
     (apsw.NotADBError("x"), DamagedLogError, "restore"),
     (apsw.SQLError("no such table"), DamagedLogError, "restore"),
+    (apsw.ThreadingViolationError("x"), RecordError, "two threads at once"),
 ]
 
 
@@ -261,3 +264,26 @@ def test_a_failure_to_write_is_final(tmp_path):
     told = unwritable(tmp_path / "x.db", apsw.IOError("disk I/O error"))
     assert type(told) is RecordError
     assert "stop this process" in str(told)
+
+
+def test_whoever_reads_while_another_does_waits_for_him(store):
+    store.insert(rows_of("fill", 600))
+    begun, found = threading.Event(), []
+
+    def read():
+        found.append([e.position for e in store.read("fill", Head())])
+
+    def in_the_middle():
+        # SQLite is at work for this thread, and the other one wants it too.
+        if not begun.is_set():
+            begun.set()
+            other.start()
+            # SQLite's own patience ends earlier.
+            other.join(0.6)
+        return False
+
+    other = threading.Thread(target=read)
+    store._connection.set_progress_handler(in_the_middle, 1)
+    read()
+    other.join(10)
+    assert found == [[*range(1, 601)]] * 2

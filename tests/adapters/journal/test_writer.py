@@ -505,3 +505,42 @@ def test_a_failure_beside_the_commits_is_final_too(shared, start_shared):
         threading.Event().wait(0.002)
     with pytest.raises(RecordError, match=LOST):
         writer.put(rows(1))
+
+
+def test_whoever_waits_for_room_hears_of_a_failure_beside_the_commits(shared, start_shared):
+    writer, begun, told = start_shared(queue_events=4, commit_events=4), threading.Event(), []
+
+    def fail():
+        begun.set()
+        # By then the queue is full, and nobody is going to commit any more.
+        while len(writer._rows) < 4:
+            threading.Event().wait(0.001)
+        raise OSError(LOST)
+
+    shared.move_ahead = fail
+
+    def produce():
+        try:
+            while True:
+                writer.put(rows(0, 1))
+        except InvariantError as error:
+            told.append(str(error))
+
+    producer = threading.Thread(target=produce, daemon=True)
+    producer.start()
+    assert begun.wait(10)
+    producer.join(10)
+    assert told == [f"the log's writer failed: OSError({LOST!r})"]
+    assert writer.failed
+
+
+def test_it_is_known_of_a_row_whether_it_waits(sink, start):
+    sink.gate.clear()
+    writer, (one, two) = start(), rows(0, 0)
+    writer.put([one])
+    assert one == two
+    assert writer.holds(one)
+    assert not writer.holds(two)
+    sink.gate.set()
+    writer.flush()
+    assert not writer.holds(one)

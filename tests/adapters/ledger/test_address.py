@@ -63,3 +63,19 @@ def test_no_text_gets_past_as_a_name_that_is_none(text):
     assert isinstance(address, Address)
     assert address.log.isascii()
     assert set(address.log) <= set("abcdefghijklmnopqrstuvwxyz0123456789._-")
+
+
+@pytest.mark.parametrize(
+    "full",
+    [
+        f"{GOOD}&writers=one&archive=/old",
+        "postgresql:///trading?log=x&host=/run/postgresql&sslmode=require",
+        "postgresql://h/db?log=x",
+    ],
+)
+def test_an_address_for_a_command_names_the_same_log_and_no_password(full):
+    address = parse(full)
+    assert "s3cret" not in address.url
+    again = parse(address.url)
+    assert (again.server, again.log) == (address.server, address.log)
+    assert (again.archive, again.password) == (address.archive, None)

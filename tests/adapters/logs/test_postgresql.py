@@ -87,7 +87,8 @@ def forge(postgresql, name, statement):
         link.execute("alter table stairway.event disable trigger all")
         link.execute("alter table stairway.stream disable trigger all")
         link.execute(statement.encode() + b" and log = '%s'" % name.encode())
-        link.execute("alter table stairway.event enable always trigger keep_events")
+        for guard in ("keep_events", "only_archived"):
+            link.execute(f"alter table stairway.event enable always trigger {guard}".encode())
         link.execute("alter table stairway.stream enable trigger all")
 
 

@@ -86,3 +86,19 @@ def test_no_error_of_a_log_and_nothing_it_writes_holds_the_password(tmp_path):
     assert CANARY not in "".join([*shown, *map(told, errors)])
     for path in tmp_path.rglob("*"):
         assert path.is_dir() or CANARY.encode() not in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("full", "told"),
+    [
+        ("redis://app:secret@h:7000/0?log=main", "redis://app@h:7000/0?log=main"),
+        ("rediss://h?log=x&archive=/old logs", "rediss://h:6379/0?log=x&archive=/old+logs"),
+        ("redis://:secret@[::1]:7/0?log=x", "redis://[::1]:7/0?log=x"),
+    ],
+)
+def test_an_address_for_a_command_names_the_same_log_and_no_password(full, told):
+    address = Address(full)
+    assert address.url == told
+    assert "secret" not in told
+    assert Address(told).archive == address.archive
+    assert Address(told).url == told

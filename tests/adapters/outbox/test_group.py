@@ -118,3 +118,50 @@ def test_whoever_archives_finds_every_group_also_one_that_redis_forgot_or_never_
         forget()
         with pytest.raises(DamagedLogError, match="Redis has lost it"):
             shelf.state("desk")
+
+
+@pytest.fixture
+def cut(tmp_path, url, log):
+    """Let a group hand events out, then let the disk end where a power cut may leave it."""
+
+    def reader(stream, left):
+        rules = GroupRules(streams=(stream,), lease_ms=1_000, tries=5)
+        log.append(stream, [b"%d" % n for n in range(20)])
+        with closing(log.group("cut", rules)) as group:
+            group.ack(group.take("a", 15, 1))
+            assert positions(group.take("a", 2, 1)) == [16, 17]
+        other = open_log(tmp_path / "cut", CONFIG, url=f"{url}x")
+        other.append(stream, left)
+        other.close()
+        return open_log(tmp_path / "cut", CONFIG, url=url, read_only=True), rules
+
+    return reader
+
+
+BEFORE = [b"%d" % n for n in range(20)]
+AFTER_A_CUT = [BEFORE[:9], BEFORE[:9] + [b"new"] * 30]
+
+
+@pytest.mark.parametrize("left", AFTER_A_CUT, ids=["ends before", "goes on otherwise"])
+def test_telemetry_that_a_power_cut_took_is_delivered_from_the_beginning(cut, left):
+    reader, rules = cut("market.bar", left)
+    with closing(reader), closing(reader.group("cut", rules)) as group:
+        again = group.take("b", 50, 1)
+        assert [d.envelope.payload for d in again] == left
+        assert group.pending() == len(left), "what was out before is not out any more"
+
+
+@pytest.mark.parametrize("left", AFTER_A_CUT, ids=["ends before", "goes on otherwise"])
+def test_a_disk_that_ends_before_what_a_group_handed_out_of_orders_is_refused(cut, left):
+    reader, rules = cut("order", left)
+    with closing(reader), pytest.raises(DamagedLogError, match="not the one in this log"):
+        reader.group("cut", rules)
+
+
+def test_redis_may_lag_behind_what_the_disk_handed_out(log, url, redis_server):
+    with closing(log.group("desk", RULES)) as group:
+        group.take("a", 50, 1)
+    with redis_server.client() as admin:
+        admin.delete(f"bus:{url.rpartition('=')[2]}:fill")
+    with closing(open_log(None, CONFIG, url=url, read_only=True)) as remote:
+        remote.group("desk", RULES).close()

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from stairway.adapters.outbox.entries import envelope_of
 from stairway.adapters.outbox.keys import EMPTY, entry_id, order_of, position_of
-from stairway.adapters.outbox.ledger import AlarmError, Shelf, require_ours, require_untouched
+from stairway.adapters.outbox.ledger import (
+    AlarmError,
+    Shelf,
+    require_ours,
+    require_untouched,
+    require_whole,
+)
 from stairway.events.envelope import GENESIS, Envelope, Head, chain
 
 NS = 1_700_000_000_123_456_789
@@ -54,6 +60,23 @@ def test_every_entry_is_there_or_counted_by_the_archiver(added, length, removed)
     with pytest.raises(AlarmError) as caught:
         require_untouched(shelf)
     assert caught.value.finding.code == "log.redis_trimmed"
+
+
+@given(st.integers(0, 9), st.integers(0, 9), st.integers(0, 9))
+def test_as_many_are_there_or_archived_as_the_last_position_says(position, length, removed):
+    shelf = SHELF._replace(last_id=f"5-{position}", length=length, removed=removed)
+    if length + removed == position:
+        require_whole(shelf)
+        return
+    with pytest.raises(AlarmError, match=f"{length + removed} events are there") as caught:
+        require_whole(shelf)
+    assert caught.value.finding.code == "log.redis_holes"
+
+
+def test_what_no_log_wrote_is_named_with_what_to_do_about_it():
+    foreign = SHELF._replace(last_id="9-0", last=None, is_foreign=True, key="bus:main:fill")
+    with pytest.raises(AlarmError, match=r"entry 9-0, which .*`DEL bus:main:fill`"):
+        require_ours(foreign, None)
 
 
 @given(st.lists(st.tuples(st.integers(1, 10**6), st.integers(0, 10**7)), min_size=2))

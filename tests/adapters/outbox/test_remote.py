@@ -223,3 +223,34 @@ def test_an_archiver_may_be_faster_than_a_reader_that_has_looked_already(
     with closing(open_log(None, CONFIG, url=address, read_only=True)) as reader:
         monkeypatch.setattr(RemoteReader, "_place", overtaken)
         assert list(reader.read("fill", 7)) == events[7:]
+
+
+def test_every_stream_is_enlisted_with_the_format_it_is_written_in(log, url, admin):
+    listed = admin.xrange(key_of(url, ".streams"))
+    assert log.streams() == ("fill", "market.bar")
+    assert [fields[b"format"] for _, fields in listed] == [b"1", b"1"]
+
+
+@pytest.mark.parametrize("said", ["2", "0x", ""])
+def test_a_log_of_a_newer_version_is_left_alone_and_said_to_be_one(
+    log, url, admin, tmp_path, said
+):
+    log.close()
+    admin.xadd(key_of(url, ".streams"), {"name": "fill", "format": said})
+    before = admin.xrange(key_of(url, ".relays"))
+    newer = f"format '{said}' by a newer version of Stairway, and this version reads format '1'"
+    with pytest.raises(ConfigError, match=newer):
+        open_log(None, CONFIG, url=url, read_only=True)
+    with pytest.raises(ConfigError, match=newer):
+        open_log(tmp_path / "log", CONFIG, url=url)
+    with closing(kept(url, CONFIG)) as shelf, pytest.raises(ConfigError, match=newer):
+        shelf.heads()
+    assert admin.xrange(key_of(url, ".relays")) == before, "its relay was not put out of work"
+
+
+def test_a_log_that_an_older_version_enlisted_without_a_format_is_read(log, url, admin):
+    admin.delete(key_of(url, ".streams"))
+    for stream in log.streams():
+        admin.xadd(key_of(url, ".streams"), {"name": stream})
+    with closing(open_log(None, CONFIG, url=url, read_only=True)) as remote:
+        assert remote.head("fill") == log.head("fill")

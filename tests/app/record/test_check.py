@@ -11,10 +11,13 @@ import pytest
 
 from stairway.adapters.journal import store
 from stairway.adapters.logs.sqlite import Config, open_log
+from stairway.app.catalog import CODEC
+from stairway.app.facts import RunFinished
 from stairway.app.progress import Silent
 from stairway.app.record.check import check
 from stairway.app.record.engine import open_run
-from stairway.app.record.place import find
+from stairway.app.record.export import export
+from stairway.app.record.place import Place, find
 from stairway.base.errors import ConfigError, DamagedLogError
 from stairway.events.envelope import chain, link
 from stairway.testing.log import small_settings
@@ -130,3 +133,34 @@ def test_a_redis_of_which_somebody_took_events_is_damaged(tmp_path):
             assert stranger.xtrim("bus:x:run", maxlen=8, approximate=False) == 1
         said = checked(url).complaints
         assert any("1 entries of 'run' are gone" in one for one in said)
+
+
+def test_each_damaged_stream_in_redis_is_named_and_what_is_whole_is_carried_away(tmp_path):
+    facts = [CODEC.encode(RunFinished(index=n, time_ns=n, telemetry="")) for n in range(9)]
+    with private_redis("--maxmemory-policy", "noeviction") as server:
+        url = server.url("x")
+        with closing(open_run(tmp_path, CONFIG, url)) as log:
+            for stream in ("decision", "fill", "run"):
+                log.append(stream, facts)
+        with server.client() as stranger:
+            put = [stranger.xadd(f"bus:x:{name}", {"x": 1}) for name in ("fill", "run")]
+            # One that only counting finds, since nobody can read it any more.
+            assert stranger.xdel("bus:x:decision", stranger.xadd("bus:x:decision", {"x": 1}))
+        answer = checked(url)
+        assert (answer.intact, answer.exit_code, answer.events) == (False, 2, 27)
+        for name, entry in zip(("fill", "run"), put, strict=True):
+            where = f"stream '{name}', position 10: the stream ends with {entry.decode()}"
+            assert any(where in said for said in answer.complaints)
+        assert any("decision" in said for said in answer.complaints)
+        to = tmp_path / "saved.jsonl"
+        saved = export(Place(None, url), to, (), Silent())
+        assert (saved.exit_code, saved.events) == (2, 27)
+        assert len(saved.complaints) == 3
+
+
+def test_nothing_is_said_to_fit_of_a_damaged_log(folder):
+    assert json.loads(checked(folder).as_json())["held"].startswith("every checksum")
+    change(folder / "durable.db", "delete from event where position = 1 and stream = 1")
+    said = json.loads(checked(folder).as_json())
+    assert said["intact"] is False
+    assert "held" not in said

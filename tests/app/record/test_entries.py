@@ -9,12 +9,18 @@ from itertools import islice
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from stairway.adapters.logs.sqlite import Config, open_log
+from stairway.app.catalog import CODEC
+from stairway.app.policy_store import STREAM
 from stairway.app.record import entries
 from stairway.app.record.place import Place, find, opened
 from stairway.base.errors import DataError
+from stairway.base.units import UtcNs
 from stairway.events.envelope import Envelope
+from stairway.lifecycle.generation import after, sign
+from stairway.lifecycle.stage import Stage
 from stairway.testing.log import small_settings
 
 CONFIG = msgspec.convert(small_settings(), Config)
@@ -63,13 +69,31 @@ def test_what_cannot_be_decoded_is_shown_as_it_is():
     assert "unreadable" in said.as_text(200)
 
 
+def test_times_are_told_as_times_and_a_generation_as_what_was_signed():
+    key = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    issued_ns = UtcNs(1_546_300_800_000_000_000)
+    signed = sign(after(None, "ab" * 32, Stage.SHADOW, {}, issued_ns, "begin"), key)
+    said = entries.entry(Envelope(STREAM, 1, CODEC.encode(signed), "ab", 7))
+    line = said.as_text(10_000)
+    assert "issued_ns=2019-01-01T00:00:00.000000Z" in line
+    assert "number=1" in line
+    assert 'why="begin"' in line
+    assert f'key_id="{signed.key_id}"' in line
+    assert "body=" not in line
+    # A program reads all of it, as it was recorded.
+    assert set(json.loads(said.as_json())["fact"]) == {"body", "key_id", "signature"}
+    odd = msgspec.structs.replace(signed, body=b"no json")
+    told = entries.entry(Envelope(STREAM, 2, CODEC.encode(odd), "ab", 8)).as_text(10_000)
+    assert "body=" in told
+
+
 def test_the_newest_are_the_last_recorded_over_all_streams_oldest_first(log):
     every = sorted(
         (e for stream in log.streams() for e in log.read(stream)), key=lambda e: e.recorded_ns
     )
     for count in (0, 1, 7, 61, 1_000):
         assert (
-            list(entries.newest(log, log.streams(), count, {}))
+            list(entries.newest(log, entries.heads(log, log.streams()), count, {}))
             == every[len(every) - min(count, 61) :]
         )
 
@@ -95,13 +119,31 @@ def test_following_yields_what_comes_and_nothing_that_was_there(tmp_path):
                 writer.append("order", [b"another stream"])
                 writer.flush()
 
-            found = list(islice(entries.from_now_on(reader, (), wait), 4))
+            ends = entries.heads(reader, reader.streams())
+            found = list(islice(entries.from_now_on(reader, (), wait, ends), 4))
             assert [(e.stream, e.position) for e in found] == [
                 ("fill", 2), ("order", 1), ("fill", 3), ("order", 2),
             ]  # fmt: skip
             naps.clear()
-            only = list(islice(entries.from_now_on(reader, ("order",), wait), 2))
+            ends = entries.heads(reader, ("order",))
+            only = list(islice(entries.from_now_on(reader, ("order",), wait, ends), 2))
             assert [(e.stream, e.position) for e in only] == [("order", 3), ("order", 4)]
+
+
+def test_the_newest_end_where_following_begins_however_much_comes_meanwhile(tmp_path):
+    with closing(open_log(tmp_path, CONFIG)) as writer:
+        writer.append("fill", [b"1", b"2", b"3"])
+        writer.flush()
+        with closing(open_log(tmp_path, CONFIG, read_only=True)) as reader:
+            ends = entries.heads(reader, reader.streams())
+            writer.append("fill", [b"4", b"5"])
+            writer.flush()
+            shown = entries.newest(reader, ends, 2, {})
+            assert [e.position for e in shown] == [2, 3]
+            assert [e.position for e in entries.newest(reader, ends, 0, {})] == []
+            assert [e.position for e in entries.newest(reader, ends, 9, {"fill": 1})] == [2, 3]
+            later = islice(entries.from_now_on(reader, (), lambda: None, ends), 2)
+            assert [e.position for e in later] == [4, 5]
 
 
 def test_who_follows_a_folder_is_rung_for_and_need_not_ask(tmp_path, monkeypatch):
@@ -111,7 +153,7 @@ def test_who_follows_a_folder_is_rung_for_and_need_not_ask(tmp_path, monkeypatch
         closing(open_log(tmp_path, CONFIG, read_only=True)) as reader,
         entries.waiting(find(str(tmp_path))) as wait,
     ):
-        heard = entries.from_now_on(reader, (), wait)
+        heard = entries.from_now_on(reader, (), wait, {})
         timer = threading.Timer(0.02, lambda: writer.append("fill", [b"new"]))
         timer.start()
         assert next(heard).payload == b"new"

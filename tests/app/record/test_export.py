@@ -6,16 +6,21 @@ import json
 from contextlib import closing
 
 import apsw
+import msgspec
 import polars as pl
 import pytest
 
 from stairway.adapters.journal.archiver import RetentionRules
+from stairway.adapters.logs.sqlite import Config, open_log
 from stairway.app.progress import Silent
 from stairway.app.record import export as exporting
 from stairway.app.record.export import export
 from stairway.app.record.place import find, opened
 from stairway.app.record.retention import move
 from stairway.base.errors import ConfigError, DataError
+from stairway.testing.log import small_settings
+
+CONFIG = msgspec.convert(small_settings(), Config)
 
 
 def carried(folder, to, *streams):
@@ -80,6 +85,18 @@ def test_of_a_damaged_log_what_is_whole_is_carried_away_and_the_rest_is_named(fo
     assert "DAMAGED" in answer.as_text()
 
 
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_an_event_that_is_no_fact_is_carried_away_as_it_is_and_named(tmp_path, ending):
+    with closing(open_log(tmp_path / "log", CONFIG)) as log:
+        log.append("fill", [b"\xc1 no fact"])
+    answer = carried(tmp_path / "log", tmp_path / f"x.{ending}")
+    assert (answer.exit_code, answer.events) == (2, 1)
+    (said,) = answer.complaints
+    assert said.startswith("stream 'fill', position 1: the file has its bytes, but")
+    read = pl.read_ndjson if ending == "jsonl" else pl.read_parquet
+    assert b"\xc1 no fact".hex() in str(read(answer.file)["fact"].to_list())
+
+
 def test_a_log_without_its_mark_can_be_carried_away(folder, tmp_path):
     (folder / "durable.mark").unlink()
     answer = carried(folder, tmp_path / "x.jsonl")
@@ -131,3 +148,20 @@ def test_stopped_half_way_it_leaves_no_file(folder, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         carried(folder, tmp_path / "x.jsonl")
     assert {path.name for path in tmp_path.iterdir()} == {"log"}
+
+
+def test_a_file_that_appeared_meanwhile_is_left_alone(folder, tmp_path, monkeypatch):
+    to = tmp_path / "x.jsonl"
+    monkeypatch.setattr(exporting, "_sync", lambda _path: to.write_text("somebody else's"))
+    with pytest.raises(ConfigError, match="appeared meanwhile"):
+        carried(folder, to)
+    assert to.read_text() == "somebody else's"
+    assert {path.name for path in tmp_path.iterdir()} == {"log", "x.jsonl"}
+
+
+def test_the_name_of_the_file_survives_a_power_cut_too(folder, tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(exporting, "sync_folder", lambda f: synced.append((f, to.exists())))
+    to = tmp_path / "x.jsonl"
+    carried(folder, to)
+    assert synced == [(tmp_path, True)]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stairway.app.record.place import Place, find, opened, scheme, shown
+from stairway.app.record.place import Place, archive_named, find, opened, scheme, shown
 from stairway.base.errors import ConfigError, RecordError
 
 CANARY = "s3cr3t-canary"
@@ -98,3 +98,31 @@ def test_an_address_that_cannot_be_read_is_not_repeated(url):
 
 def test_the_embedded_log_has_an_address_too(folder):
     assert find(f"sqlite://{folder}") == Place(folder)
+
+
+@given(
+    before=st.sampled_from(["", "pa", "p@", "12"]),
+    mark=st.sampled_from("/#?"),
+    after=st.sampled_from(["", "w@"]),
+    engine=st.sampled_from(["redis", "rediss", "postgresql", "http"]),
+)
+def test_a_password_with_an_unescaped_mark_is_never_repeated(before, mark, after, engine):
+    url = f"{engine}://app:{before}{mark}{CANARY}{after}@h.example/0?log=x"
+    for act in (find, shown, scheme, lambda u: str(Place(None, u))):
+        with pytest.raises(ConfigError) as refused:
+            act(url)
+        assert CANARY not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", [f"redis://app:{CANARY}", f"redis://app:{CANARY}/0?log=x"])
+def test_what_stands_where_the_port_should_is_not_repeated(url):
+    with pytest.raises(ConfigError, match="cannot be read") as refused:
+        find(url)
+    assert CANARY not in str(refused.value)
+
+
+def test_a_mark_that_is_escaped_may_be_part_of_a_password_or_a_folder():
+    url = f"redis://app:%2F%23%3F%40{CANARY}@h:1/0?log=x&archive=/a%40b"
+    assert shown(url) == "redis://app@h:1/0?log=x&archive=/a%40b"
+    assert find(url).url == url
+    assert archive_named(Place(None, url)) == "/a@b"

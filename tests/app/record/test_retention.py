@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import time
+import zlib
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -21,7 +24,7 @@ from stairway.app.record.engine import open_run, require_usable
 from stairway.app.record.place import Place, find, opened
 from stairway.app.record.retention import move, would_move
 from stairway.app.record.stats import stats, unseen
-from stairway.base.errors import ConfigError, RecordError
+from stairway.base.errors import ConfigError, DamagedLogError, RecordError
 from stairway.events.delivery import GroupRules
 from stairway.testing.log import small_settings
 from stairway.testing.redis_server import private_redis
@@ -77,7 +80,7 @@ def url(request, tmp_path):
     """A log of thirty facts with each of the servers."""
     if request.param == "postgresql":
         server = request.getfixturevalue("postgresql")
-        address = server.url("retained")
+        address = server.url(f"retained-{zlib.crc32(str(tmp_path).encode())}")
         with closing(open_run(tmp_path / "run", SETTINGS, address)) as log:
             log.append("run", FACTS)
         server.execute(ROLES)
@@ -102,13 +105,67 @@ def test_a_server_is_trimmed_of_what_was_archived_and_read_as_before(url, tmp_pa
     for place in (there, Place(None, url)):
         with closing(opened(place)) as log:
             (found,) = stats(place, log).streams
-            newest = entries.newest(log, ["run"], 50, unseen(place, ["run"]))
+            newest = entries.newest(
+                log, entries.heads(log, ["run"]), 50, unseen(place, ["run"])
+            )
         assert (found.events, found.archived) == (30, 20)
         assert [e.payload for e in newest] == FACTS[0 if place is there else 20 :]
     with pytest.raises(ConfigError, match="archive=FOLDER"):
         check(Place(None, url), Silent())
     with pytest.raises(ConfigError, match=r"holds a run whose first events were archived"):
         require_usable(url, tmp_path / "another", SETTINGS)
+
+
+def part_of(archive):
+    return min(archive.glob("**/run/*.parquet"))
+
+
+@pytest.mark.parametrize("how", ["missing", "changed"])
+def test_a_server_is_not_trimmed_further_while_a_part_of_the_archive_is_lost(
+    url, tmp_path, monkeypatch, how
+):
+    # An address is told without its password, which commands find where libpq looks for it.
+    monkeypatch.setenv("PGPASSWORD", urlsplit(url).password or "")
+    there = Place(None, f"{url}&archive={tmp_path / 'old'}")
+    assert move(there, RetentionRules(keep_events=20, keep_days=0), Silent()).events
+    lost = part_of(tmp_path / "old")
+    content = lost.read_bytes()
+    lost.unlink() if how == "missing" else lost.write_bytes(content[:-1] + b"?")
+    cause = "is missing" if how == "missing" else "not what was written"
+    rules = RetentionRules(keep_events=10, keep_days=0)
+    with pytest.raises(DamagedLogError, match=f"this part of the archive {cause}|{cause}"):
+        move(there, rules, Silent())
+    answer = check(there, Silent())
+    assert answer.exit_code == 2
+    # What it advises names the log, and does something.
+    (command,) = {
+        word
+        for said in answer.complaints
+        for word in re.findall(r"`stairway log verify (.*?)`", said)
+    }
+    named = find(command.strip("'"))
+    assert str(named) == str(there)
+    assert check(named, Silent()).complaints == answer.complaints
+    assert would_move(there, rules).events == {"run": 10}
+    lost.write_bytes(content)
+    assert move(there, rules, Silent()).events == {"run": 10}
+    assert check(there, Silent()).intact
+
+
+def test_a_folder_is_not_trimmed_further_while_a_part_of_its_archive_is_lost(folder):
+    place = find(str(folder))
+    (log := open_run(folder, SETTINGS, None)).append("run", FACTS)
+    log.close()
+    assert "run" in move(place, RetentionRules(keep_events=20, keep_days=0), Silent()).events
+    lost = part_of(folder / "archive")
+    content = lost.read_bytes()
+    lost.unlink()
+    with pytest.raises(DamagedLogError, match="this part of the archive is missing"):
+        move(place, RetentionRules(keep_events=5, keep_days=0), Silent())
+    assert would_move(place, RetentionRules(keep_events=5, keep_days=0)).events["run"] == 15
+    lost.write_bytes(content)
+    assert move(place, RetentionRules(keep_events=5, keep_days=0), Silent()).events["run"] == 15
+    assert check(place, Silent()).intact
 
 
 def test_what_a_group_in_redis_needs_is_not_archived_away_here_either(tmp_path):

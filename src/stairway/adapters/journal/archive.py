@@ -14,6 +14,7 @@ still in the database is chained to.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +22,7 @@ from pathlib import Path
 import msgspec
 
 from stairway.adapters.journal import files
-from stairway.adapters.journal.segment import Segment, read_segment
+from stairway.adapters.journal.segment import Segment, content_of, read_segment
 from stairway.base.errors import ConfigError, DamagedLogError
 from stairway.events.envelope import GENESIS, Envelope, Head
 
@@ -30,12 +31,18 @@ _INDEX = "index.json"
 
 
 class Archive:
-    """The archive of the log in ``folder``; an empty one where nothing was archived."""
+    """The archive of the log in ``folder``; an empty one where nothing was archived.
 
-    def __init__(self, folder: Path) -> None:
+    ``address`` is that of the log, without its password, where a server keeps it.
+    """
+
+    def __init__(self, folder: Path, address: str | None = None) -> None:
         self.folder = folder / FOLDER
+        self.address = address
         self._segments: dict[str, tuple[Segment, ...]] = {}
         self._seen: tuple[int, int] | None = None
+        # An older index must not take the place of a newer one.
+        self._turn = threading.Lock()
         self.refresh()
 
     def refresh(self) -> None:
@@ -48,15 +55,19 @@ class Archive:
         """
         path = self.folder / _INDEX
         files.require_plain([path], self.folder.parent)
-        try:
-            state = path.stat()
-        except FileNotFoundError:
-            return
-        version = (state.st_mtime_ns, state.st_ino)
-        if version == self._seen:
-            return
-        self._segments = _by_stream(path, _decoded(path))
-        self._seen = version
+        with self._turn:
+            try:
+                state = path.stat()
+            except FileNotFoundError:
+                return
+            version = (state.st_mtime_ns, state.st_ino)
+            if version != self._seen:
+                self._segments = _by_stream(path, _decoded(path))
+                self._seen = version
+
+    def streams(self) -> tuple[str, ...]:
+        """Names of all streams of which anything is archived, sorted."""
+        return tuple(sorted(self._segments))
 
     def segments(self, stream: str | None = None) -> tuple[Segment, ...]:
         """Return the segments of one stream, or of all, oldest first."""
@@ -69,6 +80,17 @@ class Archive:
         segments = self.segments(stream)
         return Head(segments[-1].last, segments[-1].hash) if segments else Head()
 
+    def require_whole(self) -> None:
+        """Refuse to add to an archive of which a part is lost: more would follow it.
+
+        Raises
+        ------
+        DamagedLogError
+            If a file is missing or is not the one that was written.
+        """
+        for segment in self.segments():
+            content_of(self.folder, segment, self.address)
+
     def read(self, stream: str, after: int) -> Iterator[Envelope]:
         """Yield the archived events behind position ``after``, each checked.
 
@@ -79,7 +101,7 @@ class Archive:
         """
         for segment in self.segments(stream):
             if segment.last > after:
-                for envelope in read_segment(self.folder, segment):
+                for envelope in read_segment(self.folder, segment, self.address):
                     if envelope.position > after:
                         yield envelope
 

@@ -4,8 +4,8 @@
    ``keep_events`` *or* younger than ``keep_days``, or while a consumer group has not done
    with it. The last event that the high-water mark vouches for always stays.
 2. Write the events to Parquet, sync, read back, and take the file into the index.
-3. Only then read the file once more, and delete what it holds, some thousand events at a
-   time, so that a writer never waits long.
+3. Only then read the file once more, hold it against the database event by event, and
+   delete what both hold, some thousand events at a time, so that a writer never waits long.
 
 A crash between 2 and 3 leaves events in both places, which is harmless: readers take the
 archive's word up to its end, and the next archiver deletes what is left over.
@@ -22,8 +22,8 @@ import apsw
 import msgspec
 
 from stairway.adapters.journal.archive import FOLDER, Archive
-from stairway.adapters.journal.failures import no_room, unreadable
-from stairway.adapters.journal.files import Lock, is_no_room
+from stairway.adapters.journal.failures import damaged, no_room, unreadable
+from stairway.adapters.journal.files import Lock, is_no_room, make_folder
 from stairway.adapters.journal.journal import mark_path
 from stairway.adapters.journal.layout import connect, execute
 from stairway.adapters.journal.mark import read_mark
@@ -42,6 +42,10 @@ _CUT = (
 )
 _TRIM = (
     "delete from event where stream = (select id from stream where name = ?) "
+    "and position between ? and ?"
+)
+_HASHES = (
+    "select position, hash from event where stream = (select id from stream where name = ?) "
     "and position between ? and ?"
 )
 _FIRST = "select min(position) from event where stream = (select id from stream where name = ?)"
@@ -111,14 +115,16 @@ def archive_old(
     ConfigError
         If another archiver is at work.
     DamagedLogError
-        If an event is not what was written. It is not moved.
+        If an event is not what was written, or the archive lacks a part or is that of another
+        log. Nothing is moved then.
     DiskFullError
         If there is no room. What was not archived was not trimmed.
     """
-    (folder / FOLDER).mkdir(exist_ok=True)
+    make_folder(folder / FOLDER)
     lock = Lock(folder / FOLDER / "lock", folder)
     try:
         archive = Archive(folder)
+        archive.require_whole()
         made: list[Segment] = []
         for cut in plan(folder, rules, needed, now_ns):
             made += _moved(folder, archive, cut, heard)
@@ -176,20 +182,32 @@ def _trim(path: Path, archive: Archive) -> None:
     Raises
     ------
     DamagedLogError
-        If a file of the archive is not what was written. Its events stay where they are.
+        If a file of the archive is not what was written, or holds other events than these.
+        They stay where they are.
     """
     with closing(_connected(path, read_only=False)) as connection:
         for segment in archive.segments():
             first = execute(connection, _FIRST, (segment.stream,))[0][0]
             if first is None or first > segment.last:
                 continue
-            for _ in read_segment(archive.folder, segment):
-                pass
+            _require_same(connection, path, archive, segment)
             while first <= segment.last:
                 upto = min(segment.last, first + _TRIM_EVENTS - 1)
                 execute(connection, _TRIM, (segment.stream, first, upto))
                 first = upto + 1
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+
+def _require_same(
+    connection: apsw.Connection, path: Path, archive: Archive, segment: Segment
+) -> None:
+    """Read a file of the archive whole, and hold it against what is to be deleted."""
+    place = (segment.stream, segment.first, segment.last)
+    here = dict(execute(connection, _HASHES, place))
+    for event in read_segment(archive.folder, segment):
+        if here.get(event.position, there := bytes.fromhex(event.hash)) != there:
+            cause = "the archive beside it has another event there: it is that of another log"
+            raise damaged(path, segment.stream, event.position, cause)
 
 
 def _connected(path: Path, *, read_only: bool = True) -> apsw.Connection:

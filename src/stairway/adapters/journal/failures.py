@@ -10,13 +10,14 @@ from stairway.base.errors import ConfigError, DamagedLogError, DiskFullError, Re
 
 
 def damaged(
-    path: Path, stream: str, position: int, cause: str, log: Path | None = None
+    path: Path, stream: str, position: int, cause: str, log: Path | str | None = None
 ) -> DamagedLogError:
     """Name the place and the cause, and say what to do.
 
-    ``log`` is the folder of the log where that is not the one that ``path`` lies in.
+    ``log`` is the folder of the log where that is not the one that ``path`` lies in; of a
+    log that a server keeps, its address.
     """
-    folder = log or path.parent
+    folder = f"'{log}'" if isinstance(log, str) else log or path.parent
     return DamagedLogError(
         f"{path.name}: stream {stream!r}, position {position}: {cause}; events before it "
         f"can be trusted. `stairway log verify {folder}` says how much is damaged, "
@@ -24,10 +25,11 @@ def damaged(
     )
 
 
-def way_out(folder: Path) -> str:
-    """Say what can be done about a folder that is damaged."""
+def way_out(folder: Path | str) -> str:
+    """Say what can be done about a folder that is damaged, or about the archive of a server."""
+    what = "archive" if isinstance(folder, str) else "folder"
     return (
-        f"`stairway log export {folder} FILE` saves what is whole; then restore the folder "
+        f"`stairway log export {folder} FILE` saves what is whole; then restore the {what} "
         "from a backup, or start a new one"
     )
 
@@ -42,15 +44,16 @@ def unreadable(path: Path, error: apsw.Error) -> ConfigError | DamagedLogError |
             return no_room(path)
         case apsw.BusyError() | apsw.LockedError():
             msg = f"{path} is held by another program ({error}): close it there"
-            return RecordError(msg)
+        case apsw.ThreadingViolationError():
+            msg = f"{path} is used by two threads at once ({error}): give each its own"
         case apsw.ConnectionClosedError():
-            return RecordError(f"{path} is closed: open the log again to read it")
+            msg = f"{path} is closed: open the log again to read it"
         case apsw.IOError():
             msg = f"the disk does not hand out {path} ({error}): look after the disk"
-            return RecordError(msg)
         case _:
             msg = f"{path} is no readable log ({error}): {way_out(path.parent)}"
             return DamagedLogError(msg)
+    return RecordError(msg)
 
 
 def no_room(path: Path) -> DiskFullError:

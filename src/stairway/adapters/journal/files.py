@@ -29,6 +29,18 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
+def make_folder(path: Path) -> None:
+    """Make ``path`` and what is missing above it, so that it survives a power cut.
+
+    Its own name is made sure of also where it is there: whoever made it may have been killed
+    before he came to that.
+    """
+    missing = [folder for folder in path.parents if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in (path, *missing):
+        sync_folder(folder.parent)
+
+
 def replace(path: Path, content: bytes) -> None:
     """Put ``content`` at ``path`` so that a crash leaves the old file or the new one."""
     fresh = path.with_name(f"{path.name}.new")

@@ -16,6 +16,8 @@ from stairway.base.errors import ConfigError, DamagedLogError
 from stairway.events.delivery import DeadLetter
 from stairway.events.group import GroupState
 
+_STATE = "select body, seal from state"
+
 
 class GroupFiles:
     """The groups of the log in ``folder``: :class:`stairway.events.ports.Groups`."""
@@ -29,10 +31,7 @@ class GroupFiles:
 
     def state(self, name: str) -> GroupState:
         """Return what a group remembers."""
-        found = self._rows(name, "select body, seal from state")
-        if len(found) != 1:
-            raise self._damaged(name, "it has lost its state")
-        return self._state(name, found[0])
+        return self._state(name, self._rows(name, _STATE))
 
     def letters(self, name: str) -> tuple[DeadLetter, ...]:
         """Return all dead letters of a group, the first one first, settled or not."""
@@ -50,8 +49,7 @@ class GroupFiles:
             with closing(connect(path, read_only=False)) as connection:
                 execute(connection, "pragma synchronous = full")
                 execute(connection, "begin immediate")
-                rows = execute(connection, "select body, seal from state")
-                after = turn(self._state(name, rows[0]))
+                after = turn(self._state(name, execute(connection, _STATE)))
                 execute(connection, "update state set body = ?, seal = ?", sealed(after))
                 execute(connection, "commit")
         except apsw.Error as error:
@@ -60,8 +58,10 @@ class GroupFiles:
     def close(self) -> None:
         """Nothing is held."""
 
-    def _state(self, name: str, row: Any) -> GroupState:
-        state = unsealed(row[0], row[1], STATE)
+    def _state(self, name: str, rows: list[Any]) -> GroupState:
+        if len(rows) != 1:
+            raise self._damaged(name, "it has lost its state")
+        state = unsealed(rows[0][0], rows[0][1], STATE)
         if state is None:
             raise self._damaged(name, "its content does not fit its seal")
         return state

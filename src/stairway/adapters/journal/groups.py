@@ -17,10 +17,8 @@ file lose its last commits, events are delivered again, which is what inboxes ar
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from heapq import merge
 from itertools import islice
 from operator import attrgetter
@@ -34,22 +32,19 @@ from stairway.adapters.journal.failures import no_room, unreadable, unwritable
 from stairway.adapters.journal.files import sync_folder
 from stairway.adapters.journal.layout import connect, create_aside, execute
 from stairway.adapters.journal.pair import ReadingPair
-from stairway.base.errors import ConfigError, DamagedLogError, DataError
+from stairway.adapters.journal.seals import LETTER, STATE, sealed, unsealed
+from stairway.base.errors import ConfigError, DamagedLogError
 from stairway.events import group
 from stairway.events.delivery import DeadLetter, Delivery, GroupRules
 from stairway.events.envelope import Envelope, Head
 from stairway.events.group import GroupState, Held
-from stairway.events.streams import is_durable, require_name
+from stairway.events.streams import is_durable
 
 _S = TypeVar("_S")
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _SCHEMA = (
     "create table state (id integer primary key, body blob, seal blob) strict",
     "create table dead (id integer primary key, body blob, seal blob) strict",
 )
-_ENCODER = msgspec.msgpack.Encoder()
-_STATE = msgspec.msgpack.Decoder(GroupState)
-_LETTER = msgspec.msgpack.Decoder(DeadLetter)
 
 
 class SqliteGroup:
@@ -89,7 +84,7 @@ class SqliteGroup:
         self._path.parent.mkdir(exist_ok=True)
         sync_folder(self._path.parent.parent)
         if not self._path.exists():
-            body, seal = _sealed(group.new_group(self._rules))
+            body, seal = sealed(group.new_group(self._rules))
             first = f"insert into state values (1, x'{body.hex()}', x'{seal.hex()}')"  # noqa: S608 -- hex
             create_aside(self._path, (*_SCHEMA, first))
         # Whoever put it in place may not have come to this.
@@ -134,7 +129,7 @@ class SqliteGroup:
         """Return what was given up and nobody has dealt with, oldest first."""
         with self._turn("begin"):
             rows = execute(self._connection, "select body, seal, id from dead order by id")
-            letters = tuple(_opened(self._path, row, _LETTER) for row in rows)
+            letters = tuple(_opened(self._path, row, LETTER) for row in rows)
             state = self._state()
             if [row[2] for row in rows] != [*range(1, state.dead + 1)]:
                 _refuse(self._path, "a dead letter is missing")
@@ -208,47 +203,27 @@ class SqliteGroup:
         return _state_in(self._path, self._connection)
 
     def _keep(self, state: GroupState, letters: Sequence[DeadLetter] = ()) -> None:
-        execute(self._connection, "update state set body = ?, seal = ?", _sealed(state))
+        execute(self._connection, "update state set body = ?, seal = ?", sealed(state))
         for number, letter in enumerate(letters, state.dead - len(letters) + 1):
             execute(
                 self._connection,
                 "insert into dead values (?, ?, ?)",
-                (number, *_sealed(letter)),
+                (number, *sealed(letter)),
             )
-
-
-def needed(folder: Path) -> dict[str, int]:
-    """Return the first position of each stream that a group beside the log still needs.
-
-    Raises
-    ------
-    DamagedLogError
-        If a group's file is not what was written.
-    """
-    first: dict[str, int] = {}
-    for path in sorted((folder / "groups").glob("*.db")):
-        try:
-            with closing(connect(path, read_only=True)) as connection:
-                state = _state_in(path, connection)
-        except apsw.Error as error:
-            raise unreadable(path, error) from error
-        for stream, position in group.needed(state).items():
-            first[stream] = min(position, first.get(stream, position))
-    return first
 
 
 def _state_in(path: Path, connection: apsw.Connection) -> GroupState:
     rows = execute(connection, "select body, seal from state")
     if len(rows) != 1:
         _refuse(path, "it has lost its state")
-    return _opened(path, rows[0], _STATE)
+    return _opened(path, rows[0], STATE)
 
 
 def _opened(path: Path, row: Any, decoder: msgspec.msgpack.Decoder[_S]) -> _S:
-    body, seal = row[:2]
-    if not isinstance(body, bytes) or hashlib.sha256(body).digest() != seal:
+    found = unsealed(row[0], row[1], decoder)
+    if found is None:
         _refuse(path, "its content does not fit its seal")
-    return decoder.decode(body)
+    return found
 
 
 def _refuse(path: Path, cause: str) -> NoReturn:
@@ -259,18 +234,6 @@ def _refuse(path: Path, cause: str) -> NoReturn:
     raise DamagedLogError(msg)
 
 
-def _sealed(what: GroupState | DeadLetter) -> tuple[bytes, bytes]:
-    body = _ENCODER.encode(what)
-    return body, hashlib.sha256(body).digest()
-
-
 def _place(folder: Path, name: str, rules: GroupRules) -> Path:
-    if not _NAME.fullmatch(name):
-        msg = f"{name!r} is no name for a group: use up to 64 of a-z 0-9 _ -"
-        raise ConfigError(msg)
-    try:
-        for stream in rules.streams:
-            require_name(stream)
-    except DataError as error:
-        raise ConfigError(str(error)) from error
+    group.require_group(name, rules)
     return folder / "groups" / f"{name}.db"

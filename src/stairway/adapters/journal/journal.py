@@ -21,14 +21,30 @@ from operator import itemgetter
 from pathlib import Path
 
 from stairway.adapters.journal.archive import Archive
-from stairway.adapters.journal.failures import damaged, way_out
+from stairway.adapters.journal.failures import damaged, no_room, way_out
+from stairway.adapters.journal.files import is_no_room
 from stairway.adapters.journal.layout import create
 from stairway.adapters.journal.mark import Mark, read_mark
 from stairway.adapters.journal.store import PAGE_EVENTS, Sealed, Store, Sync
 from stairway.base.errors import DamagedLogError, DiskFullError, RecordError
 from stairway.events.envelope import Envelope, Head
+from stairway.events.streams import is_durable
+
+FILES = {"durable.db": Sync.FULL, "telemetry.db": Sync.NORMAL}
+"""The files of a log, and what a commit to each waits for."""
 
 MARK_COMMITS = 16
+
+
+def file_of(stream: str) -> str:
+    """Name of the file that holds ``stream``.
+
+    Examples
+    --------
+    >>> file_of("fill"), file_of("timing")
+    ('durable.db', 'telemetry.db')
+    """
+    return "durable.db" if is_durable(stream) else "telemetry.db"
 
 
 def mark_path(path: Path) -> Path:
@@ -50,6 +66,7 @@ class Reader:
         with ExitStack() as undo:
             undo.callback(self.close)
             _require_whole(self._store, self._mark, marked=marked)
+            _require_joined(self._store, self._archive)
             undo.pop_all()
 
     def streams(self) -> tuple[str, ...]:
@@ -181,9 +198,12 @@ class Journal:
             undo.callback(self._store.close, checkpoint=False)
             known = read_mark(mark_path(path)) if marked else {}
             _require_whole(self._store, known, marked=marked)
+            _require_joined(self._store, Archive(path.parent))
             self._mark = Mark(mark_path(path))
             undo.pop_all()
         self.heads = {name: self._store.last(name) for name in self._store.streams()}
+        self.unmarked = False
+        """Whether what was written waits to be told to the mark."""
         # What a killed writer left behind the mark may not have reached the disk yet.
         self._unsettled = 0
         if self._store.checkpoint():
@@ -198,17 +218,21 @@ class Journal:
     def commit(self, rows: Sequence[Sealed]) -> None:
         """Write ``rows`` down, all or none; on return they are as safe as the file is.
 
+        No rows at all bring the mark up to those of an earlier try that it was not told of.
+
         Raises
         ------
         DiskFullError
-            If there was no room. Trying again is safe.
+            If there was no room for the rows, or for the mark. Trying again is safe: rows
+            that are in ``heads`` are to be left out then.
         RecordError
             On any other failure. Trying again is not.
         """
-        self._store.insert(rows)
-        last = dict(zip(map(itemgetter(0), rows), rows, strict=True))
-        for stream, (_, position, _, _, digest, _) in last.items():
-            self.heads[stream] = Head(position, digest.hex())
+        if rows:
+            self._store.insert(rows)
+            last = dict(zip(map(itemgetter(0), rows), rows, strict=True))
+            for stream, (_, position, _, _, digest, _) in last.items():
+                self.heads[stream] = Head(position, digest.hex())
         if self._sync is Sync.FULL:
             self._advance()
             if self._unsettled >= MARK_COMMITS:
@@ -238,8 +262,15 @@ class Journal:
         self._unsettled = 0
 
     def _advance(self) -> None:
+        self.unmarked = True
         with self._mark_must_not_fail():
-            self._mark.write(self.heads)
+            try:
+                self._mark.write(self.heads)
+            except OSError as error:
+                if is_no_room(error):
+                    raise no_room(mark_path(self._store.path)) from error
+                raise
+        self.unmarked = False
         self._unsettled += 1
 
     @contextmanager
@@ -296,3 +327,40 @@ def _require_whole(store: Store, mark: dict[str, Head], *, marked: bool) -> None
     for stream in store.streams():
         for _ in store.read(stream, mark.get(stream, Head())):
             pass
+
+
+def _require_joined(store: Store, archive: Archive) -> None:
+    """Refuse a store that does not go on where the archive beside it ends.
+
+    A backup of the databases that is older than the archive is such a one: what is appended
+    to it would have places that the archive has given to other events.
+    """
+    for stream in archive.streams():
+        end = Head()
+        while file_of(stream) == store.path.name and archive.end(stream) != end:
+            end = archive.end(stream)
+            try:
+                _require_join(store, stream, end)
+            except DamagedLogError:
+                # An archiver may have moved more in between.
+                archive.refresh()
+                if archive.end(stream) == end:
+                    raise
+
+
+def _require_join(store: Store, stream: str, end: Head) -> None:
+    store.learn(stream)
+    last = store.last(stream)
+    if last.position < end.position:
+        cause = (
+            f"the record ends here, and the archive beside it goes on to {end.position}: "
+            "either is that of another log, or of another time"
+        )
+        raise damaged(store.path, stream, last.position + 1, cause)
+    first = store.first(stream, end.position)
+    if first.position != end.position:
+        # Nothing is missing between the two, and the one follows upon the other.
+        next(store.read(stream, end, 1))
+    elif first != end:
+        cause = "the archive beside it has another event there: it is that of another log"
+        raise damaged(store.path, stream, end.position, cause)

@@ -21,7 +21,7 @@ from typing import Protocol
 from stairway.adapters.journal.archive import Archive
 from stairway.adapters.journal.archiver import Cut, Heard, RetentionRules, carry
 from stairway.adapters.journal.failures import no_room
-from stairway.adapters.journal.files import Lock, is_no_room
+from stairway.adapters.journal.files import Lock, is_no_room, make_folder
 from stairway.adapters.journal.segment import Segment, read_segment
 from stairway.base.errors import ConfigError
 from stairway.events.envelope import Envelope, Head
@@ -111,14 +111,16 @@ def archive_kept(
     ConfigError
         If another archiver is at work, or as ``plan_kept`` does.
     DamagedLogError
-        If an event is not what was written. It is neither moved nor forgotten.
+        If an event is not what was written, or the archive lacks a part. Nothing is moved or
+        forgotten then.
     DiskFullError
         If there is no room. What was not archived was not forgotten.
     """
-    archive.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(archive.folder)
     lock = Lock(archive.folder / "lock")
     try:
         archive.refresh()
+        archive.require_whole()
         made: list[Segment] = []
         for cut in plan_kept(kept, archive, rules, now_ns):
             missing = Cut(cut.stream, archive.end(cut.stream).position, cut.upto)
@@ -147,7 +149,7 @@ def _forget(kept: Kept, archive: Archive, cut: Cut, heard: Heard) -> None:
         # All of it is read before any of it is let go of.
         heads = [
             Head(event.position, event.hash)
-            for event in read_segment(archive.folder, segment)
+            for event in read_segment(archive.folder, segment, archive.address)
             if cut.after < event.position <= cut.upto
         ]
         for start in range(0, len(heads), _STEP_EVENTS):

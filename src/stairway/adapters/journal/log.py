@@ -28,18 +28,20 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from stairway.adapters.journal.failures import no_room
-from stairway.adapters.journal.files import Lock, is_no_room, sync_folder
+from stairway.adapters.journal.files import Lock, is_no_room, make_folder
 from stairway.adapters.journal.groups import SqliteGroup
 from stairway.adapters.journal.pair import FILES, ReadingPair, WritingPair, open_reader
 from stairway.adapters.journal.read_only import ReadOnly
 from stairway.adapters.journal.rows import follow
 from stairway.adapters.journal.settings import Settings
+from stairway.adapters.journal.store import Sealed
 from stairway.adapters.journal.writer import GroupCommit
 from stairway.base.errors import (
     ConfigError,
     ConflictError,
     DamagedLogError,
     RecordError,
+    StairwayError,
 )
 from stairway.base.verdict import Finding, Pass, Refuse, Verdict, passed, refuse
 from stairway.events.delivery import GroupRules
@@ -126,14 +128,19 @@ class ReadOnlyLog(ReadOnly):
 
 
 class SqliteLog:
-    """The log, for its only writer. Safe to share between threads."""
+    """The log, for its only writer. Safe to share between threads.
+
+    An interrupt (Ctrl-C) of ``append`` leaves all of its events or none, and which of the two
+    is found out before the next call is answered.
+    """
 
     def __init__(self, folder: Path, config: Settings, clock_ns: Callable[[], int]) -> None:
         self._config = config
         self._clock_ns = clock_ns
         self._turn = threading.RLock()
-        folder.mkdir(parents=True, exist_ok=True)
-        sync_folder(folder.parent)
+        # The last row of an append that has not come to its end.
+        self._in_doubt: Sealed | None = None
+        make_folder(folder)
         with ExitStack() as undo:
             self._lock = Lock(folder / "lock")
             undo.callback(self._lock.release)
@@ -171,6 +178,7 @@ class SqliteLog:
             Once writing has failed, or after ``close``.
         """
         with self._turn:
+            self._make_sure()
             head = self._heads.get(stream) or _first(stream)
             if expected is not None and head.position != expected:
                 msg = (
@@ -180,11 +188,30 @@ class SqliteLog:
                 raise ConflictError(msg)
             first_ns = max(self._clock_ns(), self._last_ns + 1)
             rows = follow(head, stream, payloads, first_ns)
-            self._writer.put(rows)
-            if rows:
-                _, position, self._last_ns, _, digest, _ = rows[-1]
-                head = self._heads[stream] = Head(position, digest.hex())
-            return head
+            self._in_doubt = rows[-1] if rows else None
+            try:
+                self._writer.put(rows)
+            except StairwayError:
+                # It refuses before it takes anything.
+                self._in_doubt = None
+                raise
+            return self._move_on(rows[-1]) if rows else head
+
+    def _make_sure(self) -> None:
+        """Find out what became of an append that was interrupted. Called in turn."""
+        row = self._in_doubt
+        if row is not None and (self._writer.holds(row) or self._files.has(row)):
+            self._move_on(row)
+        self._in_doubt = None
+
+    def _move_on(self, row: Sealed) -> Head:
+        """Let the next event follow upon ``row``; may be interrupted and done again."""
+        stream, position, recorded_ns, _, digest, _ = row
+        head = Head(position, digest.hex())
+        self._last_ns = recorded_ns
+        self._heads[stream] = head
+        self._in_doubt = None
+        return head
 
     def flush(self) -> None:
         """Wait until all that was appended is on disk.
@@ -205,11 +232,15 @@ class SqliteLog:
 
     def head(self, stream: str) -> Head:
         """Return the last position and hash of ``stream``, on disk or on its way there."""
+        if self._in_doubt is not None:
+            with self._turn:
+                self._make_sure()
         return self._heads.get(stream, Head())
 
     def streams(self) -> tuple[str, ...]:
         """Return the names of all streams that hold anything, sorted."""
         with self._turn:
+            self._make_sure()
             return tuple(sorted(self._heads))
 
     def group(self, name: str, rules: GroupRules) -> Group:

@@ -17,6 +17,7 @@ comes to rest, so a power cut may leave it a moment behind the record, and never
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import struct
@@ -113,7 +114,13 @@ class Mark:
         self._lay_out()
 
     def write(self, heads: Heads) -> None:
-        """Record ``heads``; on return they survive the end of this process."""
+        """Record ``heads``; on return they survive the end of this process.
+
+        Raises
+        ------
+        OSError
+            If they do not. Where there was no room, it may be tried again.
+        """
         self._generation += 1
         slot = pack(self._generation, heads)
         if len(slot) > self._slot_size:
@@ -121,7 +128,10 @@ class Mark:
             self._lay_out()
             os.close(before)
             return
-        os.pwrite(self._fd, slot, self._slot_size * self._free_slot)
+        written = os.pwrite(self._fd, slot, self._slot_size * self._free_slot)
+        if written < len(slot):
+            # A part of a slot is no slot, and the other one is whole.
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
         self.heads = dict(heads)
         self._is_synced = False
 
@@ -138,8 +148,8 @@ class Mark:
 
     def _lay_out(self) -> None:
         slot = pack(self._generation, self.heads)
-        self._slot_size = max(_SMALLEST_SLOT, 1 << (2 * len(slot) - 1).bit_length())
-        files.replace(self._path, slot.ljust(self._slot_size, b"\0") * 2)
+        size = max(_SMALLEST_SLOT, 1 << (2 * len(slot) - 1).bit_length())
+        files.replace(self._path, slot.ljust(size, b"\0") * 2)
         self._fd = os.open(self._path, os.O_RDWR)
-        self._free_slot = 0
-        self._is_synced = True
+        # Last: whoever is interrupted before finds the slots too small, and begins again.
+        self._slot_size, self._free_slot, self._is_synced = size, 0, True

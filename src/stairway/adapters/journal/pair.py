@@ -8,31 +8,19 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from stairway.adapters.journal.archive import FOLDER as ARCHIVE
+from stairway.adapters.journal.archive import Archive
 from stairway.adapters.journal.doorbell import Ringer
 from stairway.adapters.journal.failures import way_out
 from stairway.adapters.journal.files import Ballast, require_folders, require_plain
-from stairway.adapters.journal.journal import Journal, Reader, mark_path
+from stairway.adapters.journal.journal import FILES, Journal, Reader, file_of, mark_path
 from stairway.adapters.journal.mark import read_mark
 from stairway.adapters.journal.settings import PAGE_BYTES, Settings
-from stairway.adapters.journal.store import Sealed, Sync
-from stairway.base.errors import ConfigError, DamagedLogError
+from stairway.adapters.journal.store import Sealed
+from stairway.base.errors import ConfigError, DamagedLogError, InvariantError
 from stairway.events.envelope import Head
-from stairway.events.streams import is_durable
 
-FILES = {"durable.db": Sync.FULL, "telemetry.db": Sync.NORMAL}
 _PLAIN = ("lock", "ballast", *(f"{n}{end}" for n in FILES for end in ("", "-wal", "-shm")))
 _FOLDERS = (ARCHIVE, "groups", "bells")
-
-
-def file_of(stream: str) -> str:
-    """Name of the file that holds ``stream``.
-
-    Examples
-    --------
-    >>> file_of("fill"), file_of("timing")
-    ('durable.db', 'telemetry.db')
-    """
-    return "durable.db" if is_durable(stream) else "telemetry.db"
 
 
 def open_reader(folder: Path, name: str) -> Reader:
@@ -77,9 +65,14 @@ def _require_both(folder: Path) -> None:
     gone = [
         n for n in FILES if not (folder / n).exists() and not mark_path(folder / n).exists()
     ]
-    if gone and any(_is_filled(folder / name) for name in FILES):
+    if not gone:
+        return
+    holds = [str(folder / name) for name in FILES if _is_filled(folder / name)]
+    # One that holds events only of the file that is there is refused with that file.
+    holds += [str(folder / ARCHIVE)] if Archive(folder).streams() else []
+    if holds:
         msg = (
-            f"{folder / gone[0]} is gone, and its high-water mark with it, though the file "
+            f"{folder / gone[0]} is gone, and its high-water mark with it, though {holds[0]} "
             f"beside it holds events: {way_out(folder)}"
         )
         raise DamagedLogError(msg)
@@ -146,9 +139,15 @@ class WritingPair:
             name = file_of(stream)
             by_file[name] += _behind(self._journals[name].heads.get(stream), mine)
         for name, mine in by_file.items():
-            if mine:
+            # One whose mark could not be written still owes it, though it has all rows.
+            if mine or self._journals[name].unmarked:
                 self._journals[name].commit(mine)
                 self._bells.ring()
+
+    def has(self, row: Sealed) -> bool:
+        """Say whether ``row``, which was given to ``commit``, is written."""
+        head = self._journals[file_of(row[0])].heads.get(row[0], Head())
+        return head.position >= row[1]
 
     def resume(self) -> None:
         """Find out how far a commit came that was cut short."""
@@ -193,7 +192,20 @@ class WritingPair:
 
 
 def _behind(written: Head | None, rows: list[Sealed]) -> list[Sealed]:
-    """Return those of ``rows``, all of one stream, that are not ``written``."""
+    """Return those of ``rows``, all of one stream, that are not ``written``.
+
+    Raises
+    ------
+    InvariantError
+        If another event has the place of one of them: it was acknowledged to somebody.
+    """
     if written is None or written.position < rows[0][1]:
         return rows
+    reached = {row[4].hex() for row in rows if row[1] == written.position}
+    if reached != {written.hash}:
+        msg = (
+            f"event {written.position} of {rows[0][0]!r} is another one on disk than the one "
+            "that was to be written: stop this process and start it again"
+        )
+        raise InvariantError(msg)
     return [row for row in rows if row[1] > written.position]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -30,14 +30,14 @@ def sealed(what: GroupState | DeadLetter) -> tuple[bytes, bytes]:
     return body, hashlib.sha256(body).digest()
 
 
-def unsealed(body: bytes, seal: bytes, decoder: msgspec.msgpack.Decoder[_S]) -> _S | None:
-    """Return what was sealed; ``None`` where the seal does not fit.
+def unsealed(body: Any, seal: Any, decoder: msgspec.msgpack.Decoder[_S]) -> _S | None:
+    """Return what was sealed; ``None`` where the seal does not fit, or it is no bytes.
 
     Examples
     --------
-    >>> unsealed(b"x", b"", STATE) is None
+    >>> unsealed(b"x", b"", STATE) is unsealed(None, None, STATE) is None
     True
     """
-    if hashlib.sha256(body).digest() != seal:
+    if not isinstance(body, bytes) or hashlib.sha256(body).digest() != seal:
         return None
     return decoder.decode(body)

@@ -94,32 +94,49 @@ def write_segment(folder: Path, before: Head, events: Sequence[Envelope]) -> Seg
     return segment
 
 
-def read_segment(folder: Path, segment: Segment) -> Iterator[Envelope]:
+def read_segment(
+    folder: Path, segment: Segment, address: str | None = None
+) -> Iterator[Envelope]:
     """Yield the events of ``segment``, each checked against the one before it.
+
+    ``address`` is that of the log where a server keeps it; errors tell.
 
     Raises
     ------
     DamagedLogError
         If the file is missing, or is not the one that was written.
     """
-    path = folder / segment.name
-    require_plain([path], folder.parent)
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        cause = "this part of the archive is missing"
-        raise damaged(path, segment.stream, segment.first, cause, folder.parent) from error
-    if digest(content) != segment.sha256:
-        cause = "this part of the archive is not what was written"
-        raise damaged(path, segment.stream, segment.first, cause, folder.parent)
+    path, log = folder / segment.name, address or folder.parent
+    content = content_of(folder, segment, address)
     previous = Head(segment.first - 1, segment.before)
     for stream, position, recorded_ns, found, payload in pl.read_parquet(content).iter_rows():
         linked = chain(previous.hash, stream, previous.position + 1, payload)
         if (stream, position, found) != (segment.stream, previous.position + 1, linked):
             cause = "it does not follow from the one before"
-            raise damaged(path, segment.stream, previous.position + 1, cause, folder.parent)
+            raise damaged(path, segment.stream, previous.position + 1, cause, log)
         previous = Head(position, found)
         yield Envelope(stream, position, payload, found, recorded_ns)
     if previous != Head(segment.last, segment.hash):
         cause = "the file ends too early"
-        raise damaged(path, segment.stream, previous.position + 1, cause, folder.parent)
+        raise damaged(path, segment.stream, previous.position + 1, cause, log)
+
+
+def content_of(folder: Path, segment: Segment, address: str | None = None) -> bytes:
+    """Return the file of ``segment`` as it was written.
+
+    Raises
+    ------
+    DamagedLogError
+        If it is missing, or is not the one that was written.
+    """
+    path, log = folder / segment.name, address or folder.parent
+    require_plain([path], folder.parent)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        cause = "this part of the archive is missing"
+        raise damaged(path, segment.stream, segment.first, cause, log) from error
+    if digest(content) != segment.sha256:
+        cause = "this part of the archive is not what was written"
+        raise damaged(path, segment.stream, segment.first, cause, log)
+    return content

@@ -9,6 +9,7 @@ which made 64 rows of four streams take twice as long.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from itertools import chain as joined
@@ -26,6 +27,7 @@ from stairway.adapters.journal.layout import (
     require_current_sqlite,
     require_own,
 )
+from stairway.adapters.journal.mover import Mover
 from stairway.base.errors import ConfigError, InvariantError
 from stairway.events.envelope import Envelope, Head, chain, link
 
@@ -84,6 +86,8 @@ def _crc(name: bytes, position: int, recorded_ns: int, digest: bytes, payload: b
 class Store:
     """One database file, open for reading, and with a ``sync`` for writing.
 
+    Threads may share one for reading.
+
     Raises
     ------
     ConfigError
@@ -97,8 +101,9 @@ class Store:
         self.path = path
         self.wal_pages = 0
         self._ids: dict[str, int] = {}
-        self._mover: apsw.Connection | None = None
-        self._sync = "full" if sync is None else sync.value
+        self._mover = Mover(path, (sync or Sync.FULL).value)
+        # SQLite refuses a connection that two threads use at once.
+        self._turn = threading.Lock()
         try:
             self._connection = connect(path, read_only=sync is None)
             self._learn()
@@ -107,8 +112,13 @@ class Store:
         except apsw.Error as error:
             raise unreadable(path, error) from error
 
+    def _ask(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+        """Look something up; several threads may at once."""
+        with self._turn:
+            return execute(self._connection, statement, values)
+
     def _learn(self) -> None:
-        about = dict(execute(self._connection, "select name, value from about"))
+        about = dict(self._ask("select name, value from about"))
         if "format" not in about:
             msg = "it does not say its format"
             raise apsw.CorruptError(msg)
@@ -122,7 +132,7 @@ class Store:
         self._learn_names()
 
     def _learn_names(self) -> None:
-        found = execute(self._connection, "select id, name from stream")
+        found = self._ask("select id, name from stream")
         if not all(isinstance(name, str) for _, name in found):
             msg = "the name of a stream is no text"
             raise apsw.CorruptError(msg)
@@ -163,7 +173,7 @@ class Store:
         if stream not in self._ids:
             return Head()
         try:
-            found = execute(self._connection, _LAST, (self._ids[stream],))
+            found = self._ask(_LAST, (self._ids[stream],))
         except apsw.Error as error:
             raise unreadable(self.path, error) from error
         return self._head(stream, *found[0]) if found else Head()
@@ -277,6 +287,14 @@ class Store:
             raise damaged(self.path, stream, position, "this event is missing")
         return self._head(stream, position, page[0][3])
 
+    def first(self, stream: str, position: int) -> Head:
+        """Position and hash of the first row at ``position`` or behind it, unchecked.
+
+        The empty head where there is none.
+        """
+        page = self._page(stream, position - 1, 1)
+        return self._head(stream, page[0][0], page[0][3]) if page else Head()
+
     def _head(self, stream: str, position: int, digest: Any) -> Head:
         if not isinstance(digest, bytes):
             raise damaged(self.path, stream, position, "its hash is no hash")
@@ -287,7 +305,7 @@ class Store:
         if key is None:
             return []
         try:
-            return execute(self._connection, _PAGE, (key, after, limit))
+            return self._ask(_PAGE, (key, after, limit))
         except (apsw.CorruptError, apsw.NotADBError) as error:
             raise damaged(self.path, stream, after + 1, f"SQLite says {error}") from error
         except apsw.Error as error:
@@ -296,7 +314,7 @@ class Store:
     def integrity(self) -> str:
         """Answer of SQLite's own check of its pages: ``"ok"``, or the first complaint."""
         try:
-            return str(execute(self._connection, "pragma integrity_check(1)")[0][0])
+            return str(self._ask("pragma integrity_check(1)")[0][0])
         except apsw.Error as error:
             return str(error)
 
@@ -308,18 +326,9 @@ class Store:
         Raises
         ------
         RecordError
-            If the disk fails. Too little room is left to ``checkpoint`` to find out.
+            If the disk fails. Anything else is left to ``checkpoint`` to find out.
         """
-        try:
-            if self._mover is None:
-                self._mover = connect(self.path, read_only=False)
-                execute(self._mover, f"pragma synchronous = {self._sync}")
-                execute(self._mover, "select count(*) from about")
-            self._mover.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        except (apsw.BusyError, apsw.FullError):
-            return
-        except apsw.Error as error:
-            raise unwritable(self.path, error) from error
+        self._mover.move()
 
     def checkpoint(self, *, final: bool = False) -> bool:
         """Move the write-ahead log into the database; True if all of it was moved.
@@ -340,8 +349,7 @@ class Store:
 
     def close(self, *, checkpoint: bool = True) -> None:
         """Let go of the file; without ``checkpoint`` its write-ahead log is left alone."""
-        if self._mover is not None:
-            self._mover.close(force=True)
+        self._mover.close()
         if checkpoint:
             self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
         self._connection.close(force=True)

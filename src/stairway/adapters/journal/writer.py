@@ -14,7 +14,8 @@
 6. Any other failure is final. After a failed fsync nobody knows what is on the disk
    (asking the kernel again gives a false yes), so nothing is tried again.
 7. An interrupt (Ctrl-C) of whoever commits is no failure: it is his alone, and the next
-   one to commit asks the sink how far that commit came.
+   one to commit asks the sink how far that commit came. Rows are queued all or none, and
+   ``holds`` tells whoever was interrupted in ``put`` which of the two it was.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from stairway.base.errors import DiskFullError, InvariantError, RecordError, Sta
 
 MOST_UNTIDY = 64
 """Commits that callers make before one of them tidies: the thread is short of time then."""
+_LOOK_S = 1.0
+"""Whoever waits for room looks this often: an interrupted commit may not have told him."""
 
 
 class Sink(Protocol):
@@ -137,12 +140,18 @@ class GroupCommit:
             self.require_open()
             while len(self._rows) >= self._settings.queue_events:
                 self._work.notify()
-                self._done.wait()
+                self._done.wait(_LOOK_S)
                 self.require_open()
+            # One call, so that no interrupt leaves a part of them.
             self._rows.extend(rows)
             self._put += len(rows)
             if self._is_resting or len(self._rows) > self._settings.commit_events:
                 self._work.notify()
+
+    def holds(self, row: Any) -> bool:
+        """Say whether ``row`` itself, not one like it, waits to be committed."""
+        with self._lock:
+            return any(one is row for one in reversed(self._rows))
 
     def flush(self) -> None:
         """Return when everything put before is committed.
@@ -274,13 +283,20 @@ class GroupCommit:
         except DiskFullError:
             self._stuck = True
             self._tries += 1
-        except StairwayError as error:
-            self._dead = error
         except Exception as error:  # noqa: BLE001 -- or callers would wait for ever
-            self._dead = InvariantError(f"the log's writer failed: {error!r}")
-            self._dead.__cause__ = error
+            self._give_up(error)
         self._in_doubt = False
         with self._lock:
+            self._done.notify_all()
+
+    def _give_up(self, error: Exception) -> None:
+        """End writing for good, and tell everybody who waits."""
+        dead = error
+        if not isinstance(dead, StairwayError):
+            dead = InvariantError(f"the log's writer failed: {error!r}")
+            dead.__cause__ = error
+        with self._lock:
+            self._dead = dead
             self._done.notify_all()
 
     def _move_ahead(self) -> None:
@@ -288,11 +304,8 @@ class GroupCommit:
             return
         try:
             self._shared.move_ahead()
-        except StairwayError as error:
-            self._dead = error
         except Exception as error:  # noqa: BLE001 -- or callers would wait for ever
-            self._dead = InvariantError(f"the log's writer failed: {error!r}")
-            self._dead.__cause__ = error
+            self._give_up(error)
 
     def _commit_and_leave(self) -> None:
         """Commit what is next, and leave it to the thread to tidy, unless it is not coming."""

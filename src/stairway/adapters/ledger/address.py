@@ -27,7 +27,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from stairway.adapters.ledger.settings import MOST_WAIT_MS, LedgerSettings
 from stairway.base.errors import ConfigError
@@ -59,6 +59,21 @@ class Address:
     connect_s: int
     archive: Path | None = None
     password: str | None = field(default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        """Where it is, for a command; without its password."""
+        server, host = self.server, self.server.get("host", "")
+        more = {"log": self.log}
+        more |= {k: v for k, v in server.items() if k in _PASSED_ON and k != "host"}
+        user = f"{quote(server['user'], safe='')}@" if "user" in server else ""
+        if host.startswith("/"):
+            host, more = "", more | {"host": host}
+        port = f":{server['port']}" if "port" in server else ""
+        if self.archive is not None:
+            more |= {"archive": str(self.archive.parent)}
+        where = f"{user}{host}{port}/{quote(server['dbname'], safe='')}"
+        return f"postgresql://{where}?{urlencode(more, safe='/')}"
 
     def __str__(self) -> str:
         """Where it is, as a person would say it."""

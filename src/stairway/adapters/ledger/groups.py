@@ -8,7 +8,6 @@ log that is not its own.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from heapq import merge
 from itertools import islice
@@ -21,15 +20,13 @@ from stairway.adapters.journal.seals import LETTER, STATE, sealed, unsealed
 from stairway.adapters.ledger.failures import ConnectionLostError
 from stairway.adapters.ledger.line import Line, Link
 from stairway.adapters.ledger.pages import Pages
-from stairway.base.errors import ConfigError, DamagedLogError, DataError
+from stairway.base.errors import ConfigError, DamagedLogError
 from stairway.events import group
 from stairway.events.delivery import DeadLetter, Delivery, GroupRules
 from stairway.events.envelope import Envelope
 from stairway.events.group import GroupState
-from stairway.events.streams import require_name
 
 S = TypeVar("S")
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _BEGIN: Final = """
     insert into stairway.consumer_group (log, name, body, seal) values (%b, %b, %b, %b)
     on conflict do nothing"""
@@ -62,7 +59,7 @@ class LedgerGroup:
         self._rules = rules
         self._flush = flush
         self._key = (self._line.address.log, name)
-        _require_names(name, rules)
+        group.require_group(name, rules)
         first = sealed(group.new_group(rules))
         self._once(lambda link: link.execute(_BEGIN, (*self._key, *first)))
         self._require_ours(self._once(self._state))
@@ -183,9 +180,19 @@ class LedgerGroup:
         return self._refuse("it is gone") if row is None else self._opened(row, STATE)
 
     def _keep(self, link: Link, state: GroupState, letters: Sequence[DeadLetter] = ()) -> None:
-        link.execute(_KEEP, (*sealed(state), *self._key))
+        self._require_kept(link.execute(_KEEP, (*sealed(state), *self._key)).rowcount)
         for number, letter in enumerate(letters, state.dead - len(letters) + 1):
-            link.execute(_BURY, (*self._key, number, *sealed(letter)))
+            buried = link.execute(_BURY, (*self._key, number, *sealed(letter)))
+            self._require_kept(buried.rowcount)
+
+    def _require_kept(self, rows: int) -> None:
+        if rows != 1:
+            msg = (
+                f"group {self._key[1]!r} of {self._line.address}: something in the database "
+                "drops what is written, and nothing was kept; open the log again: it says what "
+                "was added to its tables"
+            )
+            raise DamagedLogError(msg)
 
     def _opened(self, row: Any, decoder: msgspec.msgpack.Decoder[S]) -> S:
         opened = unsealed(row[0], row[1], decoder)
@@ -198,14 +205,3 @@ class LedgerGroup:
             "twice)"
         )
         raise DamagedLogError(msg)
-
-
-def _require_names(name: str, rules: GroupRules) -> None:
-    if not _NAME.fullmatch(name):
-        msg = f"{name!r} is no name for a group: use up to 64 of a-z 0-9 _ -"
-        raise ConfigError(msg)
-    try:
-        for stream in rules.streams:
-            require_name(stream)
-    except DataError as error:
-        raise ConfigError(str(error)) from error

@@ -14,7 +14,7 @@ from stairway.adapters.ledger.group_shelf import GroupRows
 from stairway.adapters.ledger.layout import FORMAT, format_of
 from stairway.adapters.ledger.line import Line
 from stairway.adapters.ledger.pages import Pages
-from stairway.base.errors import ConfigError, DataError
+from stairway.base.errors import ConfigError, DamagedLogError, DataError
 from stairway.events.envelope import Envelope, Head
 from stairway.events.group import first_needed
 
@@ -95,7 +95,14 @@ class KeptInPostgresql:
                     "one in the archive: nothing was deleted; verify the archive"
                 )
                 raise DataError(msg)
-            link.execute(_MARK, (self._log, stream, upto.position, digest))
+            marked = link.execute(_MARK, (self._log, stream, upto.position, digest)).rowcount
+            if marked != 1:
+                msg = (
+                    f"{self._line.address} did not take the mark of {stream!r}: something "
+                    "there drops what is written, and nothing was deleted; open the log "
+                    "again: it says what was added to its tables"
+                )
+                raise DamagedLogError(msg)
             link.execute(_DELETE, where)
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Final
 
 from stairway.adapters.ledger.address import Address, Writers
+from stairway.adapters.ledger.guards import require_guards
 from stairway.adapters.ledger.line import Link
 from stairway.base.errors import ConfigError, NoLogError
 
@@ -49,6 +50,8 @@ def require_safe(address: Address, link: Link, *, read_only: bool) -> None:
     ------
     ConfigError
         Saying which setting it is, and what it has to be.
+    DamagedLogError
+        If the tables are not as they were made.
     """
     found = link.execute(_ASK).fetchone() or (0, False, "", "", "", "", False)
     version, standby, encoding, fsync, full_pages, commits, laid_out = found
@@ -90,6 +93,7 @@ def _require_format(address: Address, link: Link) -> None:
             f"formats {' and '.join(map(repr, READABLE))}: use the version that wrote it"
         )
         raise ConfigError(msg)
+    require_guards(address, link, has_archive=found == FORMAT)
 
 
 def format_of(link: Link) -> str | None:

@@ -5,7 +5,7 @@
 2. Read the heads of the streams, in a statement of its own: one that had to wait for the
    lock would see the heads as they were before it waited.
 3. Let the caller decide upon them which rows follow, or that none may.
-4. Insert the rows, move the heads and the log's time, commit.
+4. Insert the rows, move the heads and the log's time; commit if the server took all of them.
 
 If the connection breaks after 4 was sent, the row is locked once more. That waits for the
 end of the broken transaction, whichever it is; then the rows are there, as we wrote them,
@@ -111,7 +111,10 @@ class Ledger:
                 link.execute("rollback")
                 return rows
             sent.extend(rows)
-            self._write(link, rows)
+            written = self._write(link, rows)
+            # Asked for before the commit: what did not arrive is not to be acknowledged.
+            together.sync()
+            self._require_written(written)
             link.execute("commit")
         return rows
 
@@ -130,7 +133,8 @@ class Ledger:
         self._id, last_ns = log
         return last_ns
 
-    def _write(self, link: Link, rows: Sequence[Row]) -> None:
+    def _write(self, link: Link, rows: Sequence[Row]) -> dict[str, tuple[Any, int]]:
+        """Send all that follows; return, by table, what answers, and with how many rows."""
         hashes = [bytes.fromhex(row.hash) for row in rows]
         checks = [
             crc_of(row.stream, row.position, row.recorded_ns, seal, row.payload)
@@ -144,12 +148,23 @@ class Ledger:
             hashes,
             [row.payload for row in rows],
         )
-        link.execute(_INSERT, (self._log, self._writer, *columns))
+        events = link.execute(_INSERT, (self._log, self._writer, *columns))
         last = {row.stream: row for row in rows}
         seals = [bytes.fromhex(row.hash) for row in last.values()]
         positions = [row.position for row in last.values()]
-        link.execute(_MOVE, (self._log, list(last), positions, seals))
-        link.execute(_TICK, (rows[-1].recorded_ns, self._log))
+        heads = link.execute(_MOVE, (self._log, list(last), positions, seals))
+        clock = link.execute(_TICK, (rows[-1].recorded_ns, self._log))
+        return {"event": (events, len(rows)), "stream": (heads, len(last)), "log": (clock, 1)}
+
+    def _require_written(self, written: dict[str, tuple[Any, int]]) -> None:
+        for table, (answer, wanted) in written.items():
+            if answer.rowcount != wanted:
+                msg = (
+                    f"{self._line.address} took {answer.rowcount} of {wanted} rows of "
+                    f"stairway.{table}: something there drops what is written, and nothing "
+                    "was appended. Open the log again: it says what was added to its tables"
+                )
+                raise DamagedLogError(msg)
 
     def _landed(self, rows: Sequence[Row]) -> bool:
         """Find out whether a transaction that nobody answered for was committed."""

@@ -35,7 +35,7 @@ class Pages:
         self._line = line
         self._address = line.address
         folder = line.address.archive
-        self._archive = None if folder is None else Archive(folder)
+        self._archive = None if folder is None else Archive(folder, line.address.url)
 
     def heads(self) -> dict[str, Head]:
         """Last position and hash of every stream, by name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -72,6 +72,17 @@ class Address:
     def __repr__(self) -> str:
         scheme = "rediss" if self._is_tls else "redis"
         return f"Address('{scheme}://{self.host}:{self.port}', log={self.name!r})"
+
+    @property
+    def url(self) -> str:
+        """Where it is, for a command; without its password."""
+        more = {"log": self.name}
+        if self.archive is not None:
+            more |= {"archive": str(self.archive.parent)}
+        scheme = "rediss" if self._is_tls else "redis"
+        user = f"{quote(self._user, safe='')}@" if self._user else ""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{user}{host}:{self.port}/0?{urlencode(more, safe='/')}"
 
     def __str__(self) -> str:
         return f"Redis at {self.host}:{self.port}"

@@ -12,7 +12,6 @@ what the consumers' inboxes have: never at the end.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import islice
@@ -27,19 +26,21 @@ from stairway.adapters.outbox.failures import asking
 from stairway.adapters.outbox.group_shelf import GroupShelf, body_of, state_of
 from stairway.adapters.outbox.keys import Keys
 from stairway.adapters.outbox.scripts import GROUP, NOTE, Value
-from stairway.base.errors import ConfigError, DamagedLogError, DataError, RecordError
+from stairway.base.errors import ConfigError, DamagedLogError, RecordError
 from stairway.events import group
 from stairway.events.delivery import DeadLetter, Delivery, GroupRules
 from stairway.events.envelope import Envelope, Head
 from stairway.events.group import GroupState, Held
-from stairway.events.streams import require_name
+from stairway.events.streams import is_durable
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _RACES = 1_000
 
 
 class Source(Protocol):
     """Where a group's events come from: the disk, or Redis."""
+
+    is_whole: bool
+    """Whether it has everything that was ever sent anywhere. Redis may lag behind."""
 
     def read(self, stream: str, after: int, page_events: int) -> Iterator[Envelope]:
         """Yield the events behind ``after``, each checked."""
@@ -88,7 +89,7 @@ class RedisGroup:
         self._address, self._client, self._source = address, client, source
         self._keys = Keys(address.name)
         self._processed = processed or {}
-        _require_names(*named)
+        group.require_group(*named)
         self.restarts = 0
         """How often Redis had forgotten the group while it was open."""
 
@@ -202,11 +203,15 @@ class RedisGroup:
             raise ConfigError(msg)
         for stream, head in state.cursors.items():
             found = self._source.at(stream, head.position)
-            if found is not None and found != head:
+            if found == head or (found is None and not self._source.is_whole):
+                continue
+            if is_durable(stream) or not self._source.is_whole:
                 self._refuse(
                     f"it has handed out event {head.position} of {stream!r}, which is not the "
                     "one in this log"
                 )
+            # A power cut may take the last moments of telemetry.
+            state = group.begun_again(state, stream)
         return state, ()
 
     def _event(self, one: Held) -> Envelope:
@@ -240,14 +245,3 @@ class RedisGroup:
             "begins at the first event (inboxes keep effects from happening twice)"
         )
         raise DamagedLogError(msg)
-
-
-def _require_names(name: str, rules: GroupRules) -> None:
-    if not _NAME.fullmatch(name):
-        msg = f"{name!r} is no name for a group: use up to 64 of a-z 0-9 _ -"
-        raise ConfigError(msg)
-    try:
-        for stream in rules.streams:
-            require_name(stream)
-    except DataError as error:
-        raise ConfigError(str(error)) from error

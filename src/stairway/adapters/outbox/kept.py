@@ -16,7 +16,7 @@ from stairway.adapters.outbox.address import Address
 from stairway.adapters.outbox.failures import asking
 from stairway.adapters.outbox.group_shelf import GroupShelf
 from stairway.adapters.outbox.keys import Keys, position_of
-from stairway.adapters.outbox.ledger import AlarmError, require_untouched
+from stairway.adapters.outbox.ledger import AlarmError, require_untouched, require_whole
 from stairway.adapters.outbox.remote import RemoteReader
 from stairway.adapters.outbox.trimming import let_go
 from stairway.base.errors import DamagedLogError
@@ -35,14 +35,28 @@ class KeptInRedis:
         self._reader = RemoteReader(address, client)
 
     def heads(self) -> Mapping[str, Head]:
-        """Last position and hash of every stream, if none was touched by a stranger."""
-        streams = self._reader.streams()
-        for stream in streams:
+        """Last position and hash of every stream, if none was touched by a stranger.
+
+        Raises
+        ------
+        DamagedLogError
+            If one was, or is not whole: one line for each such stream.
+        """
+        found: dict[str, Head] = {}
+        complaints: list[str] = []
+        for stream in self._reader.streams():
             try:
-                require_untouched(self._reader.look(stream))
+                shelf = self._reader.look(stream)
+                require_untouched(shelf)
+                require_whole(shelf)
+                found[stream] = self._reader.head(stream)
             except AlarmError as alarm:
-                raise DamagedLogError(alarm.finding.detail) from alarm
-        return {stream: self._reader.head(stream) for stream in streams}
+                complaints.append(alarm.finding.detail)
+            except DamagedLogError as error:
+                complaints.append(str(error))
+        if complaints:
+            raise DamagedLogError("\n".join(complaints))
+        return found
 
     def forgotten(self, stream: str) -> Head:
         """Last event that the archiver took out."""

@@ -4,7 +4,8 @@
 
     bus:NAME:STREAM             an event stream; ids are <ms of recorded_ns>-<position>,
                                 fields payload, hash, position, recorded_ns
-    bus:NAME:.streams           names of the event streams, one entry each
+    bus:NAME:.streams           names of the event streams, one entry each, with the format
+                                that they are written in (1 where an older entry says none)
     bus:NAME:.relays            who may append: the last entry is the one relay at work
     bus:NAME:.groups            names of the consumer groups, one entry each time one begins
     bus:NAME:.group:GROUP       what a consumer group remembers: a hash, revision and body
@@ -21,6 +22,10 @@ can be mistaken for one of ours.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
+
+FORMAT = 1
+"""How all of this is written. Who changes it counts on, and enlists the streams anew."""
 
 EMPTY = "0-0"
 """Last id of a stream in which nothing ever was."""
@@ -56,6 +61,31 @@ class Keys:
     def archived(self, stream: str) -> str:
         """Key of what the archiver says about ``stream``."""
         return f"bus:{self.name}:.archived:{stream}"
+
+
+def newer_format(entries: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> str | None:
+    """Find what ``.streams`` says that this version cannot read; ``None`` where it can.
+
+    Examples
+    --------
+    >>> newer_format([(b"1-1", {b"name": b"fill"}), (b"1-2", {b"format": b"1"})])
+    >>> newer_format([(b"1-1", {b"name": b"fill", b"format": b"7"})])
+    '7'
+    """
+    for _, fields in entries:
+        said = fields.get(b"format", b"1").decode("ascii", "replace")
+        if not said.isdecimal() or int(said) > FORMAT:
+            return said[:80]
+    return None
+
+
+def written_newer(address: str, name: str, found: str) -> str:
+    """Say that a log was written by a newer version."""
+    return (
+        f"{address}, log {name!r}, was written in format {found!r} by a newer version of "
+        f"Stairway, and this version reads format '{FORMAT}': use the version that wrote it, "
+        "or give this log a name of its own (?log=NAME)"
+    )
 
 
 def entry_id(recorded_ns: int, position: int) -> str:

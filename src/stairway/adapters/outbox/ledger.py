@@ -40,6 +40,9 @@ class Shelf(NamedTuple):
     is_foreign: bool = False
     """Whether what lies at ``last_id`` is no event of any log."""
 
+    key: str = ""
+    """Name of the stream in Redis."""
+
     @property
     def position(self) -> int:
         """Position of the last event that ever came; 0 before the first, -1 for a stranger."""
@@ -61,6 +64,7 @@ def look(client: redis.Redis, keys: Keys, stream: str) -> Shelf:
         last,
         Head(int(position), digest.decode("ascii", "replace")),
         is_foreign=bool(entry) and last is None,
+        key=keys.events(stream),
     )
 
 
@@ -77,9 +81,31 @@ def require_untouched(shelf: Shelf) -> None:
         detail = (
             f"{gone} entries of {shelf.stream!r} are gone from Redis and the archiver took out "
             f"{shelf.removed}: find out who trims it and take that right away "
-            "(deploy/redis/users.acl); the outbox has all of them"
+            f"(deploy/redis/users.acl). {_sent_anew(shelf)}"
         )
         raise AlarmError(Finding("log.redis_trimmed", detail))
+
+
+def require_whole(shelf: Shelf) -> None:
+    """Alarm if fewer events are there or archived than the last one says.
+
+    Redis counts what it read back from its file, not what was in it: a batch that it could
+    not play back is missing from all of its own counts, and only our positions tell.
+
+    Raises
+    ------
+    AlarmError
+        ``log.redis_holes``.
+    """
+    there = shelf.length + shelf.removed
+    if there != shelf.position:
+        detail = (
+            f"{shelf.stream!r} ends in Redis at event {shelf.position}, and {there} events are "
+            "there or were archived: Redis came back without the others. See what its log says "
+            "of its start, and set it up as deploy/redis/README.md says; nothing is sent "
+            f"meanwhile. {_sent_anew(shelf)}"
+        )
+        raise AlarmError(Finding("log.redis_holes", detail))
 
 
 def require_ours(shelf: Shelf, ours: Envelope | None) -> None:
@@ -97,6 +123,8 @@ def require_ours(shelf: Shelf, ours: Envelope | None) -> None:
     """
     if shelf.last_id == EMPTY:
         return
+    if shelf.is_foreign:
+        raise AlarmError(Finding("log.redis_foreign", _said_of_foreign(shelf)))
     if ours is None:
         cause = "which this log never wrote, or has forgotten"
     elif entry_id(ours.recorded_ns, ours.position) != shelf.last_id:
@@ -111,3 +139,20 @@ def require_ours(shelf: Shelf, ours: Envelope | None) -> None:
         "outbox that wrote it"
     )
     raise AlarmError(Finding("log.redis_foreign", detail))
+
+
+def _said_of_foreign(shelf: Shelf) -> str:
+    return (
+        f"{shelf.stream!r} ends in Redis with entry {shelf.last_id}, which is no event of any "
+        "log: another program wrote it there. Nothing is sent and nothing overwritten. Take "
+        f"from that program the right to write to {shelf.key}. {_sent_anew(shelf)}"
+    )
+
+
+def _sent_anew(shelf: Shelf) -> str:
+    """Say how a stream is made whole that only this log writes: nothing else is lost by it."""
+    return (
+        f"The outbox has all events. To send them anew, let an administrator of Redis run "
+        f"`DEL {shelf.key}` (deploy/redis/README.md), and open the log again "
+        "(stairway run --resume RUN)"
+    )

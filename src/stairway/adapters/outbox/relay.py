@@ -4,7 +4,8 @@
    replaced learns it with its next append, and stops.
 2. Rewind: ask of every stream where it ends in Redis, and go on behind that, wherever the
    relay believed to be. What Redis lost is so sent again, and what it has without our
-   knowing is not. An entry there that is not ours, or gone, stops the relay with an alarm.
+   knowing is not. An entry there that is not ours, or gone, stops the relay with an alarm;
+   so do fewer entries than the last one's position says.
 3. Send batches. Each is appended by a script only if the stream ends with the event before.
    If it does not, rewind that stream.
 4. On an error that passes, wait, longer each time, and begin again with 1. On any other,
@@ -30,8 +31,22 @@ import redis
 from stairway.adapters.outbox.address import Address
 from stairway.adapters.outbox.committed import Committed
 from stairway.adapters.outbox.failures import Meaning, code_of, meaning
-from stairway.adapters.outbox.keys import EMPTY, Keys, entry_id, order_of
-from stairway.adapters.outbox.ledger import AlarmError, look, require_ours, require_untouched
+from stairway.adapters.outbox.keys import (
+    EMPTY,
+    FORMAT,
+    Keys,
+    entry_id,
+    newer_format,
+    order_of,
+    written_newer,
+)
+from stairway.adapters.outbox.ledger import (
+    AlarmError,
+    look,
+    require_ours,
+    require_untouched,
+    require_whole,
+)
 from stairway.adapters.outbox.scripts import APPEND, CLAIM, NOTE, Value
 from stairway.adapters.outbox.settings import OutboxSettings
 from stairway.base.errors import StairwayError
@@ -214,6 +229,7 @@ class Relay:
 
     def _greet(self, client: redis.Redis) -> None:
         _require_fit(client, self._address)
+        self._listed(client)
         self._say_who(client)
         self.tally.connects += 1
         for stream in self._outbox.streams():
@@ -233,16 +249,25 @@ class Relay:
 
     def _enlist(self, client: redis.Redis) -> None:
         """Write down the names of streams, for those who have no disk to ask."""
-        found: Any = client.xrange(self._keys.streams)
-        known = {fields.get(b"name", b"").decode("ascii", "replace") for _, fields in found}
+        known = self._listed(client)
         for stream in self._outbox.streams():
             if stream not in known:
-                NOTE(client, (self._keys.streams,), ("name", stream))
+                NOTE(client, (self._keys.streams,), ("name", stream, "format", FORMAT))
+
+    def _listed(self, client: redis.Redis) -> set[str]:
+        """Names of the streams in Redis, if they are written as this version does."""
+        found: Any = client.xrange(self._keys.streams)
+        newer = newer_format(found)
+        if newer is not None:
+            detail = written_newer(str(self._address), self._address.name, newer)
+            raise AlarmError(Finding("log.redis_newer", detail))
+        return {fields.get(b"name", b"").decode("ascii", "replace") for _, fields in found}
 
     def _rewind(self, client: redis.Redis, stream: str) -> None:
         shelf = look(client, self._keys, stream)
         require_untouched(shelf)
         require_ours(shelf, self._outbox.at(stream, shelf.position))
+        require_whole(shelf)
         moved = shelf.position - _of(self._places, stream).position
         if moved < 0:
             self.tally.rewinds += 1
@@ -307,8 +332,14 @@ class Relay:
         if (now_s - self._watched_s) * 1_000 < self._settings.watch_ms:
             return
         self._watched_s = now_s
-        for stream in self._places:
-            require_untouched(look(client, self._keys, stream))
+        for stream, place in self._places.items():
+            shelf = look(client, self._keys, stream)
+            require_untouched(shelf)
+            if shelf.is_foreign:
+                require_ours(shelf, None)
+            # Where it ends elsewhere, the next append finds out, and rewinds.
+            if shelf.last_id == place.identity:
+                require_whole(shelf)
 
     def _measure(self) -> None:
         now_s = time.monotonic()

@@ -16,10 +16,16 @@ from stairway.adapters.journal.archive import Archive, elsewhere
 from stairway.adapters.outbox.address import Address
 from stairway.adapters.outbox.entries import envelope_of
 from stairway.adapters.outbox.failures import asking
-from stairway.adapters.outbox.keys import EMPTY, Keys, entry_id
+from stairway.adapters.outbox.keys import (
+    EMPTY,
+    Keys,
+    entry_id,
+    newer_format,
+    written_newer,
+)
 from stairway.adapters.outbox.ledger import Shelf, look
 from stairway.adapters.outbox.scripts import FIND
-from stairway.base.errors import DamagedLogError
+from stairway.base.errors import ConfigError, DamagedLogError
 from stairway.events.envelope import Envelope, Head, chain
 
 PAGE_EVENTS = 512
@@ -31,12 +37,22 @@ class RemoteReader:
     def __init__(self, address: Address, client: redis.Redis) -> None:
         self._address, self._client = address, client
         self._keys = Keys(address.name)
-        self._archive = None if address.archive is None else Archive(address.archive)
+        folder = address.archive
+        self._archive = None if folder is None else Archive(folder, address.url)
 
     def streams(self) -> tuple[str, ...]:
-        """Names of streams that the relay wrote down, sorted."""
+        """Names of streams that the relay wrote down, sorted.
+
+        Raises
+        ------
+        ConfigError
+            If a newer version wrote them.
+        """
         with asking(self._address):
             found: Any = self._client.xrange(self._keys.streams)
+        newer = newer_format(found)
+        if newer is not None:
+            raise ConfigError(written_newer(str(self._address), self._address.name, newer))
         names = {fields.get(b"name", b"").decode("ascii", "replace") for _, fields in found}
         return tuple(sorted(names - {""}))
 
@@ -84,7 +100,7 @@ class RemoteReader:
         DamagedLogError
             If one is missing or not what was written.
         """
-        shelf = self.look(stream)
+        shelf, stranger = self._seen(stream)
         goal, place = shelf.position, after
         while place < goal:
             # An archiver may take out what comes next while this is being read.
@@ -97,10 +113,12 @@ class RemoteReader:
                 place = envelope.position
                 yield envelope
             if place < goal:
-                seen, shelf = shelf, self.look(stream)
+                seen, (shelf, _) = shelf, self._seen(stream)
                 if begun == place and seen.archived == shelf.archived:
                     gone = place if self._place(shelf, place) is None else place + 1
                     raise self._damaged(stream, gone, "this event is missing")
+        if stranger is not None:
+            raise stranger
 
     def look(self, stream: str) -> Shelf:
         """Ask Redis about one stream.
@@ -110,19 +128,42 @@ class RemoteReader:
         DamagedLogError
             If what it ends with is no event of a log.
         """
+        shelf, stranger = self._seen(stream)
+        if stranger is not None:
+            raise stranger
+        return shelf
+
+    def _seen(self, stream: str) -> tuple[Shelf, DamagedLogError | None]:
+        """Ask about one stream; one that ends with a stranger's entry, as far as it is ours."""
         with asking(self._address):
             shelf = look(self._client, self._keys, stream)
         no_place = shelf.position <= 0 and shelf.last_id != EMPTY
-        if shelf.is_foreign or no_place:
-            cause = f"the stream ends with {shelf.last_id}, which is no event of this log"
-            raise self._damaged(stream, self._last_of_ours(stream) + 1, cause)
-        return shelf
+        if not (shelf.is_foreign or no_place):
+            return shelf, None
+        ours = self._last_of_ours(stream)
+        last_id = EMPTY if ours is None else entry_id(ours.recorded_ns, ours.position)
+        end = 0 if ours is None else ours.position
+        cause = (
+            f"the stream ends with {shelf.last_id}, which is no event of this log: another "
+            "program wrote it"
+        )
+        return (
+            shelf._replace(last_id=last_id, last=ours, is_foreign=False),
+            self._damaged(stream, end + 1, cause),
+        )
 
-    def _last_of_ours(self, stream: str) -> int:
-        with asking(self._address):
-            found: Any = self._client.xrevrange(self._keys.events(stream), count=PAGE_EVENTS)
-        events = (envelope_of(stream, flat(entry)) for entry in found)
-        return next((event.position for event in events if event is not None), 0)
+    def _last_of_ours(self, stream: str) -> Envelope | None:
+        newest = "+"
+        while True:
+            with asking(self._address):
+                found: Any = self._client.xrevrange(
+                    self._keys.events(stream), max=newest, count=PAGE_EVENTS
+                )
+            events = (envelope_of(stream, flat(entry)) for entry in found)
+            last = next((event for event in events if event is not None), None)
+            if last is not None or not found:
+                return last
+            newest = f"({found[-1][0].decode()}"
 
     def _archived(self, stream: str, after: int, upto: Head) -> Iterator[Envelope]:
         if self._archive is None:
@@ -144,6 +185,8 @@ class RemoteReader:
             if not page:
                 return
             for entry in page:
+                if previous.position >= goal:
+                    return
                 envelope = self._opened(stream, previous, entry)
                 if envelope.position != previous.position + 1:
                     return

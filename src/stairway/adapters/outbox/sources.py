@@ -21,6 +21,8 @@ class DiskSource:
         Puts on the disk what was appended before.
     """
 
+    is_whole = True
+
     def __init__(self, folder: Path, flush: Callable[[], None]) -> None:
         self._reading, self._flush = ReadingPair(folder), flush
 
@@ -42,6 +44,8 @@ class DiskSource:
 
 class RemoteSource:
     """Redis, where there is no disk of the log."""
+
+    is_whole = False
 
     def __init__(self, reader: RemoteReader, client: redis.Redis) -> None:
         self._reader, self._client = reader, client

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import redis
 
-from stairway.adapters.outbox.keys import Keys
-from stairway.adapters.outbox.scripts import Script
+from stairway.adapters.outbox.keys import EMPTY, Keys
+from stairway.adapters.outbox.scripts import FIND, Script
 from stairway.base.errors import DataError
 from stairway.events.envelope import Head
 
@@ -28,9 +28,11 @@ def let_go(client: redis.Redis, name: str, stream: str, upto: Head) -> int:
         If the event at ``upto`` is not the one in Redis. Nothing is taken out.
     """
     keys = Keys(name)
-    what, count = _TRIM(
-        client, (keys.events(stream), keys.archived(stream)), (upto.position, upto.hash)
-    )
+    events, archived = keys.events(stream), keys.archived(stream)
+    entry = FIND(client, (events,), (upto.position,))
+    identity = EMPTY if entry is None else entry[0]
+    values = (upto.position, upto.hash, identity)
+    what, count = _TRIM(client, (events, archived), values)
     if what != b"ok":
         msg = (
             f"event {upto.position} of {stream!r} in Redis is not the one in the archive: "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
 import msgspec
@@ -35,7 +35,7 @@ class Checked(msgspec.Struct, frozen=True):
         Stream, position and cause of all that is not what was written, or is no fact that
         this version knows.
     held
-        What an intact log was held against.
+        What an intact log was held against; nothing is said of a damaged one.
     """
 
     log: str
@@ -43,7 +43,7 @@ class Checked(msgspec.Struct, frozen=True):
     events: int
     streams: int
     complaints: tuple[str, ...]
-    held: str = _HELD
+    held: str | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def exit_code(self) -> int:
@@ -79,20 +79,21 @@ def check(place: Place, progress: Stages) -> Checked:
     try:
         with closing(opened(place)) as log:
             streams = log.streams()
-            progress.begin("checking", sum(log.head(stream).position for stream in streams))
+            progress.begin("checking", sum(_length(log, stream) for stream in streams))
             if place.folder is None:
                 _walk(log, streams, found)
     except DamagedLogError as error:
         found.complaints.append(str(error))
     found.complaints += _of_server(place) if place.folder is None else _of_files(place, found)
     complaints = tuple(dict.fromkeys(found.complaints))
+    held = _HELD if place.folder is not None else _HELD_ELSEWHERE
     return Checked(
         log=str(place),
         intact=not complaints,
         events=found.events,
         streams=len(found.streams),
         complaints=complaints,
-        held=_HELD if place.folder is not None else _HELD_ELSEWHERE,
+        held=msgspec.UNSET if complaints else held,
     )
 
 
@@ -114,6 +115,13 @@ class Findings:
             self.progress.advance(self.events)
 
 
+def _length(log: EventLog, stream: str) -> int:
+    """Say how long a stream is; what is wrong with one that cannot say is found on the walk."""
+    with suppress(DamagedLogError):
+        return log.head(stream).position
+    return 0
+
+
 def _walk(log: EventLog, streams: tuple[str, ...], found: Findings) -> None:
     for stream in streams:
         try:
@@ -130,15 +138,15 @@ def _of_files(place: Place, found: Findings) -> tuple[str, ...]:
 
 
 def _of_server(place: Place) -> tuple[str, ...]:
-    """Ask a server that archivers trim whether anybody else took something out."""
+    """Ask a server that archivers trim whether anything else took something out."""
     plugin, config = wired(place.engine, shipped())
     if not hasattr(plugin, "kept"):
         return ()
-    with closing(plugin.kept(place.url, config)) as kept:
-        try:
+    try:
+        with closing(plugin.kept(place.url, config)) as kept:
             kept.heads()
-        except DamagedLogError as error:
-            return (str(error),)
+    except DamagedLogError as error:
+        return tuple(str(error).splitlines())
     return ()
 
 

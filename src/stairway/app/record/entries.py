@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from base64 import b64decode
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from heapq import merge, nlargest
+from itertools import islice
 from operator import attrgetter
 from typing import Any, Protocol
 
@@ -22,6 +24,13 @@ from stairway.events.ports import EventLog
 from stairway.events.streams import require_known
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_INSTANTS_NS, _LAST_NS = 10**17, 10**19
+"""Numbers of nanoseconds from 1973 on are instants; below, durations: three years and less."""
+
+_SIGNED = "policy.generation"
+UNREADABLE = "unreadable"
+"""Kind of an event that is no fact which this version knows."""
+
 _POLL_S = 0.2
 _ROOM = 40
 """Characters beside the head of an event that are worth filling with its fields."""
@@ -66,7 +75,8 @@ class Entry(msgspec.Struct, frozen=True):
         Where few fields would fit beside the head, they go to a line of their own below it.
         """
         head = f"{self.recorded[:-4]}  {self.stream} #{self.position}  {self.kind}"
-        rest = " ".join(f"{name}={_brief(value)}" for name, value in self.fact.items())
+        told = _told(self.kind, self.fact)
+        rest = " ".join(f"{name}={_brief(name, value)}" for name, value in told.items())
         if width - len(head) >= _ROOM or not rest:
             return _cut(f"{head}  {rest}".rstrip(), width)
         head = f"{self.recorded[11:19]} {self.stream} #{self.position}"
@@ -81,7 +91,7 @@ def entry(envelope: Envelope) -> Entry:
         said = msgspec.to_builtins(CODEC.decode(envelope.payload))
         kind = said.pop("type", "fact")
     except DataError as error:
-        kind = "unreadable"
+        kind = UNREADABLE
         said = {"why": str(error), "payload_hex": envelope.payload.hex()}
     return Entry(
         stream=envelope.stream,
@@ -110,9 +120,31 @@ def _cut(line: str, width: int) -> str:
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
-def _brief(value: Any) -> str:
+def _told(kind: str, fact: dict[str, Any]) -> dict[str, Any]:
+    """Return what a person reads of a fact: of a signed one what was signed, and by whom."""
+    if kind != _SIGNED:
+        return fact
+    try:
+        said = msgspec.json.decode(b64decode(fact["body"]), type=dict[str, Any])
+    except (msgspec.MsgspecError, ValueError):
+        return fact
+    return said | {"key_id": fact["key_id"]}
+
+
+def _brief(name: str, value: Any) -> str:
+    """Write one field short.
+
+    Examples
+    --------
+    >>> _brief("pnl_usd", 1 / 3), _brief("time_ns", 1_546_300_800_000_000_000)
+    ('0.333333', '2019-01-01T00:00:00.000000Z')
+    >>> _brief("waited_ns", 1_000_000)
+    '1000000'
+    """
     if isinstance(value, float):
         return f"{value:.6g}"
+    if name.endswith("_ns") and isinstance(value, int) and _INSTANTS_NS <= value < _LAST_NS:
+        return utc(value)
     return msgspec.json.encode(value).decode()
 
 
@@ -130,16 +162,23 @@ def streams_named(log: HasStreams, wanted: Sequence[str]) -> tuple[str, ...]:
     return tuple(wanted) or there
 
 
+def heads(log: EventLog, streams: Sequence[str]) -> dict[str, int]:
+    """Return how far each stream reaches now: where ``newest`` ends and following begins."""
+    return {stream: log.head(stream).position for stream in streams}
+
+
 def newest(
-    log: EventLog, streams: Sequence[str], count: int, floors: Mapping[str, int]
+    log: EventLog, upto: Mapping[str, int], count: int, floors: Mapping[str, int]
 ) -> tuple[Envelope, ...]:
     """Return the ``count`` events that were recorded last, oldest of them first.
 
-    ``floors`` says up to which position a stream cannot be read here, as ``unseen`` does.
+    ``upto`` says where each stream is to end, as ``heads`` does; ``floors`` up to which
+    position it cannot be read here, as ``unseen`` does.
     """
     found: list[Envelope] = []
-    for stream in streams:
-        found += log.read(stream, max(log.head(stream).position - count, floors.get(stream, 0)))
+    for stream, end in upto.items():
+        after = max(end - count, floors.get(stream, 0))
+        found += islice(log.read(stream, after), max(0, end - after))
     return tuple(reversed(nlargest(count, found, key=attrgetter("recorded_ns"))))
 
 
@@ -156,15 +195,21 @@ def waiting(place: Place) -> Generator[Callable[[], object]]:
 
 
 def from_now_on(
-    log: EventLog, streams: Sequence[str], wait: Callable[[], object]
+    log: EventLog,
+    streams: Sequence[str],
+    wait: Callable[[], object],
+    upto: Mapping[str, int],
 ) -> Iterator[Envelope]:
-    """Yield what is recorded from now on, for ever; new streams too where none was named."""
-    seen = {stream: log.head(stream).position for stream in log.streams()}
+    """Yield what is recorded behind ``upto``, for ever; new streams too where none was named.
+
+    ``upto`` is what ``heads`` said before anything was shown: who shows things slowly would
+    miss what is recorded meanwhile if it were asked for later.
+    """
+    seen = dict(upto)
     while True:
         for stream in streams or log.streams():
             seen.setdefault(stream, 0)
-        fresh = [log.read(stream, after) for stream, after in seen.items()
-                 if not streams or stream in streams]  # fmt: skip
+        fresh = [log.read(stream, after) for stream, after in seen.items()]
         for envelope in merge(*fresh, key=attrgetter("recorded_ns")):
             seen[envelope.stream] = envelope.position
             yield envelope

@@ -6,7 +6,7 @@ Of a damaged log, what is still whole: the answer then says where it ends.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,11 +14,13 @@ from tempfile import TemporaryDirectory
 import msgspec
 import polars as pl
 
+from stairway.adapters.journal.files import sync_folder
 from stairway.adapters.journal.salvage import Salvage, SalvageElsewhere
 from stairway.app.progress import Stages
-from stairway.app.record.entries import entry, streams_named
+from stairway.app.record.entries import UNREADABLE, entry, streams_named
 from stairway.app.record.place import Place, opened
 from stairway.base.errors import ConfigError
+from stairway.events.envelope import Envelope
 from stairway.events.fold import in_order
 
 FORMATS = (".jsonl", ".parquet")
@@ -31,7 +33,8 @@ class Exported(msgspec.Struct, frozen=True):
     Attributes
     ----------
     complaints
-        What is not in the file, since the log is damaged there.
+        What is not in the file, since the log is damaged there, or is in it undecoded, since
+        it is no fact that this version knows.
     """
 
     log: str
@@ -81,25 +84,37 @@ def export(place: Place, to: Path, streams: Sequence[str], progress: Stages) -> 
         wanted = streams_named(log, streams)
         progress.begin("exporting", sum(log.head(stream).position for stream in wanted))
         lines = Path(room) / "events.jsonl"
-        count = 0
-        with lines.open("wb") as file:
-            for count, envelope in enumerate(in_order(log, wanted), 1):
-                said = entry(envelope)
-                fact = said.fact
-                if to.suffix == ".parquet":
-                    fact = msgspec.json.encode(fact).decode()
-                line = msgspec.structs.replace(said, fact=fact).as_json()
-                file.write(line.encode() + b"\n")
-                if count % _EVERY == 0:
-                    progress.advance(count)
+        count, unknown = _write(lines, in_order(log, wanted), to.suffix, progress)
         whole = lines
         if to.suffix == ".parquet":
             whole = lines.with_suffix(".parquet")
             _to_parquet(lines, whole, count)
         _sync(whole)
-        whole.rename(to)
-    lost = tuple(dict.fromkeys(log.complaints))
+        _put(whole, to)
+    lost = tuple(dict.fromkeys([*log.complaints, *unknown]))
     return Exported(str(place), str(to), count, to.stat().st_size, lost)
+
+
+def _write(
+    lines: Path, events: Iterable[Envelope], ending: str, progress: Stages
+) -> tuple[int, list[str]]:
+    """Write events decoded; return how many, and which of them are no facts we know."""
+    count = 0
+    unknown: list[str] = []
+    with lines.open("wb") as file:
+        for count, envelope in enumerate(events, 1):
+            said = entry(envelope)
+            fact = said.fact
+            if said.kind == UNREADABLE:
+                where = f"stream {said.stream!r}, position {said.position}"
+                unknown.append(f"{where}: the file has its bytes, but {fact['why']}")
+            if ending == ".parquet":
+                fact = msgspec.json.encode(fact).decode()
+            line = msgspec.structs.replace(said, fact=fact).as_json()
+            file.write(line.encode() + b"\n")
+            if count % _EVERY == 0:
+                progress.advance(count)
+    return count, unknown
 
 
 def _source(place: Place) -> Salvage | SalvageElsewhere:
@@ -120,6 +135,16 @@ def _to_parquet(lines: Path, to: Path, count: int) -> None:
         pl.DataFrame(schema=_COLUMNS).write_parquet(to)
     else:
         pl.scan_ndjson(lines, schema=_COLUMNS).sink_parquet(to)
+
+
+def _put(whole: Path, to: Path) -> None:
+    """Let the file appear under its name, unless something else has appeared there."""
+    try:
+        to.hardlink_to(whole)
+    except FileExistsError:
+        msg = f"{to} has appeared meanwhile and was left alone: give another name"
+        raise ConfigError(msg) from None
+    sync_folder(to.parent)
 
 
 def _sync(path: Path) -> None:

@@ -68,13 +68,28 @@ def split(url: str) -> SplitResult:
     Raises
     ------
     ConfigError
-        If it is none. The sentence does not repeat it: it may hold a password.
+        If it is none, or a password may have come to lie where nobody looks for one: behind
+        an unescaped ``/``, ``#`` or ``?``. The sentence does not repeat it.
+
+    Examples
+    --------
+    >>> split("redis://app:se%2Fcret@localhost/0").password
+    'se%2Fcret'
     """
     try:
-        return urlsplit(url)
+        parts = urlsplit(url)
+        # What is no port may be a password.
+        _ = parts.port
     except ValueError:
         msg = f"the address of the log cannot be read: {_FORM}"
         raise ConfigError(msg) from None
+    if parts.scheme != EMBEDDED and "@" in f"{parts.path}{parts.query}{parts.fragment}":
+        msg = (
+            "the address of the log has an @ behind its host: write / # ? @ as %2F %23 %3F "
+            f"%40 where they are part of a word ({_FORM})"
+        )
+        raise ConfigError(msg)
+    return parts
 
 
 def scheme(url: str) -> str:
@@ -193,6 +208,20 @@ def server_of(place: Place) -> Server | None:
     """Say which engine elsewhere has the log at ``place`` too, or alone."""
     url = place.url or place.sent_to
     return None if url is None else Server(scheme(url), url)
+
+
+def archive_named(place: Place) -> str | None:
+    """Folder that the address of a log elsewhere names for its archive."""
+    return _options(place).get("archive") or None
+
+
+def name_of(place: Place, otherwise: str) -> str:
+    """Name of a log elsewhere, as its address says it."""
+    return _options(place).get("log", otherwise)
+
+
+def _options(place: Place) -> dict[str, str]:
+    return dict(parse_qsl(split(place.url or "").query))
 
 
 def opened(place: Place) -> EventLog:

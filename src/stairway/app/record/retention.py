@@ -6,7 +6,6 @@ import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -17,7 +16,7 @@ from stairway.adapters.journal.segment import Segment
 from stairway.adapters.outbox.address import NAME as DEFAULT_NAME
 from stairway.app.progress import Stages
 from stairway.app.record.consumers import needed
-from stairway.app.record.place import Place, server_of, shipped, split
+from stairway.app.record.place import Place, archive_named, name_of, server_of, shipped
 from stairway.app.record.wiring import wired
 from stairway.base.errors import ConfigError
 
@@ -120,14 +119,14 @@ def _kept(place: Place) -> Generator[Kept]:
 
 def _archive(place: Place) -> Archive:
     """Archive of a log elsewhere: ``FOLDER/NAME``, as its readers find it."""
-    options = dict(parse_qsl(split(place.url or "").query))
-    if not options.get("archive"):
+    folder = archive_named(place)
+    if folder is None:
         msg = (
             f"{place} does not say where its archive lies: add archive=FOLDER to the address "
             "(...?log=NAME&archive=FOLDER); whoever reads old events names the same folder"
         )
         raise ConfigError(msg)
-    return Archive(Path(options["archive"]) / options.get("log", DEFAULT_NAME))
+    return Archive(Path(folder) / name_of(place, DEFAULT_NAME), str(place))
 
 
 def _told(place: Place, archive: Path, cuts: tuple[Cut, ...]) -> Moved:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from itertools import chain
-from urllib.parse import parse_qsl
 
 import msgspec
 
 from stairway.adapters.journal.archive import Archive
 from stairway.app.record.entries import utc
-from stairway.app.record.place import Place, shipped, split
+from stairway.app.record.place import Place, archive_named, shipped
 from stairway.app.record.wiring import wired
 from stairway.base.errors import DamagedLogError
 from stairway.events.envelope import Envelope
@@ -93,7 +92,7 @@ def archived_of(place: Place, streams: Sequence[str]) -> dict[str, int]:
 
 def unseen(place: Place, streams: Sequence[str]) -> dict[str, int]:
     """Return up to which position a stream cannot be read: archived, and nobody says where."""
-    if place.folder is not None or "archive" in dict(parse_qsl(split(place.url or "").query)):
+    if place.folder is not None or archive_named(place) is not None:
         return {}
     return archived_of(place, streams)
 
