@@ -15,9 +15,6 @@ import pytest
 
 from stairway.app.accepted import Accepted, first_judged, opened
 from stairway.app.admission import TRAINING_GATE, endorsed, later, tried, verified
-from stairway.app.rl.folder import RlFolder
-from stairway.app.rl.left import ARCHITECTURE, ONNX, TENSORS, leave
-from stairway.app.rl.outcome import write_result
 from stairway.app.settings import load, plain
 from stairway.base.errors import DataError
 from stairway.base.units import UtcNs
@@ -32,7 +29,6 @@ from stairway.models.sealed import Bundle
 from stairway.testing import planted
 from stairway.testing.models import toy_policy, toy_policy_body
 from stairway.training.candidate import Candidate, CandidateRules
-from stairway.training.journal import PracticeResult
 from stairway.training.material import observe
 from stairway.training.oof import OutOfFold
 from stairway.training.origin import Origin
@@ -88,14 +84,8 @@ def test_the_training_library_says_what_it_answers_on_256_rows(accepted_run: Pat
 
 
 def rewritten(copy: Path, actor: Actor) -> Accepted:
-    """A sound policy in the folder, not the one that was accepted, and a new seal over it."""
-    folder = RlFolder(copy)
-    tensors, architecture = to_bytes(actor)
-    content = {TENSORS: tensors, ARCHITECTURE: architecture, ONNX: b"any"}
-    files = leave(folder, folder.policy, content)
-    result = msgspec.json.decode(folder.result.read_bytes(), type=PracticeResult)
-    write_result(folder, msgspec.structs.replace(result, files=files))
-    return opened(copy)
+    """A sound policy, not the one that was accepted, as if the folder had held it."""
+    return replace(opened(copy), written=to_bytes(actor), actor=actor)
 
 
 def test_another_policy_in_its_place_is_refused(copy: Path) -> None:

@@ -35,13 +35,13 @@ def speaking(monkeypatch: pytest.MonkeyPatch):
     """A child that runs the script it is given, in the place of our own work."""
     real = subprocess.Popen
 
-    def start(script: str) -> Child:
+    def start(script: str, work: str = "climber") -> Child:
         def instead(command: list[str], **how: object) -> subprocess.Popen[str]:
-            assert command[1:4] == ["-m", "stairway.app.ward", "climber"]
+            assert command[1:4] == ["-m", "stairway.app.ward", work]
             return real([sys.executable, "-c", script], **how)
 
         monkeypatch.setattr(child.subprocess, "Popen", instead)
-        return Child("climber", Path("runs/x"))
+        return Child(work, Path("runs/x"))
 
     return start
 
@@ -96,6 +96,16 @@ def test_a_process_that_dies_without_a_word_is_our_fault(
     script: str, words: str, speaking
 ) -> None:
     with speaking(script) as process, pytest.raises(InvariantError, match=words):
+        process.listen(Heard())
+
+
+@pytest.mark.parametrize(
+    ("work", "said"),
+    [("rl", "the training was killed"), ("trainer", "the trainer was killed")],
+)
+def test_who_died_is_said_in_words(work: str, said: str, speaking) -> None:
+    script = "import os; os.kill(os.getpid(), 9)"
+    with speaking(script, work) as process, pytest.raises(InvariantError, match=said):
         process.listen(Heard())
 
 

@@ -11,9 +11,11 @@ import pytest
 from stairway.adapters.artifacts.directory import list_digests, open_sealed
 from stairway.app import settings, trainer
 from stairway.app.folder import RunFolder
+from stairway.app.shelf import made
 from stairway.app.trainer import Job, main, read_job, train
 from stairway.base.errors import ConfigError, DataError
 from stairway.base.verdict import Inconclusive, Pass, Refuse
+from stairway.lifecycle.facts import GateGiven
 from stairway.market.bars import PairBars
 from stairway.models.manifest import Family, GateEvidence
 from stairway.models.sealed import SealedModel
@@ -344,3 +346,38 @@ def test_the_trainer_is_the_only_process_that_needs_training_libraries() -> None
     )
 
     assert said.stdout.strip() == "False"
+
+
+def test_trees_that_too_little_is_left_for_are_refused_and_the_training_goes_on(
+    tmp_path: Path,
+) -> None:
+    """Too few independent samples to calibrate with is no reason to end the whole run."""
+    asked = policy(calibration={"min_samples": 5_000})
+    report = train(job_in(tmp_path, policy=asked), no_backtest, silent)
+
+    assert [c.model for c in report.candidates] == ["lightgbm", "xgboost"]
+    assert list_digests(tmp_path / "models") == (report.baseline,)
+    for found in report.candidates:
+        assert (found.digest, found.version, found.oof) == (None, None, None)
+        assert isinstance(found.verdict, Inconclusive)
+        told = found.verdict.findings[0]
+        assert told.code == "evidence.too_little"
+        assert told.detail.startswith(f"{found.model}: calibration needs 5000 independent")
+        assert told.detail.endswith("give more bars, or raise [run] train_frac")
+        assert told.bound == 5_000
+        assert 0 < told.value < 5_000
+        assert {e.gate for e in found.evidence} == {"causality", "calibration_skill"}
+
+
+def test_who_was_refused_for_lack_of_bars_is_turned_away_and_the_rule_trades(
+    tmp_path: Path,
+) -> None:
+    asked = policy(calibration={"min_samples": 5_000})
+    report = train(job_in(tmp_path, policy=asked), no_backtest, silent)
+
+    shelf = made(RunFolder(tmp_path), report, settings.decode(asked, "kept"), N - 100)
+
+    assert shelf.sealed == ()
+    assert [name for name, _ in shelf.turned_away] == ["lightgbm", "xgboost"]
+    gates = {(f.model, f.gate) for f in shelf.facts(0) if isinstance(f, GateGiven)}
+    assert ("lightgbm", "calibration_skill") in gates

@@ -17,7 +17,8 @@ from stairway.app import settings
 from stairway.app.backtesting import backtest_of
 from stairway.app.practised import TeachingAsked
 from stairway.app.trainer import Job, train
-from stairway.base.errors import ConfigError
+from stairway.base.errors import ConfigError, NothingLearntError
+from stairway.base.verdict import Inconclusive, Refuse
 from stairway.market.bars import PairBars
 from stairway.models.bodies.policy import PolicyBody
 from stairway.models.manifest import Family
@@ -25,6 +26,8 @@ from stairway.models.sealed import SealedModel
 from stairway.testing.bars import random_walk
 from stairway.training.candidate import BINDING_GATES, Backtest
 from stairway.training.material import Observed
+from stairway.training.policy_craft import Taught
+from stairway.training.quick import Quick
 from stairway.training.report import TrainingReport
 
 N = 900
@@ -154,3 +157,37 @@ def test_the_job_survives_its_file(tmp_path: Path) -> None:
     read = msgspec.json.decode(written, type=Job)
     assert read.practice is not None
     assert msgspec.json.encode(read) == written
+
+
+def test_a_policy_that_the_bars_are_too_few_for_is_refused_and_the_trees_go_on(
+    tmp_path: Path,
+) -> None:
+    lessons = practised(tmp_path / "kept")
+    lessons.tables["environment"]["daily"] |= {"episode_steps": 700, "min_episode_steps": 700}
+    job = job_in(tmp_path / "one", tmp_path / "kept", practice=lessons)
+    trees, found = train(job, backtest_in, silent).candidates
+
+    assert isinstance(opened(tmp_path / "one", trees.digest), SealedModel)
+    assert (found.model, found.digest) == ("policy", None)
+    assert isinstance(found.verdict, Inconclusive)
+    told = found.verdict.findings[0]
+    assert told.code == "evidence.too_little"
+    assert "policy: the course has" in told.detail
+    assert (told.bound, told.value is not None and told.value < 700) == (700, True)
+
+
+def test_a_policy_that_learns_what_is_no_number_is_refused_and_the_trees_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(*_: object) -> Taught:
+        msg = "weights of roll-out 3 are not finite"
+        raise NothingLearntError(msg)
+
+    monkeypatch.setattr(Quick, "__call__", nothing)
+    job = job_in(tmp_path / "one", tmp_path / "kept")
+    trees, found = train(job, backtest_in, silent).candidates
+
+    assert trees.digest is not None
+    assert isinstance(found.verdict, Refuse)
+    assert found.verdict.findings[0].code == "evidence.nothing_learnt"
+    assert "policy: weights of roll-out 3" in found.verdict.findings[0].detail

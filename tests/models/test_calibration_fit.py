@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from stairway.base.errors import DataError
+from stairway.base.errors import DataError, TooLittleError
 from stairway.base.verdict import Pass
 from stairway.models.calibration import (
     MAX_KNOTS,
@@ -382,8 +382,22 @@ def test_samples_that_cannot_be_fitted_are_an_error_that_says_why(
         fit(**given_, rules=RULES)
 
 
+def test_what_was_given_and_what_ended_up_are_counted_alike() -> None:
+    """A hundred labels that overlap are few samples, and no more of them can have ended up."""
+    outcomes = np.array([1, 1, 1, 0] * 25)
+    with pytest.raises(TooLittleError, match=r"given are 19, of which 14 ended up") as few:
+        fit(np.linspace(-1, 1, 100), outcomes, ["range"] * 100, np.full(100, 0.199), RULES)
+    assert (few.value.given, few.value.needed) == (pytest.approx(19.9), RULES.min_samples)
+
+
+@pytest.mark.parametrize(("outcome", "ups"), [(0, 0), (1, 60)])
+def test_one_outcome_alone_is_too_little_however_much_there_is(outcome: int, ups: int) -> None:
+    with pytest.raises(TooLittleError, match=f"given are 60, of which {ups} ended up"):
+        fit(np.linspace(-1, 1, 60), np.full(60, outcome), ["range"] * 60, None, RULES)
+
+
 def test_no_samples_at_all_are_an_error() -> None:
-    with pytest.raises(DataError, match="given are 0"):
+    with pytest.raises(TooLittleError, match="given are 0, of which 0"):
         fit(np.empty(0), np.empty(0, np.int64), [], None, RULES)
 
 

@@ -27,19 +27,22 @@ from stairway.app.run import finish, prepare, run
 from stairway.app.settings import decode
 from stairway.app.shelf import given
 from stairway.app.train import read_report
+from stairway.app.trainer import Job, train
 from stairway.base.errors import DataError
-from stairway.base.verdict import Pass
+from stairway.base.verdict import Inconclusive, Pass
 from stairway.features import engine
 from stairway.lifecycle.facts import GateGiven, ModelRegistered
 from stairway.lifecycle.stage import Stage
 from stairway.models.actor import believe
 from stairway.models.bodies.policy import PolicyBody, replayed
 from stairway.models.calibration import apply
+from stairway.models.manifest import Family
 from stairway.models.prediction import Prediction
 from stairway.models.sealed import SealedModel
 from stairway.testing import planted
 from stairway.testing.runs import MOVES, quickly, write_source
-from stairway.training.candidate import BINDING_GATES
+from stairway.training.candidate import BINDING_GATES, Backtest
+from stairway.training.material import Observed
 
 
 class Told(NamedTuple):
@@ -71,6 +74,11 @@ def told(accepted_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Told:
     assert isinstance(sealed, SealedModel)
     assert isinstance(sealed.body, PolicyBody)
     return Told(folder.root, done.run_hash, sealed, sealed.body)
+
+
+def nothing_traded(job: Job, observed: Observed) -> Backtest:
+    del job, observed
+    return Backtest(lambda confidence: np.zeros(confidence.shape[0]), 252.0)
 
 
 def facts(root: Path, stream: str | tuple[str, ...]) -> list[Any]:
@@ -206,3 +214,37 @@ def test_once_trained_a_run_needs_its_training_run_no_more(told: Told, tmp_path:
     told_json.write_bytes(msgspec.json.encode(content))
     with pytest.raises(DataError, match="asks for other practised"):
         run(resumed(tmp_path / "run"), Silent())
+
+
+def test_where_too_little_is_left_to_calibrate_it_with_it_is_refused_and_the_run_goes_on(
+    accepted_run: Path, tmp_path: Path
+) -> None:
+    """Its bars of evidence are enough, and the labels on them overlap too much."""
+    with quickly(**planted.SETTINGS, STAIRWAY__CALIBRATION__MIN_SAMPLES="1000"):
+        prepared = prepare(asked(tmp_path, accepted_run), Silent())
+    ask = prepared.ask
+    job = Job(
+        root=str(prepared.folder.root),
+        n_bars=ask.first_index,
+        instruments=prepared.bars.instruments,
+        policy=ask.policy,
+        families=(Family.POLICY,),
+        drill=False,
+        seed=ask.seed,
+        practised=ask.practised,
+    )
+
+    (found,) = train(job, nothing_traded, lambda *_: None).candidates
+
+    assert (found.model, found.digest) == ("policy", None)
+    assert isinstance(found.verdict, Inconclusive)
+    told = found.verdict.findings[0]
+    assert told.bound == 1_000
+    assert told.value is not None
+    assert told.value < 1_000
+    called = f"the policy of {accepted_run.name} (training run {ask.practised.sha256[:16]}): "
+    assert told.detail.startswith(f"{called}calibration needs 1000 independent samples")
+    assert told.detail.endswith(
+        "train it on a source that ends earlier, give this run later bars, or raise [run] "
+        "train_frac"
+    )

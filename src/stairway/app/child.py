@@ -20,6 +20,9 @@ from stairway.app.progress import Stages
 from stairway.base import errors
 from stairway.base.errors import InvariantError, StairwayError
 
+_CALLED = {"rl": "training"}
+"""What a sentence calls a work whose own name says little."""
+
 
 class Child:
     """A process at work. Use as a context manager; leaving it ends the process."""
@@ -90,7 +93,8 @@ class Child:
         code = self._process.wait()
         if code != 0:
             how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-            msg = f"the {self._work} {how} without a word; what it did is kept, so --resume"
+            who = _CALLED.get(self._work, self._work)
+            msg = f"the {who} {how} without a word; what it did is kept, so --resume"
             raise InvariantError(msg)
         return False
 

@@ -6,6 +6,7 @@ taken that practised before, from the folder of its training run.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -42,3 +43,14 @@ class PractisedRun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     root: str
     sha256: str
+
+    @property
+    def called(self) -> str:
+        """How sentences name it: a folder may move, and its hash stays.
+
+        Examples
+        --------
+        >>> PractisedRun("/runs/rl-1", "5eed" * 16).called
+        'rl-1 (training run 5eed5eed5eed5eed)'
+        """
+        return f"{Path(self.root).name} (training run {self.sha256[:16]})"

@@ -8,7 +8,8 @@ signed policy, the public key, the predictions out of fold, and last ``training.
 1. Prove the pipeline on the training bars; if the past can move, train nothing.
 2. Compute features, regimes and labels once, for everybody.
 3. Seal the rule of the policy, which trades where no model may.
-4. Make each candidate, judge it, seal it with all of its evidence.
+4. Make each candidate, judge it, seal it with all of its evidence. One that there is too
+   little for is refused with a verdict, and the others go on.
 5. Sign the policy of the run, while the key is there.
 6. For a drill, offer the leaking pipeline too; the prover has to refuse it.
 
@@ -39,21 +40,28 @@ from stairway.app.practised import PractisedRun, TeachingAsked
 from stairway.app.provenance import code_fingerprint, libraries
 from stairway.app.teaching import TeachingInputs, teacher
 from stairway.app.terms import terms_hash
-from stairway.base.errors import ConfigError, DataError, InvariantError, StairwayError
+from stairway.app.turned_away import unjudged, unseeing
+from stairway.base.errors import (
+    ConfigError,
+    DataError,
+    InvariantError,
+    NothingLearntError,
+    StairwayError,
+    TooLittleError,
+)
 from stairway.base.hashing import content_hash
 from stairway.base.units import UtcNs
-from stairway.base.verdict import Pass, Verdict
+from stairway.base.verdict import Pass
 from stairway.features.causality import prove
 from stairway.features.pipeline import columns
 from stairway.market.bars import PairBars
 from stairway.market.calendar import SessionRules
 from stairway.market.instrument import Instrument
-from stairway.models.manifest import Family, GateEvidence, version_label
+from stairway.models.manifest import Family, version_label
 from stairway.training.candidate import (
     Backtest,
     Candidate,
     CandidateRules,
-    binding_verdict,
     judged,
     make_candidate,
 )
@@ -144,7 +152,7 @@ def train(job: Job, backtest_of: BacktestOf, say: Say) -> TrainingReport:
             baseline, made = _made(job, rules, bars, origin, backtest_of, say)
         case _:
             baseline = None
-            made = tuple(_untrained(family.value, causality) for family in job.families)
+            made = tuple(unseeing(family.value, causality) for family in job.families)
     if job.drill:
         made = (*made, _leaking(job, rules, bars, say))
     return TrainingReport(
@@ -204,7 +212,7 @@ def _made(
     backtest_of: BacktestOf,
     say: Say,
 ) -> tuple[str, tuple[CandidateReport, ...]]:
-    """Seal the rule, and make, judge and seal each family.
+    """Seal the rule, and make, judge and seal each family that there is enough for.
 
     The key lives no longer than this call. Returns the digest of the rule as well.
     """
@@ -215,7 +223,11 @@ def _made(
     makers = _Makers(job, rules, observed, material, origin, backtest)
     made: list[CandidateReport] = []
     for family in job.families:
-        candidate = makers.candidate(family, _named(say, family))
+        try:
+            candidate = makers.candidate(family, _named(say, family))
+        except (TooLittleError, NothingLearntError) as error:
+            made.append(unjudged(family, job.practised, origin.causality, error))
+            continue
         sealed = seal(folder.models, candidate.bundle, key)
         made.append(_report(candidate, sealed, _keep_oof(folder, candidate, material, bars)))
     authority.begin(folder, job.policy, key, origin.last_data_ns)
@@ -300,21 +312,6 @@ def _report(candidate: Candidate, sealed: str, oof: str) -> CandidateReport:
     )
 
 
-def _untrained(model: str, causality: Verdict) -> CandidateReport:
-    """Report a candidate that was not trained, since its features can see the future."""
-    evidence = (GateEvidence("causality", causality),)
-    return CandidateReport(
-        model=model,
-        digest=None,
-        version=None,
-        verdict=binding_verdict(evidence),
-        evidence=evidence,
-        metrics={},
-        reliability={},
-        oof=None,
-    )
-
-
 def _leaking(job: Job, rules: TrainerRules, bars: PairBars, say: Say) -> CandidateReport:
     say(f"{LEAKING}: proving the pipeline", 0, 1)
     proof = prove(partial(leaking_columns, rules=rules), bars, rules.prover, job.seed)
@@ -322,7 +319,7 @@ def _leaking(job: Job, rules: TrainerRules, bars: PairBars, say: Say) -> Candida
     if isinstance(proof.verdict, Pass):
         msg = "the planted leak was not found: the causality prover cannot be trusted"
         raise InvariantError(msg)
-    return _untrained(LEAKING, proof.verdict)
+    return unseeing(LEAKING, proof.verdict)
 
 
 def _keep_oof(

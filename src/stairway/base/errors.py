@@ -8,7 +8,9 @@
     ├── DataError          the world sent something we will not trade on
     │   ├── DamagedLogError    the record is not what was written
     │   ├── NoRecordsError     what was to be judged is empty: evidence is missing
-    │   └── ConflictError      somebody else appended first
+    │   ├── ConflictError      somebody else appended first
+    │   ├── TooLittleError     too little to learn from, or to judge by
+    │   └── NothingLearntError what was learnt is not made of numbers
     ├── RecordError        what happens can no longer be written down: stop trading
     │   └── DiskFullError      no room; what was accepted is kept, and writing resumes
     └── InvariantError     we are wrong about ourselves: stop, do not retry
@@ -45,6 +47,27 @@ class NoRecordsError(DataError):
 
 class ConflictError(DataError):
     """The stream is not where the writer thought it was."""
+
+
+class TooLittleError(DataError):
+    """There is too little to learn from, or to judge by. Others may have enough.
+
+    Parameters
+    ----------
+    given, needed
+        How much there was, and how much is needed, in the same unit; ``None`` where no
+        single number says it.
+    """
+
+    def __init__(
+        self, message: str, given: float | None = None, needed: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.given, self.needed = given, needed
+
+
+class NothingLearntError(DataError):
+    """A roll-out, or what would be learnt from it, is no longer made of finite numbers."""
 
 
 class RecordError(StairwayError):

@@ -13,6 +13,7 @@ independent ones where weights say how much their labels overlap.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 
 from stairway.base.arrays import BoolArray, FloatArray, IntArray
 from stairway.base.config import Config
-from stairway.base.errors import DataError
+from stairway.base.errors import DataError, TooLittleError
 from stairway.models import kernels
 from stairway.models.calibration import (
     MAX_KNOTS,
@@ -123,7 +124,9 @@ def fit(
     Raises
     ------
     DataError
-        If the columns do not fit together, or hold too little to fit anything.
+        If the columns do not fit together.
+    TooLittleError
+        If they hold too few independent samples, or one outcome only.
 
     Examples
     --------
@@ -171,11 +174,13 @@ def _checked(
         raise DataError(msg)
     n_effective = min(float(raw.sum()), float(n))
     if not (n_effective >= rules.min_samples and 0 < outcomes.sum() < n):
+        # Of the same kind as the number beside it: labels that overlap count as few.
+        n_up = float(raw[outcomes == 1].sum()) * n_effective / max(float(raw.sum()), 1.0)
         msg = (
             f"calibration needs {rules.min_samples} independent samples with both outcomes; "
-            f"given are {n_effective:.0f}, of which {int(outcomes.sum())} ended up"
+            f"given are {math.floor(n_effective)}, of which {math.floor(n_up)} ended up"
         )
-        raise DataError(msg)
+        raise TooLittleError(msg, n_effective, rules.min_samples)
     return _Sample(margins, outcomes.astype(np.float64), raw * (n_effective / raw.sum()))
 
 

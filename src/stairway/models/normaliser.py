@@ -19,7 +19,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from stairway.base.arrays import FloatArray
-from stairway.base.errors import DataError
+from stairway.base.errors import DataError, TooLittleError
 from stairway.base.hashing import array_hash
 from stairway.base.verdict import Pass, Refuse, Verdict, refuse
 from stairway.features.spec import FEATURE_NAMES
@@ -112,7 +112,9 @@ def fit(rows: FloatArray, clip: float) -> Normaliser:
     """
     if rows.shape[1:] != (WIDTH,) or rows.shape[0] < MIN_ROWS:
         msg = f"rows are {rows.shape}; needed are at least {MIN_ROWS} rows of {WIDTH} columns"
-        raise DataError(msg)
+        if rows.shape[1:] != (WIDTH,):
+            raise DataError(msg)
+        raise TooLittleError(msg, rows.shape[0], MIN_ROWS)
     if bad := int(np.count_nonzero(~np.isfinite(rows).all(axis=1))):
         msg = f"{bad} of {rows.shape[0]} training rows are not finite; leave the warm-up out"
         raise DataError(msg)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stairway.base.arrays import BoolArray, Float32Array, FloatArray, IntArray
-from stairway.base.errors import DataError
+from stairway.base.errors import DataError, TooLittleError
 from stairway.base.hashing import array_hash, content_hash
 from stairway.features import engine, regime
 from stairway.features.pipeline import PipelineRules
@@ -207,7 +207,7 @@ def first_known(rows: FloatArray) -> int:
             f"none of {len(rows)} bars has all of its features: the windows need more bars "
             "than there are, or one instrument never moves; give more bars"
         )
-        raise DataError(msg)
+        raise TooLittleError(msg)
     return int(known.argmax())
 
 

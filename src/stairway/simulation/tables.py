@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from stairway.base.arrays import Float32Array, FloatArray
-from stairway.base.errors import DataError
+from stairway.base.errors import DataError, TooLittleError
 from stairway.base.units import MICROS_PER_UNIT
 from stairway.models.observation import laid_out
 from stairway.simulation import kernels
@@ -107,6 +107,6 @@ def starts_of(course: Course, rules: EnvRules) -> int:
             f"{rules.min_episode_steps} ([environment] min_episode_steps); give more bars, "
             "or lower that"
         )
-        raise DataError(msg)
+        raise TooLittleError(msg, max(steps, 0), rules.min_episode_steps)
     needed = rules.episode_steps if steps >= rules.episode_steps else rules.min_episode_steps
     return steps - needed + 1

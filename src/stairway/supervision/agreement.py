@@ -92,6 +92,7 @@ def agreement_of(windows: Iterable[Sequence[Sample]], min_events: int) -> Agreem
 
     Examples
     --------
+    >>> from stairway.base.units import UtcNs
     >>> buys = [Sample(UtcNs(1), "BTC", Action.BUY, 600_000)]
     >>> agreement_of([buys, buys], min_events=1).share
     Fraction(1, 1)

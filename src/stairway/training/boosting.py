@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from stairway.base.arrays import FloatArray, IntArray
 from stairway.base.config import Config
-from stairway.base.errors import DataError
+from stairway.base.errors import DataError, TooLittleError
 
 
 class BoostingRules(Config, frozen=True, kw_only=True):
@@ -76,4 +76,4 @@ class Sample:
             raise DataError(msg)
         if set(np.unique(self.outcome).tolist()) != {0, 1}:
             msg = f"{n} rows hold one outcome only; there is nothing to learn from them"
-            raise DataError(msg)
+            raise TooLittleError(msg)

@@ -175,7 +175,7 @@ def make_candidate(
 
     Raises
     ------
-    DataError
+    TooLittleError
         If there is too little to learn from, or to judge by.
     """
     return judged(
@@ -200,7 +200,7 @@ def judged(
 
     Raises
     ------
-    DataError
+    TooLittleError
         If there is too little to learn from, or to judge by.
     """
     oof = walk_forward(material, rules.splits, craft.learn, rules.calibration, progress)

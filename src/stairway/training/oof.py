@@ -79,7 +79,9 @@ def walk_forward(
     Raises
     ------
     DataError
-        If there are fewer than two blocks, or a block has too little to learn from.
+        If there are fewer than two blocks.
+    TooLittleError
+        If a block has too little to learn from, or to be calibrated with.
     """
     splitter = material.split(rules)
     blocks = splitter.blocks()
@@ -123,7 +125,7 @@ def calibration_of(
 
     Raises
     ------
-    DataError
+    TooLittleError
         If they are too few.
     """
     used = material.used(bars) & np.isfinite(margin)

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from stairway.base.arrays import IntArray
-from stairway.base.errors import DataError
+from stairway.base.errors import TooLittleError
 from stairway.evaluation.splits import SplitRules
 from stairway.models.actor import Actor, margins
 from stairway.models.bodies.policy import PolicyBody, PolicyParity
@@ -107,7 +107,7 @@ def unbroken(bars: IntArray) -> int:
 
     Raises
     ------
-    DataError
+    TooLittleError
         If the first bar itself is missing.
 
     Examples
@@ -119,5 +119,5 @@ def unbroken(bars: IntArray) -> int:
     count = int(gaps[0]) if gaps.size else int(bars.size)
     if count == 0:
         msg = "the first bar is not among those to learn from; practice begins there"
-        raise DataError(msg)
+        raise TooLittleError(msg)
     return count

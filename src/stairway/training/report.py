@@ -20,7 +20,8 @@ class CandidateReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model
         Slot name, such as ``"lightgbm"``; ``"leaking"`` for the one that a drill offers.
     digest, version
-        Of the sealed artifact; ``None`` where the candidate was refused before training.
+        Of the sealed artifact; ``None`` where the candidate was refused before
+        training, or there was too little to make or judge it.
     verdict
         All binding gates together.
     evidence

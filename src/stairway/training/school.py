@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from threading import Lock
 
-from stairway.base.errors import InvariantError
+from stairway.base.errors import InvariantError, NothingLearntError
 from stairway.base.hashing import content_hash
 from stairway.training import training_gate
 from stairway.training.cycle import (
@@ -49,7 +49,6 @@ from stairway.training.journal import (
 from stairway.training.judging import Opinion, Practised, judge, reference_of, unseen
 from stairway.training.keeping import Keeper, Midway, Saved, ordered
 from stairway.training.measured import Rollout
-from stairway.training.ppo.fast import NothingLearntError
 from stairway.training.ppo.frozen import FrozenPolicy
 from stairway.training.practice_ground import PracticeGround
 from stairway.training.practice_rules import PracticeRules

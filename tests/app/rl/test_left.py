@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -29,12 +30,25 @@ def made_a_folder(path: Path) -> None:
     path.mkdir()
 
 
+def made_a_pipe(path: Path) -> None:
+    """Nobody writes to it: who opens it to read waits for ever."""
+    path.unlink()
+    os.mkfifo(path)
+
+
+def made_a_device(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
 SPOILT: dict[str, tuple[Callable[[Path], None], str]] = {
     "edited": (edited, "is not the file that this training run left: its SHA-256 begins with"),
     "cut off": (lambda path: path.write_bytes(path.read_bytes()[:-1]), "is not the file that"),
     "emptied": (lambda path: path.write_bytes(b""), "is not the file that"),
     "removed": (Path.unlink, "cannot be read .No such file or directory."),
-    "a folder": (made_a_folder, "cannot be read .Is a directory."),
+    "a folder": (made_a_folder, "cannot be read .it is no regular file."),
+    "a pipe": (made_a_pipe, "cannot be read .it is no regular file."),
+    "a device": (made_a_device, "cannot be read .it is no regular file."),
 }
 
 
@@ -70,6 +84,23 @@ def test_a_file_that_was_added_is_refused_by_name(name: str, accepted, over) -> 
     path.write_text("mine")
     added = "/".join(name.split("/")[:2])
     with pytest.raises(DataError, match=f"^{folder.root / added} was not left by this .*take"):
+        read_result(folder)
+
+
+@pytest.mark.parametrize(
+    ("result", "name"),
+    [
+        (practice_result(accepted=True), "unaccepted"),
+        (practice_result(accepted=False), "policy"),
+        (practice_result(accepted=False), "unaccepted"),
+    ],
+    ids=["accepted", "refused", "nothing kept"],
+)
+def test_an_empty_folder_where_none_was_left_is_refused(result, name: str, over) -> None:
+    """An empty policy/ beside a refused run would look as if one had been accepted."""
+    folder, _ = over(result)
+    (folder.root / name).mkdir()
+    with pytest.raises(DataError, match=f"^{folder.root / name} was not left by .*; take it"):
         read_result(folder)
 
 

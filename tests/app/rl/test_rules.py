@@ -101,6 +101,30 @@ def test_what_cannot_be_used_is_said_by_name(section: str, change: dict, words: 
         decode(wrong, "daily", "mine")
 
 
+@pytest.mark.parametrize("kind", ["daily", "intraday"])
+@pytest.mark.parametrize(
+    ("section", "key", "value", "words"),
+    [
+        ("training_gate", "min_return_frac", "much", "min_return_frac is 'much'"),
+        ("training_gate", "min_return_frac", float("nan"), "min_return_frac is nan"),
+        ("training_gate", "min_retrun_frac", 0.1, "min_retrun_frac`"),
+        ("gold", "steps", -1, "steps is -1"),
+    ],
+)
+def test_a_key_is_named_with_the_table_that_it_stands_in(
+    section: str, key: str, value: object, words: str, kind
+) -> None:
+    wrong = tables()
+    table = wrong[section]
+    if not {"daily", "intraday"} & table.keys():
+        table = {"daily": table, "intraday": table}
+    wrong[section] = table | {kind: table[kind] | {key: value}}
+    with pytest.raises(ConfigError) as refused:
+        decode(wrong, kind, "mine")
+    assert f"{section}.{kind}" in str(refused.value)
+    assert words in str(refused.value)
+
+
 def test_a_key_that_was_left_out_is_named() -> None:
     wrong = tables()
     del wrong["cycles"]["gains"]["most"]

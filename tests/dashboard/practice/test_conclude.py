@@ -49,6 +49,23 @@ def test_a_narrow_terminal_leaves_columns_out_and_not_the_verdict(tmp_path: Path
     assert "The policy of seed 1 was accepted" in narrow
 
 
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [
+        (40, "No room here for no fill, fall and won: the page has them."),
+        (60, "No room here for fall and won: the page has them."),
+        (71, "No room here for fall and won: the page has them."),
+        (72, None),
+    ],
+)
+def test_columns_that_are_left_out_are_named(
+    width: int, said: str | None, tmp_path: Path
+) -> None:
+    drawn = " ".join(draw(RlFolder(tmp_path), practice_result(), width).split())
+
+    assert said in drawn if said else "No room" not in drawn
+
+
 def test_the_words_of_the_verdict_are_explained(tmp_path: Path) -> None:
     said = draw(RlFolder(tmp_path), practice_result(), 80)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from stat import S_ISREG
 
 from stairway.app.folder import write_whole
 from stairway.app.rl.folder import RlFolder
@@ -66,7 +67,7 @@ def read_left(folder: RlFolder, result: PracticeResult) -> dict[str, bytes]:
             f"{', '.join(wanted) or 'none'}; {_again(folder)}"
         )
         raise DataError(msg)
-    for path in sorted(_there(folder)):
+    for path in sorted(_there(folder, at if wanted else None)):
         if _told(folder, path) not in wanted:
             msg = (
                 f"{path} was not left by this training run, and lies where the files of its "
@@ -76,24 +77,29 @@ def read_left(folder: RlFolder, result: PracticeResult) -> dict[str, bytes]:
     return {Path(file.name).name: _bound(folder, file) for file in result.files}
 
 
-def _there(folder: RlFolder) -> Iterator[Path]:
+def _there(folder: RlFolder, own: Path | None) -> Iterator[Path]:
+    """Say what lies there; a folder where none was left counts, even if it is empty."""
     for at in (folder.policy, folder.unaccepted):
-        if at.is_dir():
-            yield from at.iterdir()
-        elif at.exists() or at.is_symlink():
+        inside = list(at.iterdir()) if at.is_dir() else []
+        yield from inside
+        if not inside and at != own and (at.exists() or at.is_symlink()):
             yield at
 
 
 def _bound(folder: RlFolder, file: LeftFile) -> bytes:
     path = folder.root / file.name
     try:
-        content = path.read_bytes()
+        # Whoever opens a pipe waits for what may never come; a device may never end.
+        content = path.read_bytes() if S_ISREG(path.stat().st_mode) else None
+        why = "it is no regular file"
     except OSError as error:
+        content, why = None, str(error.strerror)
+    if content is None:
         msg = (
-            f"{path} cannot be read ({error.strerror}), and {folder.result.name} speaks of it; "
+            f"{path} cannot be read ({why}), and {folder.result.name} speaks of it; "
             f"restore it, or {_again(folder)}"
         )
-        raise DataError(msg) from error
+        raise DataError(msg)
     found = digest(content)
     if found != file.sha256:
         msg = (

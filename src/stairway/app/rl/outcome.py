@@ -3,7 +3,8 @@
 ``result.json`` is plain text that people open, and its verdict is what they act on. So it
 is believed only where it is what was written, and where what it says of the cycles is what
 the last checkpoint says of them: a verdict that was edited has to agree with both. The
-files of the policy are bound to it (:mod:`stairway.app.rl.left`).
+files of the policy are bound to it (:mod:`stairway.app.rl.left`), and the weights in them
+to the checkpoint (:mod:`stairway.app.rl.weights`).
 
 The seal finds damage and carelessness. It is no signature: who may write the folder may
 write a run.
@@ -18,6 +19,7 @@ import msgspec
 from stairway.app import folder as folders
 from stairway.app.rl.folder import RlFolder, newest
 from stairway.app.rl.left import read_left
+from stairway.app.rl.weights import require_kept
 from stairway.base.errors import DataError
 from stairway.base.verdict import Refuse
 from stairway.training.checkpoint import Record, read_record
@@ -71,7 +73,7 @@ def read_result(folder: RlFolder) -> PracticeResult:
     DataError
         If it is missing, damaged, of another layout, was changed since it was written, or
         says other things than the last checkpoint; or if a file of the policy is not the
-        one that was left.
+        one that was left, or does not hold the weights that the checkpoint keeps.
     """
     again = f"remove it, and stairway train rl --resume {folder.root} writes it again"
     try:
@@ -97,7 +99,7 @@ def read_result(folder: RlFolder) -> PracticeResult:
             f"{', '.join(wrong)}; {again}"
         )
         raise DataError(msg)
-    read_left(folder, result)
+    require_kept(folder, result, read_left(folder, result))
     return result
 
 

@@ -8,7 +8,7 @@ As in every policy, every key must be there and none may be that nobody knows.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
@@ -77,14 +77,21 @@ def decode(tables: Mapping[str, Any], kind: Kind, origin: str) -> PracticeRules:
         msg = f"practice file {origin!r} has [{unknown[0]}], which nothing reads; take it out"
         raise ConfigError(msg)
     chosen = {name: _of_kind(tables[name], kind, f"{origin!r}: [{name}]") for name in wanted}
+
+    def placed(key: str) -> str:
+        """Say where a key stands in the file: some tables hold one for each kind of bars."""
+        section, dot, rest = key.partition(".")
+        split = tables.get(section) is not chosen.get(section)
+        return f"{section}.{kind}{dot}{rest}" if split else key
+
     for key, number in numbers(chosen):
         if not abs(number) <= _MOST:
             msg = (
-                f"practice file {origin!r}: {key} is {_shown(number)}; it must be a finite "
-                "number; see the shipped one for every key"
+                f"practice file {origin!r}: {placed(key)} is {_shown(number)}; it must be a "
+                "finite number; see the shipped one for every key"
             )
             raise ConfigError(msg)
-    return converted(chosen, PracticeRules, f"practice file {origin!r}")
+    return converted(chosen, PracticeRules, f"practice file {origin!r}", placed=placed)
 
 
 def require_telemetry(tables: Mapping[str, Any], origin: str) -> None:
@@ -135,13 +142,21 @@ def telemetry_of(tables: Mapping[str, Any], origin: str) -> tuple[ModuleType, Co
     return plugin, converted(settings, plugin.Config, said, f"telemetry.{kind}")
 
 
-def converted(found: Any, kind: type[Rules], origin: str, root: str = "") -> Rules:
+def converted(
+    found: Any,
+    kind: type[Rules],
+    origin: str,
+    root: str = "",
+    placed: Callable[[str], str] = str,
+) -> Rules:
     """Turn plain tables into settings; say which key is what, and what it may be.
 
     Parameters
     ----------
     origin, root
         What they came from, and the key under which they stood there.
+    placed
+        From a key of the settings to where it stands in the file.
 
     Raises
     ------
@@ -158,20 +173,20 @@ def converted(found: Any, kind: type[Rules], origin: str, root: str = "") -> Rul
     try:
         return msgspec.convert(found, kind)
     except msgspec.ValidationError as error:
-        msg = f"{origin}: {_complaint(str(error), found, root)}; see the shipped one"
+        msg = f"{origin}: {_complaint(str(error), found, root, placed)}; see the shipped one"
         raise ConfigError(msg) from error
     except ConfigError as error:
         msg = f"{origin}: {error}"
         raise ConfigError(msg) from error
 
 
-def _complaint(said: str, found: Any, root: str) -> str:
+def _complaint(said: str, found: Any, root: str, placed: Callable[[str], str]) -> str:
     """Say what msgspec said, and what it found there."""
     what, _, place = said.partition(" - at `$")
     place, at = place.rstrip("`"), found
     for name, index in _STEP.findall(place):
         at = at[name] if name else at[int(index)]
-    key = f"{root}{place}".lstrip(".")
+    key = placed(f"{root}{place}".lstrip("."))
     if isinstance(at, Mapping):
         return f"{what} in {key}"
     return f"{key} is {_shown(at)}; {what[:1].lower()}{what[1:]}"

@@ -16,6 +16,7 @@ from stairway.app.rl.rules import SHIPPED
 from stairway.dashboard.practice import account
 from stairway.dashboard.practice.page import write_page
 from stairway.dashboard.terminal import readable
+from stairway.dashboard.words import listed
 from stairway.training.journal import PracticeResult
 
 _NARROWEST, _WIDEST = 40, 100
@@ -74,6 +75,9 @@ def _parts(result: PracticeResult, width: int) -> Iterator[RenderableType]:
             yield _table(rows, width)
             yield ""
     yield _legend()
+    left_out = [name for name, _, least in _COLUMNS if width < least]
+    if left_out:
+        yield Text(f"No room here for {listed(left_out)}: the page has them.", style="dim")
     yield ""
 
 

@@ -24,7 +24,7 @@ from msgspec import Meta
 
 from stairway.base.arrays import IntArray
 from stairway.base.config import Config
-from stairway.base.errors import DataError
+from stairway.base.errors import DataError, TooLittleError
 from stairway.evaluation.splits.purge import embargo_rows, rows_before
 from stairway.evaluation.splits.spans import require_ends, require_rows
 
@@ -136,7 +136,7 @@ class PurgedWalkForward:
                     f"gap and embargo, and the labels, reach back to the start; give more "
                     f"bars, a larger first_train_frac, or a smaller gap_bars"
                 )
-                raise DataError(msg)
+                raise TooLittleError(msg)
             yield train, test
 
     def blocks(self) -> list[IntArray]:

@@ -28,7 +28,7 @@ from stable_baselines3.common.utils import explained_variance
 from stable_baselines3.common.vec_env import VecEnv
 
 from stairway.base.arrays import BoolArray, Float32Array, FloatArray, IntArray
-from stairway.base.errors import ConfigError, DataError, InvariantError
+from stairway.base.errors import ConfigError, DataError, InvariantError, NothingLearntError
 from stairway.training.ppo import kernels
 from stairway.training.ppo.known import stranger
 from stairway.training.ppo.rollout import act, close, look_beyond, pen_of
@@ -41,10 +41,6 @@ _BIRTH = threading.Lock()
 
 class SlowPathWarning(UserWarning):
     """Stable-Baselines3's own code trains this model, because the kernels do not know it."""
-
-
-class NothingLearntError(DataError):
-    """A roll-out, or what would be learnt from it, is no longer made of finite numbers."""
 
 
 class Situation(NamedTuple):
