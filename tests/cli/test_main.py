@@ -22,7 +22,10 @@ COMMANDS = (
     ("deployed",),
     ("prove",),
     ("train", "rl"),
-    *(("log", name) for name in ("tail", "stats", "groups", "verify", "archive", "export")),
+    *(
+        ("log", name)
+        for name in ("tail", "stats", "groups", "verify", "archive", "attest", "export")
+    ),
 )
 HEAVY = {"numba", "numpy", "polars", "apsw", "plotly", "cryptography", "psutil", "stairway.app"}
 HELP = "import sys; sys.argv[1:] = {argv}; from stairway.cli.main import main\ntry: main()\nexcept SystemExit as e: print(e.code, sorted(sys.modules), file=sys.stderr)"

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stairway.supervision.answers import Stage
+from stairway.supervision.answers import Stage, columns
 from stairway.supervision.constants import IMPLAUSIBLE, constants, mass, trace
-from stairway.supervision.tally import Spread
-from stairway.testing.answers import MODELS, REASONS, lively, tallied
+from stairway.supervision.tally import Spread, Tally
+from stairway.testing.answers import MODELS, REASONS, lively, names, tallied
 
 
 def spread(confidence: np.ndarray) -> Spread:
@@ -124,3 +124,17 @@ def test_a_constant_is_traced_to_who_says_it_since_when_and_why() -> None:
     assert one.since_ns == said["time_ns"][capped][0]
     assert one.until_ns == said["time_ns"][capped][-1]
     assert sum(one.symbols.values()) == one.constant.count == capped.sum()
+
+
+def test_a_constant_with_more_reasons_than_are_kept_is_not_exact() -> None:
+    said = lively(2_000, np.random.default_rng(1))
+    capped = (said["model"] == 1) & (said["event"] % 5 == 0)
+    known = names()
+    many = np.array(known.reasons.codes([f"ADX 1{n}.7 < min 18" for n in range(8)]))
+    said["confidence"][capped] = 0.65
+    said["reason"][capped] = many[np.arange(capped.sum()) % 8]
+    tally = Tally(known)
+    tally.add(columns(**said))
+    (one,) = trace(tally)
+    assert one.other_reasons > 0
+    assert (one.exact, one.other_symbols) == (False, 0)

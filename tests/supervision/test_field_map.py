@@ -98,3 +98,32 @@ def test_only_columns_that_are_named_plainly_can_be_left_unread() -> None:
         ).columns
         is None
     )
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ('[actions]\nbuy = ["BUY"]\nsell = ["BUY"]\n', "'BUY' stands under buy and under sell"),
+        ('[actions]\nhold = ["1"]\nbuy = [1]\n', "'1' stands under buy and under hold"),
+        ('[models.x]\naction = "p"\nconfidence = "p"\n', "'p' is both action and confidence"),
+        ('[models.x]\naction = "at"\n', "'at' is both time and action"),
+    ],
+)
+def test_a_map_that_contradicts_itself_is_refused(more: str, why: str) -> None:
+    with pytest.raises(ConfigError, match=why):
+        read_map(MAP + more, "m.toml")
+
+
+@pytest.mark.parametrize("field", ['"at"', "1"])
+def test_one_field_is_not_the_time_and_the_instrument(field: str) -> None:
+    text = MAP.replace('"at"', field).replace('{ value = "BTC" }', field)
+    with pytest.raises(ConfigError, match="is both time and symbol"):
+        read_map(text, "m.toml")
+
+
+@pytest.mark.parametrize("zone", ["Mars/One", ""])
+def test_a_zone_that_nobody_knows_is_refused_before_a_stamp_is_read(zone: str) -> None:
+    with pytest.raises(ConfigError, match=f"no time zone is called '{zone}'"):
+        read_map(MAP.replace('time = "at"', f'time = "at"\ntz = "{zone}"'), "m.toml")
+    good = MAP.replace('time = "at"', 'time = "at"\ntz = "Europe/Berlin"')
+    assert read_map(good, "m.toml").fields.tz == "Europe/Berlin"

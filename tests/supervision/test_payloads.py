@@ -10,14 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stairway.base.errors import StairwayError
+from stairway.base.errors import DataError, StairwayError
 from stairway.supervision.answers import Answers, Names
 from stairway.supervision.events.kernels import MEMBERS
+from stairway.supervision.field_map import read_map, recognise
 from stairway.supervision.instants import Clock
 from stairway.supervision.lines import Lines
 from stairway.supervision.notes import Notes
 from stairway.supervision.payloads import Payloads
+from stairway.supervision.picking import parsed
 from stairway.supervision.ports import ENTRY_ID, Documents, Table
+from stairway.supervision.reading import Reading
 from stairway.supervision.times import Times
 from stairway.testing.telemetry import messages, telemetry
 
@@ -278,3 +281,45 @@ def test_lines_are_cut_out_of_one_piece_of_memory() -> None:
     lines = Lines(text, np.array([0, 8]), np.array([8, 16]))
     assert list(lines) == [b'{"a":1}\n', b'{"b":2}\n']
     assert (lines[-1], len(lines[1:]), lines[1:][0]) == (b'{"b":2}\n', 1, b'{"b":2}\n')
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"event_type": "trade.intent", "payload": ' + DEEP + "}",
+        json.dumps({"event_type": "trade.intent", "payload": f'{{"features": {DEEP}}}'}),
+        json.dumps({"event_type": "trade.intent", "payload": DEEP}),
+        '{"extra": ' + DEEP + "}",
+    ],
+    ids=["payload", "inside", "payload text", "beside"],
+)
+def test_a_line_that_is_nested_without_end_is_refused_by_its_number(text) -> None:
+    texts = [json.dumps(plain_event(n)).encode() for n in range(20)]
+    texts[17] = text.encode()
+    _, message = both(texts)
+    assert message == "line 18 is nested too deeply"
+
+
+def test_so_is_one_that_is_met_before_the_layout_is_known() -> None:
+    with pytest.raises(DataError, match=r"^line 2 is nested too deeply$"):
+        parsed([b"{}", b'{"extra": ' + DEEP.encode() + b"}"], lambda row: f"line {row + 1}")
+
+
+def test_a_last_line_without_an_end_is_refused_alike() -> None:
+    texts = [json.dumps(plain_event()).encode(), b'{"extra": ' + DEEP.encode() + b"}"]
+    reading = Reading(recognise(["event_type", "payload"]))
+    with pytest.raises(DataError, match=r"^line 2 is nested too deeply$"):
+        reading.read(Documents(texts, 1, open_end=True))
+
+
+def test_a_cell_that_is_nested_without_end_holds_nothing() -> None:
+    mapped = read_map(
+        '[fields]\ntime="ts"\nsymbol="symbol"\nmodel="m"\naction="a"\nconfidence="x.p"\n', "m"
+    )
+    cells = {"ts": [1_778_869_094] * 2, "symbol": ["B"] * 2, "m": ["m"] * 2, "a": ["BUY"] * 2}
+    rows = pl.DataFrame(cells | {"x": ['{"p": 0.5}', '{"p": 0.5, "y": ' + DEEP + "}"]})
+    read = Reading(recognise(rows.columns, mapped)).read(Table(rows, 2, "line"))
+    assert [repr(c) for c in read.confidence.tolist()] == ["0.5", "nan"]

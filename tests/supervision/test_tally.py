@@ -27,7 +27,7 @@ from stairway.supervision.answers import (
 )
 from stairway.supervision.kernels import BUCKETS, PPM, bucket_of
 from stairway.supervision.quality_gate import Sample, measure
-from stairway.supervision.tally import EXAMPLES, FAULTS, Repeats, Tally
+from stairway.supervision.tally import EXAMPLES, FAULTS, Repeats, Tally, Told
 from stairway.testing.answers import MODELS, REASONS, SYMBOLS, lively, names, tallied
 
 MINUTE_NS = 60 * 10**9
@@ -359,6 +359,70 @@ def test_a_rare_value_gives_way_to_one_that_is_commoner() -> None:
     assert told is not None
     assert (told.witnessed, told.since_ns, told.until_ns) == (48, 5, 52)
     assert tally.told("forest", rival) is None
+
+
+def one_off(codes: Sequence[int]) -> Told:
+    """Let a model say one value for these reasons, chunk by chunk and at once alike."""
+    known = names()
+    reasons = np.array(known.reasons.codes([f"r{code}" for code in codes]))
+    n = len(codes)
+    said = lively(n, np.random.default_rng(1))
+    said = {name: column[:n] for name, column in said.items()}
+    said |= {
+        "event": np.arange(1, n + 1),
+        "model": np.zeros(n, np.int64),
+        "confidence": np.full(n, 0.5),
+        "reason": reasons,
+    }
+    whole, pieces = Tally(known), Tally(known)
+    whole.add(columns(**said))
+    for part in np.array_split(np.arange(n), 7):
+        pieces.add(columns(**{name: column[part] for name, column in said.items()}))
+    told = whole.told("forest", 500_000)
+    assert told is not None
+    assert pieces.told("forest", 500_000) == told
+    return told
+
+
+@pytest.mark.parametrize("order", ["last", "first", "mixed"])
+def test_the_commonest_reason_is_told_first_however_many_have_one_alone(order: str) -> None:
+    codes = [0] * 392 + list(range(1, 9))
+    if order == "last":
+        codes.reverse()
+    elif order == "mixed":
+        codes = np.random.default_rng(2).permutation(codes).tolist()
+    told = one_off(codes)
+    assert next(iter(told.reasons)) == "r0"
+    assert 385 <= told.reasons["r0"] <= 392
+    assert 0 < told.other_reasons == 400 - sum(told.reasons.values())
+
+
+@given(st.lists(st.integers(0, 11), min_size=1, max_size=80))
+def test_what_is_told_of_a_reason_is_never_too_much_and_none_is_lost(codes: list[int]) -> None:
+    told, truth = one_off(codes), Counter(f"r{code}" for code in codes)
+    assert sum(told.reasons.values()) + told.other_reasons == told.witnessed == len(codes)
+    assert all(0 < n <= truth[reason] for reason, n in told.reasons.items())
+    assert set(told.reasons) >= {r for r, n in truth.items() if 6 * n > len(codes)}
+    if len(truth) <= 6:
+        assert (told.reasons, told.other_reasons) == (truth, 0)
+
+
+def test_tallies_that_are_merged_keep_the_commonest_reasons_and_count_the_others() -> None:
+    known = names()
+    codes = known.reasons.codes([f"r{code}" for code in range(10)])
+    sides = [Tally(known), Tally(known)]
+    for side, mine in zip(sides, ([0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 9, 9]), strict=True):
+        said = {
+            name: column[:6] for name, column in lively(6, np.random.default_rng(1)).items()
+        }
+        said |= {"event": np.zeros(6, np.int64), "model": np.zeros(6, np.int64)}
+        said |= {"confidence": np.full(6, 0.5), "reason": np.array(codes)[mine]}
+        side.add(columns(**said))
+    sides[0].merge(sides[1])
+    told = sides[0].told("forest", 500_000)
+    assert told is not None
+    assert next(iter(told.reasons.items())) == ("r9", 3)
+    assert sum(told.reasons.values()) + told.other_reasons == told.witnessed == 12
 
 
 def test_round_values_do_not_share_a_bucket_more_than_others() -> None:

@@ -19,7 +19,7 @@ discrete by nature, calibrated in steps say, is not accused.
 
   stairway constants --source "redis://localhost/0?stream=trade.intents" --json
 
-Exit: 0 none found, 2 some found or nothing to judge, 1 an error, 130 stopped by Ctrl-C.
+Exit: 0 none found, 2 some found or too little to tell, 1 an error, 130 stopped by Ctrl-C.
 """
 
 

@@ -19,8 +19,8 @@ reason codes and instruments that travel with it.
 
   stairway diagnose --source runs/sample-1 --json
 
-Exit: 0 it is alive at every stage, 2 it dies or nothing was heard, 1 an error, 130 stopped by
-Ctrl-C.
+Exit: 0 it is alive at every stage and every value was computed, 2 it dies, a value was not
+computed or there is too little to tell, 1 an error, 130 stopped by Ctrl-C.
 """
 
 

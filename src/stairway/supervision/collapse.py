@@ -47,7 +47,7 @@ class Death:
     told
         When it was said and with what; ``None`` where that was not kept.
     exact
-        Whether ``told`` covers every answer with the value.
+        Whether ``told`` covers every answer with the value, and all it had.
     """
 
     stage: Stage
@@ -97,6 +97,18 @@ class Diagnosis:
     too_few: tuple[tuple[str, Stage], ...]
 
 
+def enough(rules: QualityRules) -> int:
+    """Return how many answers it takes before anything is said of a model at a stage.
+
+    Examples
+    --------
+    >>> from stairway.testing.climbing import quality_rules
+    >>> enough(quality_rules()) == max(quality_rules().min_events, 2)
+    True
+    """
+    return max(rules.min_events, _ENOUGH)
+
+
 def diagnose(tally: Tally, rules: QualityRules) -> Diagnosis:
     """Follow confidence through the stages, and name where it dies.
 
@@ -108,8 +120,8 @@ def diagnose(tally: Tally, rules: QualityRules) -> Diagnosis:
     ()
     """
     counted = {who: tally.measured(*who) for who in tally.heard()}
-    enough = max(rules.min_events, _ENOUGH)
-    judged = {who: judge_spread(m, rules) for who, m in counted.items() if m.events >= enough}
+    least = enough(rules)
+    judged = {who: judge_spread(m, rules) for who, m in counted.items() if m.events >= least}
     dead = {who: v for who, v in judged.items() if isinstance(v, Refuse)}
     deaths: list[Death] = []
     for (model, stage), verdict in dead.items():
@@ -169,7 +181,7 @@ def _death(
         share=here.commonest / here.events,
         share_before=_share(tally, source, value, counted) if source else None,
         told=told,
-        exact=told is not None and told.witnessed == here.commonest,
+        exact=told is not None and told.is_all_of(here.commonest),
     )
 
 

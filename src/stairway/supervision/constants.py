@@ -92,8 +92,12 @@ class Traced:
     ----------
     since_ns, until_ns
         Within which it was said. It had begun by ``since_ns``, exactly then if ``exact``.
+    exact
+        Whether all of this covers every answer with the value.
     symbols, reasons
         How many of the answers seen with it had each, the commonest first.
+    other_symbols, other_reasons
+        Answers seen with it that are counted under none of these.
     """
 
     model: str
@@ -104,6 +108,8 @@ class Traced:
     exact: bool
     symbols: dict[str, int]
     reasons: dict[str, int]
+    other_symbols: int = 0
+    other_reasons: int = 0
 
 
 def constants(values: Spread) -> Constants:
@@ -154,9 +160,11 @@ def _traced(tally: Tally, model: str, stage: Stage, constant: Constant) -> Trace
         constant=constant,
         since_ns=UtcNs(told.since_ns),
         until_ns=UtcNs(told.until_ns),
-        exact=told.witnessed == constant.count,
+        exact=told.is_all_of(constant.count),
         symbols=told.symbols,
         reasons=told.reasons,
+        other_symbols=told.other_symbols,
+        other_reasons=told.other_reasons,
     )
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from stairway.base.arrays import IntArray
 from stairway.supervision import kernels as k
+from stairway.supervision.answers import Codes
 from stairway.supervision.kernels import PPM
 
 EXAMPLES = 5
@@ -88,8 +89,7 @@ def _merge_memory(one: IntArray, other: IntArray) -> None:
         one[k.SINCE] = min(one[k.SINCE], other[k.SINCE])
         one[k.UNTIL] = max(one[k.UNTIL], other[k.UNTIL])
         for part in (slice(k.SYMBOLS, k.REASONS), slice(k.REASONS, k.MEMORY)):
-            for code, n in other[part].reshape(-1, 2):
-                _add_listed(one[part].reshape(-1, 2), int(code), int(n))
+            one[part] = _both_listed(one[part], other[part])
     elif other[k.VOTE] > one[k.VOTE]:
         other_vote = other[k.VOTE] - one[k.VOTE]
         one[:] = other
@@ -98,8 +98,34 @@ def _merge_memory(one: IntArray, other: IntArray) -> None:
         one[k.VOTE] -= other[k.VOTE]
 
 
-def _add_listed(listed: IntArray, code: int, n: int) -> None:
-    for place in listed:
-        if code and place[0] in {0, code}:
-            place[0], place[1] = code, place[1] + n
-            return
+def _both_listed(ours: IntArray, theirs: IntArray) -> IntArray:
+    """Add codes of both; those beyond the commonest leave their counts to the last one."""
+    found: dict[int, list[int]] = {}
+    for code, n, taken in [*_places(ours), *_places(theirs)]:
+        known = found.setdefault(code, [0, 0])
+        known[0], known[1] = known[0] + n, known[1] + taken
+    order = sorted(found, key=lambda code: found[code][1] - found[code][0])
+    merged = np.zeros((k.LISTED, k.WIDTH), np.int64)
+    for place, code in enumerate(order[: k.LISTED]):
+        merged[place] = code, *found[code]
+    merged[-1, 1:] += sum(found[code][0] for code in order[k.LISTED :])
+    return merged.ravel()
+
+
+def _places(listed: IntArray) -> list[list[int]]:
+    return [place for place in listed.reshape(-1, k.WIDTH).tolist() if place[0]]
+
+
+def listed(places: IntArray, codes: Codes) -> tuple[dict[str, int], int]:
+    """Return what was surely said with each, the commonest first, and how many are left."""
+    told = [place for place in places.reshape(-1, k.WIDTH).tolist() if place[0]]
+    found = {codes.names[code - 1]: n - taken for code, n, taken in told}
+    others = sum(taken for _, _, taken in told)
+    return dict(sorted(found.items(), key=lambda item: -item[1])), others
+
+
+def sums(ppm: IntArray, count: IntArray) -> tuple[int, int]:
+    """Return the exact sum and sum of squares, of whatever size."""
+    high, low = np.divmod(ppm * ppm, PPM)
+    squares = int(high @ count) * PPM + int(low @ count)
+    return int(ppm @ count), squares

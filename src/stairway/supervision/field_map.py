@@ -14,10 +14,12 @@ import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
+import polars as pl
 from msgspec import Meta
 
 from stairway.base.config import Config
@@ -130,6 +132,25 @@ class FieldMap(Config, frozen=True):
                 '{ value = "bot" }), or [models.NAME] where a row holds several answers'
             )
             raise ConfigError(msg)
+        if why := next(self._contradictions(), None):
+            raise ConfigError(why)
+
+    def _contradictions(self) -> Iterator[str]:
+        own, words = self.fields, msgspec.structs.asdict(self.actions)
+        shared = [pair for voice in self.voices.values() for pair in _shared(own, voice)]
+        for field, first, second in shared[:1]:
+            yield (
+                f"{field!r} is both {first} and {second}: each needs a field of its own, or "
+                'a value that holds everywhere, as in symbol = { value = "BTC" }'
+            )
+        for (one, ours), (other, theirs) in combinations(words.items(), 2):
+            for word in sorted({*map(str, ours)} & {*map(str, theirs)}):
+                yield (
+                    f"{word!r} stands under {one} and under {other} in [actions]: each word "
+                    "means one action"
+                )
+        if own.tz is not None and not _is_zone(own.tz):
+            yield f"no time zone is called {own.tz!r}: write one such as Europe/Berlin or UTC"
 
     @property
     def voices(self) -> dict[str | None, Voice]:
@@ -150,6 +171,29 @@ class FieldMap(Config, frozen=True):
     def by_number(self) -> bool:
         """True where no column is named: such a map does not need the header."""
         return all(isinstance(place, int) for place in self.named())
+
+
+def _shared(own: Fields, voice: Voice) -> Iterator[tuple[str | int, str, str]]:
+    """Yield fields that would mean two things of one answer."""
+    meanings = {
+        "time": own.time,
+        "symbol": own.symbol,
+        "model": own.model,
+        "action": voice.action,
+        "confidence": voice.confidence,
+    }
+    for (first, one), (second, other) in combinations(meanings.items(), 2):
+        if isinstance(one, str | int) and one == other:
+            yield one, first, second
+
+
+def _is_zone(name: str) -> bool:
+    """Ask those who will read the stamps."""
+    try:
+        pl.Series([0]).cast(pl.Datetime("us")).dt.replace_time_zone(name)
+    except pl.exceptions.ComputeError:
+        return False
+    return bool(name)
 
 
 def _places(*fields: Field | None) -> Iterator[str | int]:

@@ -35,11 +35,12 @@ ABSENT, STRANGE, OUTSIDE = 0, 1, 2
 """Faults: something is missing, a label nobody knows, a confidence outside [0, 1]."""
 
 # --- what is remembered of a value. Codes and values are kept plus one; 0 is an empty place.
-BUCKETS, LISTED = 512, 6
+# A listed code takes three places: itself, a count, and how much of that another code left.
+BUCKETS, LISTED, WIDTH = 512, 6, 3
 VALUE, VOTE, SINCE, UNTIL, SEEN = 0, 1, 2, 3, 4
 SYMBOLS = 5
-REASONS = SYMBOLS + 2 * LISTED
-MEMORY = REASONS + 2 * LISTED
+REASONS = SYMBOLS + WIDTH * LISTED
+MEMORY = REASONS + WIDTH * LISTED
 
 # --- counters of events
 GROUPS, BACKWARDS, GAP_NS, GAP_START_NS, AT_NS, SYMBOL, OPEN = 0, 1, 2, 3, 4, 5, 6
@@ -304,13 +305,24 @@ def remember(
 
 @njit(cache=True, nogil=True)
 def list_code(memory: IntArray, where: tuple[int, int], first: int, code: int) -> None:
-    """Count a code among the first ones met; what has no place is not counted."""
+    """Count a code; where all places are taken it gets that of the rarest (space-saving).
+
+    A count less what it took over is never more than the truth, and a code with more than
+    a sixth of all always has a place.
+    """
     s, b = where
-    for k in range(first, first + 2 * LISTED, 2):
+    for k in range(first, first + WIDTH * LISTED, WIDTH):
         if memory[s, b, k] in (0, code + 1):
             memory[s, b, k] = code + 1
             memory[s, b, k + 1] += 1
             return
+    rarest = first
+    for k in range(first + WIDTH, first + WIDTH * LISTED, WIDTH):
+        if memory[s, b, k + 1] < memory[s, b, rarest + 1]:
+            rarest = k
+    memory[s, b, rarest] = code + 1
+    memory[s, b, rarest + 2] = memory[s, b, rarest + 1]
+    memory[s, b, rarest + 1] += 1
 
 
 @njit(cache=True, nogil=True)

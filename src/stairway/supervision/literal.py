@@ -2,11 +2,13 @@
 
 Programs log ``str(dictionary)`` where they meant JSON. Dictionaries, lists, tuples, text,
 numbers, ``True``, ``False``, ``None``, ``nan``, ``inf`` and numbers dressed by numpy
-(``np.float64(0.5)``) are read; anything else is refused.
+(``np.float64(0.5)``) are read, and so are the ``NaN`` and ``Infinity`` that its ``json.dumps``
+writes; anything else is refused.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 from stairway.base.errors import DataError
 
 _DEEPEST = 32
+_NO_NUMBERS = ("NaN", "Infinity")
 _SPACE = re.compile(r"\s*")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|nan|inf)")
 _DRESSED = re.compile(r"(?:np|numpy)\.(?:float|int|bool|str)\d*_?\(")
@@ -40,11 +43,31 @@ def read_literal(text: str) -> Any:
     Traceback (most recent call last):
     stairway.base.errors.DataError: no plain Python value at character 1: "__import__('os')"
     """
+    if any(word in text for word in _NO_NUMBERS) and (said := _json(text)) is not None:
+        return said
     value, end = _value(text, 0, 0)
     end = _skip(text, end)
     if end != len(text):
         raise _fault(text, end)
     return value
+
+
+def _json(text: str) -> Any:
+    """Read what Python's ``json.dumps`` wrote of numbers that JSON does not have."""
+    try:
+        return json.loads(text, object_pairs_hook=_once)
+    except (json.JSONDecodeError, RecursionError):
+        return None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(one for at, one in enumerate(names) if one in names[:at])
+        msg = f"{twice!r} is there twice: write it once"
+        raise DataError(msg)
+    return found
 
 
 def _value(text: str, at: int, depth: int) -> tuple[Any, int]:
@@ -100,6 +123,9 @@ def _dictionary(text: str, at: int, depth: int) -> tuple[dict[Any, Any], int]:
         key, end = _value(text, at, depth + 1)
         if not isinstance(key, str | int | float | None):
             raise _fault(text, at)
+        if key in found:
+            msg = f"{key!r} is there twice: write it once"
+            raise DataError(msg)
         found[key], at = _value(text, _expect(text, end, ":"), depth + 1)
         at = _next(text, at, "}")
 

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from stairway.base.arrays import FloatArray, IntArray
+
+_QUOTED, _LONGEST = 64, 40
 
 
 @dataclass(slots=True)
@@ -26,6 +34,9 @@ class Notes:
         Events that took their time from the id of their entry, for want of another.
     cut
         1 where the last line has no end and was left out.
+    places, quoted
+        Of the first records with an answer at fault: how a person finds them, and what stands
+        where a confidence should. By the number of the record, from 0.
     """
 
     records: int = 0
@@ -35,6 +46,21 @@ class Notes:
     reprs: int = 0
     from_ids: int = 0
     cut: int = 0
+    places: dict[int, str] = field(default_factory=dict[int, str])
+    quoted: dict[int, str] = field(default_factory=dict[int, str])
+
+    def quote(
+        self, found: Callable[[], Sequence[Any]], said: FloatArray, place: IntArray
+    ) -> None:
+        """Keep the first things that stand where a confidence should and are no numbers."""
+        rows = np.flatnonzero(np.isnan(said))
+        if not len(rows) or len(self.quoted) >= _QUOTED:
+            return
+        values = found()
+        for row in rows[:_QUOTED].tolist():
+            said_so = "" if values[row] is None else str(values[row]).strip()
+            if said_so:
+                self.quoted.setdefault(int(place[row]), said_so[:_LONGEST])
 
     def sentences(self) -> tuple[str, ...]:
         """Say it, one sentence each; nothing where nothing was noticed."""

@@ -39,6 +39,7 @@ from stairway.supervision.plain import (
 from stairway.supervision.ports import ENTRY_ID, Chunk, Documents, Table
 from stairway.supervision.stamps.kernels import BROKEN, ISO, NO_STAMP, STRANGE
 from stairway.supervision.times import Times
+from stairway.supervision.twice import require_event_once
 from stairway.supervision.unfold import Event, Flat, decoded, unfolded
 
 _INTENT = "trade.intent"
@@ -164,6 +165,7 @@ class Payloads:
     # -- the careful way -------------------------------------------------------------------
 
     def _careful(self, chunk: Chunk, start: int) -> Answers:
+        _require_once(chunk)
         if isinstance(chunk, Documents):
             outer, inner, reprs = decoded(chunk.texts, chunk.place)
         else:
@@ -225,11 +227,13 @@ class Payloads:
 
     def _flat(self, flat: Flat, event: dict[str, Any]) -> Answers:
         about = {name: values[flat.row] for name, values in event.items()}
+        said = cells.beliefs(flat.confidence)
+        self.notes.quote(lambda: flat.confidence, said, about["place"])
         pairs = list(zip(flat.model, flat.inner, strict=True))
         return columns(
             model=self._member.codes(pairs),
             action=self._action.codes(flat.action),
-            confidence=cells.beliefs(flat.confidence),
+            confidence=said,
             stage=np.full(len(flat.row), flat.stage),
             reason=self._reason.codes(flat.reason),
             **about,
@@ -240,6 +244,18 @@ class Payloads:
         name = slot.strip() or NO_NAME
         within = (inner or "").strip()
         return self.names.models.code(f"{name}/{within}" if within not in {"", name} else name)
+
+
+def _require_once(chunk: Chunk) -> None:
+    """Refuse an event that says twice what is read of it; the fast way leaves it to this."""
+    if isinstance(chunk, Documents):
+        texts = list(chunk.texts)
+    else:
+        named = "payload" in chunk.frame.columns
+        texts = cells.text(chunk.frame["payload"]).to_list() if named else []
+    for row, text in enumerate(texts):
+        if text:
+            require_event_once(text, chunk.place(row))
 
 
 def texts_of(chunk: Chunk) -> Texts | None:

@@ -6,7 +6,7 @@ that somebody wrote where JSON was meant.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -17,24 +17,28 @@ from stairway.supervision.cells import column
 from stairway.supervision.field_map import Field, Said
 from stairway.supervision.literal import read_literal
 from stairway.supervision.ports import Chunk, Documents
+from stairway.supervision.twice import require_keys_once
+from stairway.supervision.unfold import too_deep
 
 _DECODE = msgspec.json.Decoder().decode
 
 
 def parsed(
-    texts: Sequence[str | bytes], place: Callable[[int], str]
+    texts: Sequence[str | bytes],
+    place: Callable[[int], str],
+    used: Collection[str] = (),
 ) -> tuple[list[dict[str, Any]], int]:
     """Decode records, and count those that were Python and no JSON.
 
     Raises
     ------
     DataError
-        If one is neither, or no object; ``place(row)`` names it.
+        If one is neither, or no object, or has one of ``used`` twice; ``place(row)`` names it.
     """
     try:
         found: list[Any] = list(map(_DECODE, texts))
         reprs = 0
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         found, reprs = [], 0
         for row, text in enumerate(texts):
             value, is_repr = _either(text, place, row)
@@ -44,6 +48,8 @@ def parsed(
         if not isinstance(value, dict):
             msg = f"{place(row)} is no object with fields: {str(texts[row])[:60]}"
             raise DataError(msg)
+        if used:
+            require_keys_once(texts[row], cast("Any", value), used, place(row))
     return found, reprs
 
 
@@ -52,6 +58,8 @@ def _either(text: str | bytes, place: Callable[[int], str], row: int) -> tuple[A
         return _DECODE(text), False
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         why = str(error)
+    except RecursionError as error:
+        raise too_deep(place(row)) from error
     try:
         return read_literal(text if isinstance(text, str) else text.decode()), True
     except (DataError, UnicodeDecodeError) as error:
@@ -66,16 +74,18 @@ class Picker:
     ----------
     strict
         Refuse a field that no record of this chunk has.
+    used
+        Fields that no record may have twice.
     """
 
-    def __init__(self, chunk: Chunk, strict: bool) -> None:  # noqa: FBT001 - asked once
+    def __init__(self, chunk: Chunk, strict: bool, used: Collection[str] = ()) -> None:  # noqa: FBT001 - asked once
         self._strict = strict
         self._chunk = chunk
         self._inside: dict[str, list[Any]] = {}
         self.reprs = 0
         self._records: list[dict[str, Any]] = []
         if isinstance(chunk, Documents):
-            self._records, self.reprs = parsed(chunk.texts, chunk.place)
+            self._records, self.reprs = parsed(chunk.texts, chunk.place, used)
 
     def __len__(self) -> int:
         return len(self._chunk)
@@ -149,9 +159,12 @@ def _opened(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return _DECODE(value)
-    except msgspec.MsgspecError:
-        pass
+        found: Any = _DECODE(value)
+    except (msgspec.MsgspecError, RecursionError):
+        found = None
+    if found is not None:
+        require_keys_once(value, found, None, f"the text {value[:40]!r}")
+        return found
     try:
         return read_literal(value)
     except DataError:

@@ -20,6 +20,8 @@ from stairway.base.errors import DataError
 from stairway.supervision import cells
 from stairway.supervision.answers import (
     MISSING,
+    NO_TIME,
+    UNKNOWN,
     Answers,
     Names,
     Stage,
@@ -42,8 +44,10 @@ from stairway.supervision.payloads import Payloads, interleaved
 from stairway.supervision.picking import Picker, parsed
 from stairway.supervision.ports import Chunk, Documents, Ragged, Table
 from stairway.supervision.times import Times
+from stairway.supervision.twice import used
 
 _PERCENT, _NO_FRACTION = 100.0, 2.0
+_POINTED = 256
 _OPENS = ("{", "b'{'")
 _BROKEN = ("member.contract_violation", "member.not_finite")
 
@@ -108,7 +112,18 @@ class Reading:
         else:
             answers = self._rows(chunk, start)
         self._look(answers.confidence, chunk)
+        self._point(answers, chunk, start)
         return answers
+
+    def _point(self, answers: Answers, chunk: Chunk, start: int) -> None:
+        """Keep where the first answers at fault lie, as a person finds them."""
+        said, room = answers.confidence, _POINTED - len(self.notes.places)
+        if room <= 0:
+            return
+        kept = (said >= 0.0) & (said <= 1.0) & (answers.action < UNKNOWN)
+        kept &= (answers.symbol >= 0) & (answers.time_ns != NO_TIME)
+        for place in dict.fromkeys(answers.place[~kept][:room].tolist()):
+            self.notes.places[place] = chunk.place(place - start)
 
     def _without_cut(self, chunk: Documents) -> Documents:
         """Leave the last line out where it was cut: its writer may not be done with it."""
@@ -118,6 +133,8 @@ class Reading:
             if str(chunk.texts[-1][:1]) in _OPENS:
                 self.notes.cut += 1
                 return replace(chunk, texts=chunk.texts[:-1], open_end=False)
+        except RecursionError:
+            pass  # whole or not, it is refused by name where it is read
         return chunk
 
     def _require_even(self, ragged: Ragged) -> None:
@@ -147,7 +164,7 @@ class Reading:
 
     def _rows(self, chunk: Chunk, start: int) -> Answers:
         mapped = cast("FieldMap", self.layout.map)
-        picker = Picker(chunk, self.notes.records == len(chunk))
+        picker = Picker(chunk, self.notes.records == len(chunk), used(self.layout))
         self.notes.reprs += picker.reprs
         place = np.arange(start, start + len(chunk), dtype=np.int64)
         own, kept = mapped.fields, _kept(picker, mapped)
@@ -176,11 +193,13 @@ class Reading:
     ) -> Answers:
         mapped = cast("FieldMap", self.layout.map)
         label, belief = picker.pick(voice.action), picker.pick(voice.confidence)
+        said = cells.numbers(belief)
+        self.notes.quote(belief.to_list, said, event["place"])
         model = picker.pick(mapped.fields.model) if name is None else picker.always(name)
         answers = columns(
             model=cells.coded(model, self.names.models, required=True),
             action=cells.actions(label, mapped.actions),
-            confidence=cells.numbers(belief) / mapped.fields.scale,
+            confidence=said / mapped.fields.scale,
             stage=np.full(len(label), voice.code),
             reason=cells.coded(picker.pick(voice.reason), self.names.reasons),
             **event,

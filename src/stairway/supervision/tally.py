@@ -25,7 +25,9 @@ from stairway.supervision import counts
 from stairway.supervision import kernels as k
 from stairway.supervision.answers import ACTIONS, Answers, Names, Stage
 from stairway.supervision.event_rate import Events
-from stairway.supervision.quality_gate import PPM, Counted, worth
+from stairway.supervision.extent import Extent
+from stairway.supervision.faults import Example
+from stairway.supervision.quality_gate import Counted, worth
 
 WINDOW = 2**20
 """Answers with an id among which a repeat is always seen."""
@@ -70,31 +72,6 @@ class Repeats:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
-    """One answer at fault, as it was said.
-
-    Attributes
-    ----------
-    fault
-        A name of :data:`FAULTS`.
-    place
-        Number of the record in its source, from 0; -1 where that is not known.
-    action
-        Code, as in :mod:`~stairway.supervision.answers`.
-    confidence
-        As said; NaN where missing.
-    """
-
-    fault: str
-    model: str
-    stage: Stage
-    place: int
-    time_ns: int
-    action: int
-    confidence: float
-
-
-@dataclass(frozen=True, slots=True)
 class Told:
     """What is remembered of one value of one model.
 
@@ -106,7 +83,10 @@ class Told:
     Attributes
     ----------
     symbols, reasons
-        How many of the witnessed answers each of the first six had, the commonest first.
+        How many of the witnessed answers each had, the commonest first; at least so many
+        where there were more than six. What more than a sixth had is among them.
+    other_symbols, other_reasons
+        Witnessed answers that are counted under none of these.
     """
 
     witnessed: int
@@ -114,6 +94,12 @@ class Told:
     until_ns: int
     symbols: dict[str, int]
     reasons: dict[str, int]
+    other_symbols: int = 0
+    other_reasons: int = 0
+
+    def is_all_of(self, count: int) -> bool:
+        """Tell whether this covers each of so many answers, and everything they had."""
+        return self.witnessed == count and not (self.other_symbols or self.other_reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +129,7 @@ class Tally:
     names: Names
     repeats: Repeats = field(default_factory=Repeats)
     events: Events = field(default_factory=Events)
+    extent: Extent = field(default_factory=Extent)
     _examples: dict[tuple[int, int], list[Example]] = field(
         init=False, default_factory=dict[tuple[int, int], list[Example]]
     )
@@ -182,6 +169,7 @@ class Tally:
             at = k.count_answers(rows, self._counts, at, EXAMPLES)
         self._keep_examples(answers, already)
         self.events.add(rows)
+        self.extent.add(answers, marked)
 
     @property
     def examples(self) -> list[Example]:
@@ -203,12 +191,12 @@ class Tally:
         n, actions = int(mine[k.EVENTS]), mine[k.ACTED : k.ACTED + 3].tolist()
         moved = mine[k.MOVED : k.MOVED + 9].reshape(3, 3)
         absent, strange, outside = mine[k.FAULTS : k.FAULTS + 3].tolist()
-        total, squares = _sums(values)
+        total, squares = counts.sums(values.ppm, values.count)
         return Counted(
             events=n,
             violations=absent + strange + outside,
             effective=worth(actions, int(moved.trace()), int(moved.sum())) if n else 0,
-            span_ns=int(mine[k.LAST_NS] - mine[k.FIRST_NS]),
+            span_ns=self._span_ns(model, stage),
             symbols=int(np.count_nonzero(self.acted(model, stage).sum(axis=1))),
             actions={ACTIONS[i].value: actions[i] for i in (2, 1, 0)},
             spread=n * squares - total**2,
@@ -245,18 +233,30 @@ class Tally:
         mine = self._mine(model, stage)
         return int(mine[k.FIRST_NS]), int(mine[k.LAST_NS])
 
+    def _span_ns(self, model: str, stage: Stage) -> int:
+        if self._slot(model, stage) < 0:
+            return 0
+        code = self.names.models.names.index(model)
+        return self.extent.span_ns(code, int(stage), *self.heard_between(model, stage))
+
     def told(self, model: str, ppm: int, stage: Stage = Stage.CALIBRATED) -> Told | None:
         """Return what is remembered of a value; ``None`` where others have its place."""
         slot = self._slot(model, stage)
         memory = self._counts.memory[slot, k.bucket_of(ppm)]
         if slot < 0 or int(memory[k.VALUE]) != ppm + 1:
             return None
+        symbols, other_symbols = counts.listed(
+            memory[k.SYMBOLS : k.REASONS], self.names.symbols
+        )
+        reasons, other_reasons = counts.listed(memory[k.REASONS :], self.names.reasons)
         return Told(
             witnessed=int(memory[k.SEEN]),
             since_ns=int(memory[k.SINCE]),
             until_ns=int(memory[k.UNTIL]),
-            symbols=_listed(memory[k.SYMBOLS : k.REASONS], self.names.symbols.names),
-            reasons=_listed(memory[k.REASONS :], self.names.reasons.names),
+            symbols=symbols,
+            reasons=reasons,
+            other_symbols=other_symbols,
+            other_reasons=other_reasons,
         )
 
     def merge(self, later: Tally) -> None:
@@ -280,6 +280,7 @@ class Tally:
                 self._examples[mine, kind] = kept[:EXAMPLES]
                 self._counts.examples[mine, kind, 0] = len(kept[:EXAMPLES])
         self.events.merge(later.events)
+        self.extent.merge(later.extent)
 
     def _check(self, answers: Answers) -> None:
         names, n = self.names, len(answers)
@@ -372,15 +373,3 @@ def after(answers: Answers, cutover_ns: int) -> BoolArray:
     [False, True, True]
     """
     return (answers.time_ns >= cutover_ns) | (answers.time_ns == k.NO_TIME)
-
-
-def _sums(values: Spread) -> tuple[int, int]:
-    """Return the exact sum and sum of squares, of whatever size."""
-    high, low = np.divmod(values.ppm * values.ppm, PPM)
-    squares = int(high @ values.count) * PPM + int(low @ values.count)
-    return int(values.ppm @ values.count), squares
-
-
-def _listed(pairs: IntArray, names: list[str]) -> dict[str, int]:
-    found = {names[code - 1]: n for code, n in pairs.reshape(-1, 2).tolist() if code}
-    return dict(sorted(found.items(), key=lambda item: -item[1]))

@@ -96,7 +96,7 @@ def decoded(texts: Sequence[str | bytes], place: Any) -> tuple[list[Event], list
     """
     try:
         outer = list(map(_WRAPPED.decode, texts))
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         outer = [_loosely(text, place, row) for row, text in enumerate(texts)]
     inner, reprs = payloads([event.payload for event in outer], place)
     pairs = zip(outer, inner, strict=True)
@@ -108,7 +108,7 @@ def payloads(found: Sequence[str | Event | None], place: Any) -> tuple[list[Even
     try:
         # All texts is the usual case; what is no text makes the decoder raise a TypeError.
         return list(map(_EVENT.decode, cast("Sequence[str]", found))), 0
-    except (TypeError, msgspec.MsgspecError, UnicodeDecodeError):
+    except (TypeError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass
     reprs, read = 0, list[Event | None]()
     for row, one in enumerate(found):
@@ -131,12 +131,19 @@ def _value(text: str | bytes, place: Any, row: int) -> tuple[Any, bool]:
         return _ANYTHING.decode(text), False
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         why = str(error)
+    except RecursionError as error:
+        raise too_deep(place(row)) from error
     try:
         return read_literal(text if isinstance(text, str) else text.decode()), True
     except (DataError, UnicodeDecodeError) as error:
         shown = str(text[:60])
         msg = f"{place(row)} is neither JSON nor a Python value ({why}): {shown}"
         raise DataError(msg) from error
+
+
+def too_deep(where: str) -> DataError:
+    """Return the error of a record in which values lie in values without end."""
+    return DataError(f"{where} is nested too deeply")
 
 
 def _event(value: Any, place: Any, row: int, form: type[Any]) -> Any:

@@ -123,3 +123,31 @@ def test_a_server_with_a_password_wants_it() -> None:
     wanted = pytest.raises(ConfigError, match="refuses the user or the password")
     with private_redis("--requirepass", "secret", user="default:secret") as server, wanted:
         open_feed(f"redis://127.0.0.1:{server.port}/0?stream=a", Opening())
+
+
+def test_a_field_that_an_entry_has_twice_is_refused_by_name(redis_server, stream) -> None:
+    stream.execute_command("XADD", "bot", "*", "confidence", "0.5", "confidence", "1.5")
+    feed = open_feed(at(redis_server), Opening())
+    with pytest.raises(DataError, match="has 'confidence' twice"):
+        list(feed.chunks(64))
+
+
+def test_what_was_trimmed_before_it_was_read_is_counted(redis_server, stream) -> None:
+    feed = open_feed(at(redis_server), Opening())
+    before = feed.mark()
+    chunks = feed.chunks(64)
+    next(chunks)
+    stream.xtrim("bot", maxlen=50, approximate=False)
+    seen = 64 + sum(map(len, chunks))
+    assert feed.mark()["unseen"] == 300 - seen > 0
+    assert "unseen" not in before
+
+
+def test_what_is_appended_meanwhile_is_no_change(redis_server, stream) -> None:
+    feed = open_feed(at(redis_server), Opening())
+    feed.mark()
+    chunks = feed.chunks(64)
+    next(chunks)
+    stream.xadd("bot", next(iter(messages(MADE))))
+    assert 64 + sum(map(len, chunks)) == 300
+    assert "unseen" not in feed.mark()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from stairway.app.gate.asked import Asked
 from stairway.app.gate.follow import followed
 from stairway.app.gate.hunt import hunted
 from stairway.app.progress import Silent
-from stairway.testing.telemetry import telemetry
+from stairway.testing.telemetry import telemetry, write
 
 
 @pytest.mark.parametrize(("name", "value"), [("fallback", 0.5), ("capped", 0.75)])
@@ -57,3 +58,53 @@ def test_too_little_or_nothing_is_not_alive(bots: Path, tmp_path: Path) -> None:
     empty.write_text("")
     asked = Asked(str(empty))
     assert followed(asked, Silent()).exit_code == hunted(asked, Silent()).exit_code == 2
+
+
+def test_too_few_answers_have_no_constants_and_no_clean_bill(bots: Path) -> None:
+    cutover = telemetry("few_after").cutover
+    few = hunted(Asked(str(bots / "few_after.jsonl"), cutover), Silent())
+    assert (few.found, few.exit_code) == ((), 2)
+    assert "too few answers to tell: forest" in few.as_text()
+    assert "no value" not in few.as_text()
+
+
+def test_of_one_model_that_hardly_answered_nothing_is_said_beside_the_others(
+    tmp_path: Path,
+) -> None:
+    source = write(telemetry("healthy"), tmp_path / "a.csv")
+    with source.open("a") as out:
+        out.write("2026-03-02T20:00:00Z,late,BTC-USD,newcomer,BUY,0.61\n")
+    found = hunted(Asked(str(source)), Silent())
+    assert found.too_few == ("newcomer, calibrated",)
+    assert found.exit_code == 2
+    assert "no value has more mass" in found.as_text()
+
+
+def test_a_value_that_was_not_computed_is_a_finding_though_the_rest_lives(bots: Path) -> None:
+    found = followed(Asked(str(bots / "fallback.jsonl")), Silent())
+    assert found.deaths == ()
+    assert {one.value for one in found.leaks} == {0.5}
+    assert found.exit_code == 2
+
+
+def with_reasons(path: Path) -> Path:
+    """Write a model that answers 0.5 392 times for one reason, after eight for their own."""
+    rows = ["ts,symbol,model,action,confidence,reason"]
+    reasons = [f"ADX 1{n}.7 < min 18" for n in range(8)] + ["TIMEOUT"] * 392
+    rows += [f"{1772442000 + 60 * n},BTC,m,BUY,0.5,{why}" for n, why in enumerate(reasons)]
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("look", [hunted, followed])
+def test_the_commonest_reason_is_named_first_and_the_rest_are_counted(
+    look: Any, tmp_path: Path
+) -> None:
+    found = look(Asked(str(with_reasons(tmp_path / "a.csv"))), Silent())
+    one = (found.found if look is hunted else found.deaths)[0]
+    assert next(iter(one.reasons)) == "TIMEOUT"
+    assert (one.exact, one.other_reasons) == (False, 400 - sum(one.reasons.values()))
+    said = found.as_text()
+    assert "reasons: 392 x TIMEOUT, 1 x ADX 1" in said
+    assert " < min 18, and 3 others\n" in said
+    assert "instruments: 400 x BTC\n" in said

@@ -90,7 +90,7 @@ def test_a_violation_is_counted_shown_and_kept_as_it_was(bots: Path) -> None:
     assert [(e.confidence, e.what) for e in bad.after.examples] == [
         (1.05, "confidence outside [0, 1]")
     ]
-    assert bad.after.examples[0].at.startswith("record 401,")
+    assert bad.after.examples[0].at.startswith("line 401,")
 
 
 def test_the_source_is_the_same_afterwards(bots: Path) -> None:

@@ -57,6 +57,7 @@ class Stream:
     def __init__(self, uri: str) -> None:
         self._client, self.key, self._where = _connected(uri)
         self._last = ""
+        self._marked = self._unseen = 0
         try:
             with self._naming():
                 kind = str(self._ask().type(self.key))
@@ -121,10 +122,12 @@ class Stream:
     def chunks(self, rows: int, only: Sequence[str] | None = None) -> Iterator[Table]:
         """Yield entries up to the one that is last now; fields are columns of text."""
         del only
-        last, start = str(self._about()["last-generated-id"]), 1
-        for page in self._pages(last, min(rows, _PAGE)):
+        about, start = self._about(), 1
+        for page in self._pages(str(about["last-generated-id"]), min(rows, _PAGE)):
             yield _table(page, start)
             start += len(page)
+        # What was added meanwhile lies beyond the last id; what is missing was taken out.
+        self._unseen = max(int(about["length"]), self._marked) - (start - 1)
 
     def _pages(self, last: str, count: int) -> Iterator[list[_Entry]]:
         """Yield pages; the next one comes while the present one is read."""
@@ -139,14 +142,16 @@ class Stream:
         return int(self._about()["length"])
 
     def mark(self) -> Mapping[str, Any]:
-        """Length, first and last id, and how many were ever added."""
+        """Length, first and last id; and how many entries went before a pass came to them."""
         about = self._about()
         ends = {
             end: str(about[f"{end}-entry"][0]) if about.get(f"{end}-entry") else None
             for end in ("first", "last")
         }
         self._last = str(about["last-generated-id"])
-        return {"stream": self.key, "length": int(about["length"]), **ends}
+        self._marked = int(about["length"])
+        unseen = {"unseen": self._unseen} if self._unseen > 0 else {}
+        return {"stream": self.key, "length": self._marked, **ends, **unseen}
 
     def wait(self, seconds: float) -> bool:
         """Ask now and then whether there is a newer entry than at the last mark."""
@@ -216,8 +221,19 @@ def _table(entries: Sequence[_Entry], start: int) -> Table:
             for at, name in zip(count(1, 2), names, strict=False)
         }
     else:
-        fields = [dict(zip(one[::2], one[1::2], strict=True)) for one in said]
+        fields = [_fields(*entry) for entry in zip(ids, said, strict=True)]
         every = dict.fromkeys(name for one in fields for name in one)
         columns = {name: [one.get(name) for one in fields] for name in every}
     found = [pl.Series(name, values, dtype=pl.String) for name, values in columns.items()]
     return Table(pl.DataFrame([ids, *found]), start, "entry")
+
+
+def _fields(key: str, said: list[str]) -> dict[str, str]:
+    """Return the fields of an entry. Raises DataError where one is there twice."""
+    fields = dict(zip(said[::2], said[1::2], strict=True))
+    if 2 * len(fields) < len(said):
+        names = said[::2]
+        name = next(one for at, one in enumerate(names) if one in names[:at])
+        msg = f"entry {key} has {name!r} twice: nobody can know which counts; write it once"
+        raise DataError(msg)
+    return fields

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from itertools import islice
 
@@ -10,7 +11,7 @@ from stairway.app.gate.instants import said
 from stairway.app.gate.listen import HEAD, field_map, fields
 from stairway.app.gate.source import kind, opened
 from stairway.supervision.answers import NO_TIME, Answers, Names, Stage
-from stairway.supervision.field_map import Layout, Opening, recognise
+from stairway.supervision.field_map import Field, Layout, Opening, Said, recognise
 from stairway.supervision.reading import Reading
 
 _SHOWN = 6
@@ -50,18 +51,51 @@ def explained(asked: Asked) -> str:
 
 
 def _meanings(layout: Layout) -> list[str]:
+    """Say what every field means, and what a map says beside."""
     if layout.map is None:
         return []
-    own = layout.map.fields
-    named = {
-        "time": own.time,
-        "symbol": own.symbol,
-        "model": own.model,
-        "action": own.action,
-        "confidence": own.confidence,
-        "event id": own.event_id,
+    mapped, own = layout.map, layout.map.fields
+    named = {"time": own.time, "time zone": _fixed(own.tz), "symbol": own.symbol}
+    named |= {"event id": own.event_id, "regime": own.regime, "model": own.model}
+    named |= {"divided by": None if own.scale == 1 else f"{own.scale:g} (fixed)"}
+    lines = _pointing({what: _shown(field) for what, field in named.items()})
+    for name, voice in mapped.voices.items():
+        said = {"action": voice.action, "confidence": voice.confidence, "reason": voice.reason}
+        spoken = _pointing({what: _shown(field) for what, field in said.items()})
+        if name is None:
+            lines += spoken
+        else:
+            lines += [f"model {name}, {voice.stage}", *(f"  {line}" for line in spoken)]
+    words = {
+        "BUY": mapped.actions.buy,
+        "HOLD": mapped.actions.hold,
+        "SELL": mapped.actions.sell,
     }
-    return [f"{what:<11} <- {field}" for what, field in named.items() if field is not None]
+    lines += _pointing({action: _quoted(said) for action, said in words.items()})
+    only = {field: _quoted(values) for field, values in mapped.only.items()}
+    return lines + [f"{'only where':<11} <- {field} is {said}" for field, said in only.items()]
+
+
+def _shown(field: Field | None) -> str | None:
+    match field:
+        case Said(value=value):
+            return f'"{value}" (fixed)'
+        case int():
+            return f"column {field}"
+        case _:
+            return field
+
+
+def _fixed(value: str | None) -> Said | None:
+    return None if value is None else Said(value)
+
+
+def _quoted(words: Iterable[str | int]) -> str:
+    return ", ".join(f'"{word}"' for word in words)
+
+
+def _pointing(named: Mapping[str, str | None]) -> list[str]:
+    return [f"{what:<11} <- {field}" for what, field in named.items() if field]
 
 
 def _aloud(answers: Answers, names: Names) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from stairway.app.gate.asked import Asked
-from stairway.app.gate.hunt import Value, value
+from stairway.app.gate.hunt import Value, companions, named, value
 from stairway.app.gate.instants import said
 from stairway.app.gate.listen import listen
 from stairway.app.gate.report import STATEMENT
@@ -13,7 +13,6 @@ from stairway.app.gate.rules import policy
 from stairway.app.progress import Stages
 from stairway.base.errors import NoRecordsError
 from stairway.base.verdict import Finding
-from stairway.supervision.answers import Stage
 from stairway.supervision.collapse import Death, diagnose
 from stairway.supervision.quality_gate import PPM
 
@@ -29,6 +28,8 @@ class Died(msgspec.Struct, frozen=True):
         ``"alive"``, or ``"not recorded"``: what the stage before it was.
     value, count, share_frac, share_before_frac
         The commonest confidence, its mass there, and its share at the stage before.
+    symbols, reasons, other_symbols, other_reasons, exact
+        What travels with it, as for :class:`~stairway.app.gate.hunt.Value`.
     """
 
     member: str
@@ -46,16 +47,16 @@ class Died(msgspec.Struct, frozen=True):
     symbols: dict[str, int]
     reasons: dict[str, int]
     findings: tuple[Finding, ...]
+    exact: bool = False
+    other_symbols: int = 0
+    other_reasons: int = 0
 
     def as_text(self) -> str:
         """Say it in a few lines."""
         lines = [self.sentence]
         if self.first is not None:
             lines.append(f"  {self.first} to {self.last}")
-        for name, found in (("reasons", self.reasons), ("instruments", self.symbols)):
-            if found:
-                listed = ", ".join(f"{what} {n:,}" for what, n in found.items())
-                lines.append(f"  {name}: {listed}")
+        lines.extend(f"  {line}" for line in companions(self))
         lines.extend(f"  {one.code}: {one.detail}" for one in self.findings)
         return "\n".join(lines)
 
@@ -80,8 +81,9 @@ class Followed(msgspec.Struct, frozen=True):
 
     @property
     def exit_code(self) -> int:
-        """0 where everybody is alive everywhere, else 2."""
-        return 0 if self.alive and not self.deaths and not self.too_few else _DEAD
+        """0 where everybody is alive everywhere and every value was computed, else 2."""
+        found = self.deaths or self.leaks or self.too_few
+        return 0 if self.alive and not found else _DEAD
 
     def as_json(self) -> str:
         """Write it as JSON."""
@@ -114,13 +116,9 @@ def followed(asked: Asked, progress: Stages) -> Followed:
         source=asked.shown,
         deaths=tuple(_died(one) for one in found.deaths),
         leaks=tuple(value(one) for one in found.leaks),
-        alive=tuple(_who(one) for one in found.alive),
-        too_few=tuple(_who(one) for one in found.too_few),
+        alive=tuple(named(one) for one in found.alive),
+        too_few=tuple(named(one) for one in found.too_few),
     )
-
-
-def _who(one: tuple[str, Stage]) -> str:
-    return f"{one[0]}, {one[1].name.lower()}"
 
 
 def _died(one: Death) -> Died:
@@ -141,4 +139,7 @@ def _died(one: Death) -> Died:
         symbols={} if told is None else told.symbols,
         reasons={} if told is None else told.reasons,
         findings=one.reasons,
+        exact=one.exact,
+        other_symbols=0 if told is None else told.other_symbols,
+        other_reasons=0 if told is None else told.other_reasons,
     )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import msgspec
 
 from stairway.app.gate.asked import Asked
 from stairway.app.gate.instants import said
 from stairway.app.gate.listen import listen
 from stairway.app.gate.report import STATEMENT
+from stairway.app.gate.rules import policy
 from stairway.app.progress import Stages
 from stairway.base.errors import NoRecordsError
+from stairway.supervision.answers import Stage
+from stairway.supervision.collapse import enough
 from stairway.supervision.constants import Traced, trace
 from stairway.supervision.quality_gate import PPM
 
@@ -28,6 +33,11 @@ class Value(msgspec.Struct, frozen=True):
         When it was said; ``None`` where that was not kept.
     exact
         True where ``first``, ``last``, ``symbols`` and ``reasons`` cover every answer.
+    symbols, reasons
+        How many answers had each, the commonest first; at least so many where there were
+        others.
+    other_symbols, other_reasons
+        Answers that are counted under none of these, since six were kept.
     """
 
     value: float
@@ -42,6 +52,8 @@ class Value(msgspec.Struct, frozen=True):
     exact: bool
     symbols: dict[str, int]
     reasons: dict[str, int]
+    other_symbols: int = 0
+    other_reasons: int = 0
 
     def as_text(self) -> str:
         """Say it in two lines."""
@@ -52,26 +64,71 @@ class Value(msgspec.Struct, frozen=True):
         lines = [f"{self.value:<9g} {share:>7} of {who}", f"          {times}"]
         if self.first is not None:
             lines.append(f"          {self.first} to {self.last}")
-        for name, found in (("reasons", self.reasons), ("instruments", self.symbols)):
-            if found:
-                listed = ", ".join(f"{what} {n:,}" for what, n in found.items())
-                lines.append(f"          {name}: {listed}")
+        lines.extend(f"          {line}" for line in companions(self))
         return "\n".join(lines)
 
 
+class Listing(Protocol):
+    """What travels with a value."""
+
+    @property
+    def symbols(self) -> dict[str, int]:
+        """Instruments, and how many answers each has."""
+        ...
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Reasons, and how many answers each has."""
+        ...
+
+    @property
+    def other_symbols(self) -> int:
+        """Answers with other instruments."""
+        ...
+
+    @property
+    def other_reasons(self) -> int:
+        """Answers with other reasons."""
+        ...
+
+
+def companions(one: Listing) -> list[str]:
+    """Say which reasons and instruments travel with a value, each with its count."""
+    lines: list[str] = []
+    for name, found, others in (
+        ("reasons", one.reasons, one.other_reasons),
+        ("instruments", one.symbols, one.other_symbols),
+    ):
+        if found:
+            listed = [f"{n:,} x {what}" for what, n in found.items()]
+            listed += [f"and {others:,} others"] if others else []
+            lines.append(f"{name}: {', '.join(listed)}")
+    return lines
+
+
 class Hunted(msgspec.Struct, frozen=True):
-    """What was found in one source."""
+    """What was found in one source.
+
+    Attributes
+    ----------
+    judged
+        How many models, each at one stage, said enough.
+    too_few
+        Who said too little for anything to be said of it, as ``diagnose`` holds it.
+    """
 
     source: str
     answers: int
     found: tuple[Value, ...]
     understood: tuple[str, ...]
+    judged: int = 0
+    too_few: tuple[str, ...] = ()
     statement: str = STATEMENT
 
     @property
     def exit_code(self) -> int:
-        """0 where there were answers and no constant, else 2."""
-        return _FOUND if self.found or not self.answers else 0
+        """0 where everybody said enough and there is no constant, else 2."""
+        return _FOUND if self.found or self.too_few or not self.answers else 0
 
     def as_json(self) -> str:
         """Write it as JSON."""
@@ -81,22 +138,39 @@ class Hunted(msgspec.Struct, frozen=True):
         """Say it in a few lines."""
         if not self.answers:
             return f"{self.source} holds no answers: there is nothing to judge\n"
-        if not self.found:
-            return f"{self.answers:,} answers, and no value has more mass than its neighbours\n"
-        return "\n".join(one.as_text() for one in self.found) + "\n"
+        lines = [one.as_text() for one in self.found]
+        if self.judged and not self.found:
+            lines.append(
+                f"{self.answers:,} answers, and no value has more mass than its neighbours"
+            )
+        if self.too_few:
+            lines.append(f"too few answers to tell: {'; '.join(self.too_few)}")
+        return "\n".join(lines) + "\n"
 
 
 def hunted(asked: Asked, progress: Stages) -> Hunted:
     """Look for constants. Raises what ``gate`` raises."""
+    least = enough(policy(asked.policy).rules)
     try:
         heard = listen(asked, progress)
     except NoRecordsError:
         return Hunted(asked.shown, 0, (), ())
     tally = heard.after
-    answers = sum(tally.measured(*who).events for who in tally.heard())
+    said_n = {who: tally.measured(*who).events for who in tally.heard()}
+    few = tuple(named(who) for who, n in said_n.items() if n < least)
     return Hunted(
-        asked.shown, answers, tuple(value(one) for one in trace(tally)), heard.understood
+        source=asked.shown,
+        answers=sum(said_n.values()),
+        found=tuple(value(one) for one in trace(tally)),
+        understood=heard.understood,
+        judged=len(said_n) - len(few),
+        too_few=few,
     )
+
+
+def named(who: tuple[str, Stage]) -> str:
+    """Name a model and the stage at which it was heard."""
+    return f"{who[0]}, {who[1].name.lower()}"
 
 
 def value(one: Traced) -> Value:
@@ -115,4 +189,6 @@ def value(one: Traced) -> Value:
         exact=one.exact,
         symbols=one.symbols,
         reasons=one.reasons,
+        other_symbols=one.other_symbols,
+        other_reasons=one.other_reasons,
     )

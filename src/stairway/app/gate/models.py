@@ -5,27 +5,24 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from msgspec.structs import replace
 
 from stairway.app.gate.instants import said
 from stairway.app.gate.listen import Heard
 from stairway.app.gate.report import Comparison, Example, ModelReport, Rate, Side, Spike
 from stairway.base.units import NS_PER_HOUR
-from stairway.base.verdict import Refuse
-from stairway.supervision.answers import NO_TIME, Stage
+from stairway.base.verdict import Finding, Refuse, Verdict
+from stairway.supervision.answers import MISSING, NO_TIME, Stage
 from stairway.supervision.constants import constants
 from stairway.supervision.cutover import Comparison as Compared
 from stairway.supervision.cutover import Delta
 from stairway.supervision.event_rate import LEAST_PER_MINUTE, eta_ns, judge_rate
 from stairway.supervision.quality_gate import PPM, QualityRules, judge
-from stairway.supervision.tally import Spread, Tally
+from stairway.supervision.tally import FAULTS, Spread, Tally
+from stairway.supervision.tally import Example as Fault
 
 BINS = 100
 _WORDS = ("SELL", "HOLD", "BUY", "unknown", "missing")
-_WHY = {
-    "absent": "something is missing",
-    "strange": "no action that is known",
-    "outside": "confidence outside [0, 1]",
-}
 _MINUTE_NS = NS_PER_HOUR // 60
 _SLOW_HOURS = 24.0
 
@@ -42,9 +39,12 @@ def judged(
         ModelReport(
             model=model,
             stage=stage.name.lower(),
-            after=side(heard.after, model, stage, rules),
-            before=None if heard.before is None else side(heard.before, model, stage, rules),
+            after=side(heard.after, model, stage, rules, heard),
+            before=(
+                None if heard.before is None else side(heard.before, model, stage, rules, heard)
+            ),
             tests=_tests(changes.get((model, stage))),
+            holds_by_design=model.partition("/")[0] in rules.holds_by_design,
         )
         for model, stage in who
         if stage is not Stage.RAW or model not in spoken
@@ -65,14 +65,15 @@ def _tests(change: Delta | None) -> tuple[Comparison, ...]:
     )
 
 
-def side(tally: Tally, model: str, stage: Stage, rules: QualityRules) -> Side:
+def side(tally: Tally, model: str, stage: Stage, rules: QualityRules, heard: Heard) -> Side:
     """Judge what one model said on one side."""
     counted = tally.measured(model, stage)
     slot = model.partition("/")[0]
     acted = tally.acted(model, stage)
+    examples = _examples(tally, model, stage, heard)
     return Side(
         counted=counted,
-        verdict=judge(counted, slot, rules),
+        verdict=_quoting(judge(counted, slot, rules), examples),
         bars=bars(tally.spread(model, stage)),
         spikes=_spikes(tally.spread(model, stage)),
         transitions=tuple(tuple(row) for row in tally.moved(model, stage).tolist()),
@@ -81,8 +82,24 @@ def side(tally: Tally, model: str, stage: Stage, rules: QualityRules) -> Side:
             for i, mix in enumerate(acted.tolist())
             if any(mix)
         },
-        examples=_examples(tally, model, stage),
+        examples=examples,
     )
+
+
+def _quoting(verdict: Verdict, examples: tuple[Example, ...]) -> Verdict:
+    """Quote the first example of each fault behind the sentence that counts them."""
+    first = {one.kind: one for one in reversed(examples)}
+    kinds = [kind for kind in FAULTS if kind in first]
+    found: list[Finding] = []
+    for one in verdict.findings:
+        if one.code == "gate.contract" and one.value and kinds:
+            example = first[kinds.pop(0)]
+            what = f"{example.confidence:.12g}" if example.kind == "outside" else example.what
+            detail = f"{one.detail}; the first: {what} ({example.at})"
+            found.append(replace(one, detail=detail))
+        else:
+            found.append(one)
+    return replace(verdict, findings=tuple(found))
 
 
 def _spikes(values: Spread) -> tuple[Spike, ...]:
@@ -138,19 +155,35 @@ def _eta(models: tuple[ModelReport, ...], rules: QualityRules, span_ns: int) -> 
     return longest if models and math.isfinite(longest) else None
 
 
-def _examples(tally: Tally, model: str, stage: Stage) -> tuple[Example, ...]:
+def _examples(tally: Tally, model: str, stage: Stage, heard: Heard) -> tuple[Example, ...]:
     return tuple(
         Example(
-            what=_WHY[one.fault],
-            at=_where(one.place, one.time_ns),
+            what=_what(one, heard),
+            at=_where(one, heard),
             action=_WORDS[one.action],
             confidence=None if math.isnan(one.confidence) else one.confidence,
+            kind=one.fault,
         )
         for one in tally.examples
         if (one.model, one.stage) == (model, stage)
     )
 
 
-def _where(place: int, time_ns: int) -> str:
-    when = "no time" if time_ns == NO_TIME else said(time_ns)
-    return f"record {place + 1}, {when}" if place >= 0 else when
+def _what(one: Fault, heard: Heard) -> str:
+    """Name the part at fault."""
+    if one.fault == "strange":
+        return "an action that is not known"
+    if one.fault == "outside":
+        return "confidence outside [0, 1]"
+    if math.isnan(one.confidence):
+        quoted = heard.quoted.get(one.place)
+        return "no confidence" if quoted is None else f'confidence "{quoted}" is no number'
+    if one.action == MISSING:
+        return "no action"
+    return "no time" if one.time_ns == NO_TIME else "no instrument"
+
+
+def _where(one: Fault, heard: Heard) -> str:
+    place = heard.places.get(one.place, f"record {one.place + 1}" if one.place >= 0 else "")
+    when = "no time" if one.time_ns == NO_TIME else said(one.time_ns)
+    return ", ".join(filter(None, (place, when)))

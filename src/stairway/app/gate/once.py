@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from stairway.app.gate.asked import Asked
 from stairway.app.gate.instants import said
@@ -24,7 +25,7 @@ from stairway.app.gate.report import LAYOUT, Agreement, GateReport, ModelReport,
 from stairway.app.gate.rules import DEFAULT, GatePolicy, policy
 from stairway.app.progress import Silent, Stages
 from stairway.base.errors import NoRecordsError
-from stairway.base.verdict import Finding, Verdict, all_of, inconclusive
+from stairway.base.verdict import Finding, Verdict, all_of, inconclusive, refuse
 from stairway.supervision.agreement import MEMBERS_TO_AGREE, agreement, judge_agreement
 from stairway.supervision.agreement import Agreement as Agreed
 from stairway.supervision.answers import Stage
@@ -91,7 +92,8 @@ def reported(asked: Asked, bounds: GatePolicy, heard: Heard) -> GateReport:
     # The seed is a constant, so that the same telemetry has the same p-values.
     rng = np.random.default_rng(_SEED)
     compared = None if heard.sides is None else compare(heard.sides, rng)
-    models = judged(heard, compared, bounds.rules)
+    rules = bounds.rules if heard.own else replace(bounds.rules, holds_by_design=())
+    models = judged(heard, compared, rules)
     agreed = _agreement(heard, bounds.rules.min_events)
     verdicts = [*_verdicts(heard, models)]
     if bounds.rules.require_go:
@@ -139,6 +141,18 @@ def _verdicts(heard: Heard, models: tuple[ModelReport, ...]) -> Iterator[Verdict
         first = said(heard.after.events.earliest_ns)
         detail = f"the cutover {said(heard.cutover.at_ns)} lies before the first event, {first}"
         yield inconclusive("gate.no_before", f"{detail}: there is no before", 0, 1, 0)
+    if heard.unseen > 0:
+        what = "entry was" if heard.unseen == 1 else "entries were"
+        detail = f"trimmed while it was read: {heard.unseen} {what} not seen"
+        yield inconclusive("gate.source_changed", detail, heard.unseen, 0, heard.records)
+    if heard.future is not None:
+        one = heard.future
+        what = "answer is" if one.count == 1 else "answers are"
+        detail = (
+            f"{one.count} {what} dated after now: the first, of {one.model}, says "
+            f"{said(one.at_ns)} ({one.place})"
+        )
+        yield refuse("gate.future", detail, one.count, 0, heard.records)
     for one in models:
         yield _of(one.model, one.verdict)
 
@@ -146,11 +160,11 @@ def _verdicts(heard: Heard, models: tuple[ModelReport, ...]) -> Iterator[Verdict
 def _of(model: str, verdict: Verdict) -> Verdict:
     """Name the model in every finding."""
     found = (_named(model, finding) for finding in verdict.findings)
-    return msgspec.structs.replace(verdict, findings=tuple(found))
+    return replace(verdict, findings=tuple(found))
 
 
 def _named(model: str, finding: Finding) -> Finding:
-    return msgspec.structs.replace(finding, detail=f"{model}: {finding.detail}")
+    return replace(finding, detail=f"{model}: {finding.detail}")
 
 
 def _nothing(asked: Asked, bounds: GatePolicy, why: str) -> GateReport:

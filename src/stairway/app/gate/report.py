@@ -15,7 +15,7 @@ STATEMENT = (
     "Nothing was trained, nothing was activated, and nothing was written to what was read."
 )
 _REFUSED = 2
-_OF_ALL = frozenset({"gate.no_answers", "gate.no_before"})
+_OF_ALL = frozenset({"gate.no_answers", "gate.no_before", "gate.future", "gate.source_changed"})
 
 SideName: TypeAlias = Literal["before", "after"]
 
@@ -47,6 +47,7 @@ class Example(msgspec.Struct, frozen=True):
     at: str
     action: str
     confidence: float | None
+    kind: str = ""
 
 
 class Side(msgspec.Struct, frozen=True):
@@ -123,13 +124,17 @@ class Comparison(msgspec.Struct, frozen=True):
 
 
 class ModelReport(msgspec.Struct, frozen=True):
-    """One model at one stage. ``before`` and ``tests`` where there was a cutover."""
+    """One model at one stage. ``before`` and ``tests`` where there was a cutover.
+
+    ``holds_by_design`` says that HOLD had only its own bound.
+    """
 
     model: str
     stage: str
     after: Side
     before: Side | None = None
     tests: tuple[Comparison, ...] = ()
+    holds_by_design: bool = False
 
     @property
     def verdict(self) -> Verdict:
@@ -233,7 +238,7 @@ class GateReport(msgspec.Struct, frozen=True):
 
     @property
     def missing(self) -> tuple[Finding, ...]:
-        """What was found of the whole and of no model: nothing was heard, or no before."""
+        """What was found of the whole: nothing heard, no before, not all, or too early."""
         return tuple(finding for finding in self.reasons if finding.code in _OF_ALL)
 
     @property

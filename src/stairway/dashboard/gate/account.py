@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import assert_never
 
 from stairway.app.gate.instants import said
@@ -64,6 +65,39 @@ def scope(report: GateReport) -> str:
     return f"{counted(rate.events, 'event')} of {models}, {hours(rate.span_hours)}{said_rate}"
 
 
+def times(report: GateReport) -> str:
+    """Say when the first and the last event were, and how long it is silent; or nothing."""
+    rate = report.rate
+    if not rate.first:
+        return ""
+    silent_s = (_instant(report.at) - _instant(rate.last)).total_seconds()
+    now = f"silent since, for {hours(silent_s / 3600)}" if silent_s >= 0 else "not yet"
+    return f"{rate.first} to {rate.last}, {now}"
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def design(one: ModelReport, report: GateReport) -> str:
+    """Say which bound was waived for a model that holds by design; else nothing."""
+    if not one.holds_by_design:
+        return ""
+    waived, holds = report.rules["max_majority_pct"], report.rules["max_hold_pct"]
+    return f"holds by design: {waived} % bound waived, {holds} % holds"
+
+
+def noticed(report: GateReport) -> tuple[str, ...]:
+    """Say what was noticed while it was read."""
+    return report.understood[1:]
+
+
+def warned(report: GateReport) -> tuple[str, ...]:
+    """Say what a reader has to be warned of."""
+    alert = (report.rate.alert,) if report.rate.alert else ()
+    return (*alert, *report.warnings, *noticed(report))
+
+
 def hours(span_hours: float) -> str:
     """Say how long, in the unit that fits.
 
@@ -81,7 +115,7 @@ def why(one: ModelReport) -> tuple[str, ...]:
     """Say in one sentence each what decided about a model; nothing where it passed."""
     if isinstance(one.verdict, Pass):
         return ()
-    return tuple(sentence(finding) for finding in one.verdict.findings)
+    return tuple(f"{sentence(finding)} ({finding.code})" for finding in one.verdict.findings)
 
 
 def vitals(side: Side) -> str:

@@ -22,21 +22,23 @@ def _lines(report: GateReport) -> Iterator[str]:
     yield f"{account.scope(report)}, from `{_code(report.source)}`. {parting}".strip()
     for finding in report.missing:
         yield from ("", f"**{_plain(finding.detail)}**")
+    yield from ("", account.times(report))
     for one in account.order(report.models):
-        yield from _model(one)
+        yield from _model(one, report)
     for line in report.diagnosis:
         yield from ("", _plain(line))
     if report.agreement is not None:
         yield from ("", f"**{report.agreement.word}**: {_plain(report.agreement.detail)}")
-    for warning in (*([report.rate.alert] if report.rate.alert else []), *report.warnings):
+    for warning in account.warned(report):
         yield from ("", f"> {_plain(warning)}")
     yield from ("", "## Evidence", "")
     yield from _evidence(report)
 
 
-def _model(one: ModelReport) -> Iterator[str]:
+def _model(one: ModelReport, report: GateReport) -> Iterator[str]:
     yield from ("", f"## {_plain(account.title(one))}: {word(one.verdict)}", "")
-    found = (*account.why(one), *(f"exactly {line}" for line in account.spikes(one.after)))
+    spikes = (f"exactly {line}" for line in account.spikes(one.after))
+    found = (*account.why(one), *filter(None, [account.design(one, report)]), *spikes)
     yield from (f"- {_plain(capital(line))}" for line in found)
     if found:
         yield ""

@@ -1,0 +1,60 @@
+"""How long answers stretch is decided by all of them, and by no single stamp."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stairway.base.units import NS_PER_HOUR
+from stairway.supervision.answers import columns
+from stairway.supervision.extent import Extent
+
+START_NS = 1_772_442_010 * 10**9
+
+
+def chunk(times: np.ndarray, model: int = 0):
+    n = len(times)
+    return columns(
+        time_ns=times, model=[model] * n, symbol=[0] * n, action=[2] * n, confidence=[0.6] * n
+    )
+
+
+def span(times: np.ndarray, most: int = 2**16, cuts: tuple[int, ...] = ()) -> int:
+    extent = Extent(most)
+    for part in np.split(times, cuts):
+        extent.add(chunk(part), np.ones(len(part), np.uint8))
+    return extent.span_ns(0, 1, int(times.min()), int(times.max()))
+
+
+@given(n=st.integers(100, 900), hours=st.integers(1, 200))
+def test_answers_that_come_evenly_stretch_from_first_to_last(n: int, hours: int) -> None:
+    times = START_NS + np.linspace(0, hours * NS_PER_HOUR, n).astype(np.int64)
+    assert span(times) == times[-1] - times[0]
+
+
+@pytest.mark.parametrize("off_ns", [-(10**18), 7_900 * 10**9, 10**17])
+def test_one_stamp_that_is_far_off_adds_nothing(off_ns: int) -> None:
+    times = START_NS + np.arange(999) * 10**8
+    odd = np.append(times, START_NS + off_ns)
+    assert span(odd) < NS_PER_HOUR / 10
+
+
+@given(cut=st.integers(0, 500), most=st.sampled_from([16, 64, 2**16]))
+def test_no_cut_of_a_stream_changes_it(cut: int, most: int) -> None:
+    times = START_NS + np.random.default_rng(3).integers(0, 10**15, 500)
+    whole = span(times, most)
+    assert span(times, most, (cut,)) == whole
+    first, second = Extent(most), Extent(most)
+    first.add(chunk(times[:cut]), np.ones(cut, np.uint8))
+    second.add(chunk(times[cut:]), np.ones(500 - cut, np.uint8))
+    first.merge(second)
+    assert first.span_ns(0, 1, int(times.min()), int(times.max())) == whole
+
+
+def test_repeats_faults_and_other_models_are_not_counted() -> None:
+    extent = Extent()
+    extent.add(chunk(np.array([START_NS])), np.full(1, 2, np.uint8))
+    extent.add(chunk(np.array([START_NS]), model=1), np.ones(1, np.uint8))
+    assert extent.span_ns(0, 1, START_NS, START_NS + 1) == 0
