@@ -39,6 +39,7 @@ def stairway(
     here.mkdir()
     monkeypatch.chdir(here)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.delenv("COLUMNS", raising=False)  # a worker of xdist has one
     for name, value in QUICK.items():
         monkeypatch.setenv(name, value)
 

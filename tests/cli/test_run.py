@@ -419,15 +419,20 @@ def test_too_few_bars_to_prove_anything_on_are_a_gate_that_cannot_tell(
     assert "90 bars of at least 200" in said.err
 
 
-def test_what_the_trainer_cannot_do_is_said_in_its_own_words(
-    refused: Callable[..., str],
+def test_too_little_to_judge_turns_candidates_away_and_the_run_goes_on(
+    stairway: Callable[..., Any],
     walk_source: Path,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
     monkeypatch.setenv("STAIRWAY__CALIBRATION__MIN_SAMPLES", "5000")
-    sentence = refused("run", "--source", walk_source, "--out", tmp_path / "out")
-    assert "5000" in sentence
+    said = stairway("run", "--source", walk_source, "--out", tmp_path / "out", "--json")
+    assert said.code == 0
+    learnt = [one for one in json.loads(said.out)["steps"] if one["model"] != "baseline"]
+    assert {one["model"] for one in learnt} == {"lightgbm", "xgboost", "policy"}
+    for one in learnt:
+        assert (one["stage"], one["verdict"]) == ("refused", "inconclusive")
+        assert "calibration needs 5000 independent samples" in one["why"][0]
 
 
 def test_a_whole_run_prints_its_result_and_nothing_else(
