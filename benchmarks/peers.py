@@ -52,3 +52,10 @@ def measure(script: str, *arguments: str, folder: Path = FOLDER) -> Any:
         env=os.environ | one_thread | {"PYTHONPATH": str(folder)},
     )
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def peak_mb() -> float:
+    """Most memory that this program has held; ``ru_maxrss`` would count its parent's too."""
+    status = Path("/proc/self/status").read_text("utf-8")
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024 / 1e6

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import importlib
 import json
-import resource
 import sys
 import time
 from typing import Any
+
+from peers import peak_mb
 
 
 def read(path: str) -> Any:
@@ -115,8 +116,7 @@ def main() -> None:
     start = time.perf_counter()
     answers = work(path, int(cutover_ms))
     spent = time.perf_counter() - start
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    print(json.dumps({"seconds": spent, "answers": answers, "peak_mb": peak_mb}))
+    print(json.dumps({"seconds": spent, "answers": answers, "peak_mb": peak_mb()}))
 
 
 if __name__ == "__main__":
