@@ -41,7 +41,8 @@ class EnvRules(Config, frozen=True, kw_only=True):
         ``"refuse_entry"``: it does nothing.
     flips
         ``"at_once"``: sell while long is one order, filled at one open, and short after it.
-        The trader follows through flat, one bar late, and is equal on every other bar.
+        The trader does the same in two where it is asked again on its exit's fill; asked
+        at closes only, it follows through flat, one bar late.
         ``"through_flat"``: it closes the position and no more, as the trader does, who
         opens nothing before the bracket of the old position is done; both are equal then.
     observation_noise
