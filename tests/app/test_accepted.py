@@ -153,7 +153,7 @@ def test_a_stranger_among_the_files_of_a_policy_is_refused(copy: Path) -> None:
 def test_a_result_that_is_a_folder_is_said_to_be_none(copy: Path) -> None:
     (copy / "result.json").unlink()
     (copy / "result.json").mkdir()
-    with pytest.raises(DataError, match=r"result.json cannot be read .*Is a directory"):
+    with pytest.raises(DataError, match=r"result.json cannot be read .*no regular file"):
         opened(copy)
 
 

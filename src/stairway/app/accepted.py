@@ -23,6 +23,7 @@ import msgspec
 import numpy as np
 
 from stairway.app import settings as policies
+from stairway.app.plain_file import read_plain
 from stairway.app.practised import PractisedRun
 from stairway.app.rl.ask import Ask, open_practice
 from stairway.app.rl.folder import RlFolder
@@ -234,7 +235,7 @@ def _require_same_market(policy: Accepted, plain: dict[str, Any], bars: PairBars
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_plain(path)
     except OSError as error:
         msg = f"{path} cannot be read ({error.strerror}); restore it, or train again"
         raise DataError(msg) from error

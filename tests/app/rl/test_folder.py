@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -125,6 +126,17 @@ def test_where_none_is_good_nothing_is_promised(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="; restore it, or start a new run") as refused:
         read_newest(newest(tmp_path, ""), IDENTITY)
     assert "last good" not in str(refused.value)
+
+
+@pytest.mark.parametrize("ending", [".json", ".safetensors"])
+def test_a_pipe_in_the_place_of_a_checkpoint_is_not_waited_for(
+    ending: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path, 1).with_suffix(ending)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(DataError, match=rf"{path} cannot be read \(it is no regular file\)"):
+        read_newest(newest(tmp_path, ""), IDENTITY)
 
 
 @pytest.mark.parametrize("ending", [".json", ".safetensors"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import msgspec
@@ -109,6 +110,14 @@ def test_a_result_that_is_none_is_refused(content: bytes | None, over) -> None:
     if content is not None:
         folder.result.write_bytes(content)
     with pytest.raises(DataError, match=r"result\.json cannot be read .* --resume .* again"):
+        read_result(folder)
+
+
+def test_a_pipe_in_the_place_of_a_result_is_not_waited_for(over) -> None:
+    folder, _ = over()
+    folder.result.unlink()
+    os.mkfifo(folder.result)
+    with pytest.raises(DataError, match=r"result\.json cannot be read .*no regular file"):
         read_result(folder)
 
 

@@ -30,6 +30,7 @@ from pathlib import Path
 
 from stairway.app import folder as folders
 from stairway.app.folder import write_whole
+from stairway.app.plain_file import read_plain
 from stairway.base.errors import DataError
 from stairway.base.verdict import Refuse
 from stairway.training.checkpoint import Checkpoint, Encoded, decode, encode
@@ -129,8 +130,8 @@ def read_encoded(path: Path, what: str, remedy: str) -> Encoded:
     """
     try:
         return Encoded(
-            path.with_suffix(".safetensors").read_bytes(),
-            path.with_suffix(".json").read_bytes(),
+            read_plain(path.with_suffix(".safetensors")),
+            read_plain(path.with_suffix(".json")),
         )
     except OSError as error:
         msg = f"{what} {error.filename} cannot be read ({error.strerror}); {remedy}"

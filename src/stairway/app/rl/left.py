@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from stat import S_ISREG
 
 from stairway.app.folder import write_whole
+from stairway.app.plain_file import read_plain
 from stairway.app.rl.folder import RlFolder
 from stairway.base.errors import DataError
 from stairway.base.hashing import digest
@@ -89,17 +89,13 @@ def _there(folder: RlFolder, own: Path | None) -> Iterator[Path]:
 def _bound(folder: RlFolder, file: LeftFile) -> bytes:
     path = folder.root / file.name
     try:
-        # Whoever opens a pipe waits for what may never come; a device may never end.
-        content = path.read_bytes() if S_ISREG(path.stat().st_mode) else None
-        why = "it is no regular file"
+        content = read_plain(path)
     except OSError as error:
-        content, why = None, str(error.strerror)
-    if content is None:
         msg = (
-            f"{path} cannot be read ({why}), and {folder.result.name} speaks of it; "
-            f"restore it, or {_again(folder)}"
+            f"{path} cannot be read ({error.strerror}), and {folder.result.name} speaks of "
+            f"it; restore it, or {_again(folder)}"
         )
-        raise DataError(msg)
+        raise DataError(msg) from error
     found = digest(content)
     if found != file.sha256:
         msg = (

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from stairway.app import folder as folders
+from stairway.app.plain_file import read_plain
 from stairway.app.rl.folder import RlFolder, newest
 from stairway.app.rl.left import read_left
 from stairway.app.rl.weights import require_kept
@@ -77,7 +78,7 @@ def read_result(folder: RlFolder) -> PracticeResult:
     """
     again = f"remove it, and stairway train rl --resume {folder.root} writes it again"
     try:
-        content = folder.result.read_bytes()
+        content = read_plain(folder.result)
         layout = msgspec.json.decode(content, type=_Layout).layout
         if layout != LAYOUT:
             msg = (
@@ -130,7 +131,7 @@ def _last(folder: RlFolder) -> tuple[Record, _Kept]:
         raise DataError(msg)
     path = paths[0].with_suffix(".json")
     try:
-        record = read_record(path.read_bytes())
+        record = read_record(read_plain(path))
         if not isinstance(record, Refuse):
             return record, msgspec.convert(record.notes, _Kept, strict=False)
         why = record.findings[0].detail
