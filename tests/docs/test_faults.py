@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 FAULTS = json.loads((REFERENCE / "faults.json").read_text("utf-8"))
 SCRIPT = runpy.run_path(str(ROOT / "scripts" / "faults.py"))
-ROWS = [*range(1, 21), 22]
+DEMANDED = SCRIPT["DEMANDED"]
+ROWS = range(1, 23)
 MUST_BE_NONE = ("lost", "doubled", "altered", "damaged", "leases_ended_early", "out_of_order")
 
 COUNTED = [
@@ -31,6 +32,48 @@ def test_the_page_quotes_what_was_counted():
 @pytest.mark.parametrize("row", ROWS)
 def test_every_row_was_measured_and_its_checker_tried_on_a_planted_bug(row):
     assert {fault.startswith("planted: ") for fault in FAULTS[str(row)]} == {True, False}
+
+
+def test_the_long_profile_counted_all_that_is_demanded_of_it():
+    assert SCRIPT["complaints"](FAULTS, DEMANDED) == []
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_of_every_row_something_is_demanded_in_both_profiles(row):
+    faults = DEMANDED[str(row)]
+    assert any(
+        not fault.startswith("planted: ") and "short" in d for fault, d in faults.items()
+    )
+    assert all("long" in d and d.keys() <= {"short", "long", "most"} for d in faults.values())
+    counts = [n for d in faults.values() for least in d.values() for n in least.values()]
+    assert min(counts) > 0
+
+
+def counted(profile="long", **figures):
+    return {"7": {"a": {profile: {"test": "t", "figures": figures}}}}
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (counted(kills=50, ms=9.5), None),
+        (counted(kills=49, ms=9.5), "kills is 49, and at least 50 is demanded"),
+        (counted(ms=9.5), "kills is not counted"),
+        (counted(kills=float("nan"), ms=9.5), "kills is nan"),
+        (counted(kills=50, ms=10.5), "ms is 10.5, and at most 10 is allowed"),
+        (counted(kills=50, ms=float("nan")), "ms is nan"),
+        (counted(kills=50), "ms is not counted"),
+        (counted("short", kills=50, ms=9.5), "the long profile did not count it"),
+        ({}, "the long profile did not count it"),
+        ({"7": counted(kills=50, ms=9.5)["7"] | {"b": {}}}, "demanded.toml does not name it"),
+        (counted(kills=50, ms=9.5) | {"8": {"b": {}}}, "demanded.toml does not name it"),
+    ],
+)
+def test_what_the_page_lacks_is_said(rows, said):
+    demanded = {"7": {"a": {"long": {"kills": 50}, "most": {"ms": 10}}}}
+    found = SCRIPT["complaints"](rows, demanded)
+    assert len(found) == (said is not None)
+    assert said is None or said in found[0]
 
 
 def test_nothing_was_lost_where_nothing_was_planted_and_every_planted_bug_was_noticed():

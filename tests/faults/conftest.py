@@ -6,7 +6,8 @@ Each is told to ``tell`` before it happens; if ``tell`` raises, it does not happ
 
 ``figures(row, fault, **numbers)`` writes down what a test of RELIABILITY.md's row has
 counted; call it last, so that only what held is quoted. A planted bug is a fault whose
-name begins with "planted: ", and its figures say how often it was noticed.
+name begins with "planted: ", and its figures say how often it was noticed. A test fails
+that counted less than ``demanded.toml`` says; ``demanded(row, fault)`` tells it how much.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import ctypes
 import fcntl
 import json
 import os
+import runpy
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -27,8 +29,11 @@ import pytest
 
 from stairway.adapters.outbox import relay
 
-FIGURES = Path(__file__).parents[2] / "build" / "faults"
+ROOT = Path(__file__).parents[2]
+FIGURES = ROOT / "build" / "faults"
 """One file for each row; ``scripts/faults.py`` gathers them for the docs."""
+
+SCRIPT = runpy.run_path(str(ROOT / "scripts" / "faults.py"))
 
 
 class Op(NamedTuple):
@@ -244,14 +249,21 @@ def write_down(row, fault, profile, test, numbers, folder=FIGURES):
 
 
 @pytest.fixture
-def figures(request):
-    is_long = (
-        request.node.get_closest_marker("long") is not None
-        or os.environ.get("STAIRWAY_PROFILE") == "long"
-    )
+def profile(request):
+    is_long = request.node.get_closest_marker("long") is not None
+    return "long" if is_long or os.environ.get("STAIRWAY_PROFILE") == "long" else "short"
 
+
+@pytest.fixture
+def demanded(profile):
+    """How much a fault must have counted in this profile, by its row and its name."""
+    return lambda row, fault: SCRIPT["DEMANDED"][str(row)][fault][profile]
+
+
+@pytest.fixture
+def figures(request, profile, demanded):
     def keep(row, fault, **numbers):
-        profile = "long" if is_long else "short"
+        assert SCRIPT["too_few"](numbers, demanded(row, fault)) == []
         write_down(row, fault, profile, request.node.nodeid, numbers)
 
     return keep

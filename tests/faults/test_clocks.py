@@ -24,7 +24,6 @@ from stairway.testing.groups import HOUR_NS, NOW_NS, group_rules
 from stairway.testing.log import small_settings
 
 CONFIG = Config(**small_settings())
-RUNS = 200 if os.environ.get("STAIRWAY_PROFILE") == "long" else 5
 LEASE_NS = 1_000_000_000
 FAULTS = ("back an hour", "ahead an hour", "stands still", "goes back and forth")
 
@@ -64,15 +63,15 @@ def watch_leases(folder, fault, rng):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_no_lease_ends_early_whatever_the_clock_does(tmp_path, figures, fault):
-    early = again = 0
-    for seed in range(RUNS):
+def test_no_lease_ends_early_whatever_the_clock_does(tmp_path, figures, demanded, fault):
+    early = again = runs = 0
+    for seed in range(demanded(12, f"the clock of consumers: {fault}")["runs"]):
         found = watch_leases(tmp_path / str(seed), fault, np.random.default_rng(seed))
-        early, again = early + found[0], again + found[1]
+        early, again, runs = early + found[0], again + found[1], runs + 1
     assert early == 0
     # Where the clock goes on to show the time that passes, leases do run out.
     assert (again > 0) == (fault in {"ahead an hour", "goes back and forth"})
-    figures(12, f"the clock of consumers: {fault}", runs=RUNS,
+    figures(12, f"the clock of consumers: {fault}", runs=runs,
             leases_ended_early=early, delivered_again=again)  # fmt: skip
 
 
@@ -91,8 +90,9 @@ def test_leases_by_the_wall_clock_are_seen_to_end_early(tmp_path, figures, monke
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_events_keep_the_order_in_which_they_were_appended(tmp_path, figures, fault):
-    for seed in range(RUNS):
+def test_events_keep_the_order_in_which_they_were_appended(tmp_path, figures, demanded, fault):
+    runs = 0
+    for seed in range(demanded(12, f"the clock of the writer: {fault}")["runs"]):
         rng, wanted = np.random.default_rng(seed), []
         readings = [now_ns for now_ns, _ in clock_of(fault, rng)]
         assert fault == "ahead an hour" or readings != sorted(set(readings))
@@ -108,7 +108,8 @@ def test_events_keep_the_order_in_which_they_were_appended(tmp_path, figures, fa
         for stream in ("fill", "timing"):
             mine = [e for e in events if e.stream == stream]
             assert [e.position for e in mine] == [*range(1, 31)]
-    figures(12, f"the clock of the writer: {fault}", runs=RUNS, out_of_order=0)
+        runs += 1
+    figures(12, f"the clock of the writer: {fault}", runs=runs, out_of_order=0)
 
 
 FAKED = """

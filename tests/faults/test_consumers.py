@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -29,6 +29,8 @@ from stairway.testing.log import small_settings
 CONFIG = Config(**small_settings())
 SCHEMA = ["create table effect (position integer)"]
 POISON = frozenset({3, 17, 40, 41, 99})
+FAULTS = ("duplicate", "crash before commit", "crash before ack")
+MOST_ROUNDS = 20
 
 
 def handle(delivery, done):
@@ -39,8 +41,8 @@ def handle(delivery, done):
 
 
 def work_through(folder, events, give_back):
-    """Work until nothing is left; return what was done and what was given up."""
-    log, done, deliveries = open_log(folder, CONFIG), [], 0
+    """Work until nothing is left; return what was done, given up, left, and how often it failed."""
+    log, done, failed = open_log(folder, CONFIG), [], Counter()
     log.append("fill", [b"event"] * events)
     group = log.group("desk", group_rules())
     for n in range(events * 5):
@@ -48,17 +50,17 @@ def work_through(folder, events, give_back):
         if not taken:
             break
         for delivery in taken:
-            deliveries += 1
             try:
                 handle(delivery, done)
             except ValueError as error:
+                failed[delivery.envelope.position] += 1
                 give_back(group, delivery, str(error), NOW_NS + n)
             else:
                 group.ack([delivery])
     letters, pending = group.dead_letters(), group.pending()
     group.close()
     log.close()
-    return done, letters, pending, deliveries
+    return done, letters, pending, failed
 
 
 def properly(group, delivery, cause, now_ns):
@@ -66,7 +68,7 @@ def properly(group, delivery, cause, now_ns):
 
 
 def test_poison_is_tried_five_times_and_put_aside_with_its_cause(tmp_path, figures):
-    done, letters, pending, deliveries = work_through(tmp_path, 120, properly)
+    done, letters, pending, failed = work_through(tmp_path, 120, properly)
     assert sorted(done) == [n for n in range(1, 121) if n not in POISON]
     assert len(done) == len(set(done))
     assert {letter.position for letter in letters} == POISON
@@ -74,9 +76,9 @@ def test_poison_is_tried_five_times_and_put_aside_with_its_cause(tmp_path, figur
     for letter in letters:
         assert letter.cause == f"event {letter.position} cannot be dealt with"
     assert pending == 0
-    assert deliveries == 120 - len(POISON) + 5 * len(POISON)
-    figures(10, "some events are poison", events=120, poison=len(POISON), tries=5,
-            dead_letters=len(letters), lost=0)  # fmt: skip
+    assert failed == dict.fromkeys(POISON, 5)
+    figures(10, "some events are poison", events=len(done) + len(letters), poison=len(failed),
+            tries=min(failed.values()), dead_letters=len(letters), lost=0)  # fmt: skip
 
 
 @pytest.mark.long
@@ -104,13 +106,14 @@ class Desk(RuleBasedStateMachine):
 
     once = staticmethod(Inbox.once)
     fired: ClassVar = Counter()
+    stories: ClassVar = set()
     root: ClassVar = None
 
     def __init__(self):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(dir=self.root))
         self.log = open_log(self.folder, CONFIG)
-        self.now_ns, self.written = NOW_NS, 0
+        self.now_ns, self.written, self.story = NOW_NS, 0, []
         self.start()
 
     def start(self):
@@ -126,10 +129,12 @@ class Desk(RuleBasedStateMachine):
     @rule(count=st.integers(1, 3))
     def write(self, count):
         self.written += count
+        self.story.append(count)
         self.log.append("fill", [b"x"] * count)
 
     @rule(limit=st.integers(1, 4))
     def take(self, limit):
+        self.story.append((limit,))
         for _ in range(4):
             self.now_ns += 500_000_000
             self.held += self.group.take("a", limit, self.now_ns)
@@ -140,6 +145,7 @@ class Desk(RuleBasedStateMachine):
     )
     def act(self, data, fate):
         delivery = data.draw(st.sampled_from(self.held))
+        self.story.append((delivery.envelope.position, fate))
         try:
             for _ in range(10):
                 with self.once(self.inbox, "desk", delivery.envelope) as db:
@@ -180,28 +186,36 @@ class Desk(RuleBasedStateMachine):
             before, done = done, len(set(rows))
             assert before < done or done == self.written
         assert sorted(rows) == [*range(1, self.written + 1)]
+        self.stories.add(tuple(self.story))
         self.group.close()
         self.inbox.close()
         self.log.close()
         shutil.rmtree(self.folder)
 
 
-def drive(machine, root, **options):
-    """Try it in so many ways as the profile says."""
-    machine.fired, machine.root = Counter(), root
-    examples = 500 if settings().max_examples >= 1_000 else 30
-    run_state_machine_as_test(
-        machine, settings=settings(max_examples=examples, stateful_step_count=25, **options)
-    )
-    return examples
+ALL_TEN_TIMES = "each event ten times, crashes between effect and acknowledgement"
 
 
-def test_effects_happen_once_though_events_come_ten_times_and_consumers_crash(ram, figures):
-    examples = drive(Desk, ram)
-    assert min(Desk.fired[what] for what in (
-        "duplicate", "crash before commit", "crash before ack")) > 0  # fmt: skip
-    figures(11, "each event ten times, crashes between effect and acknowledgement",
-            runs=examples, duplicates=Desk.fired["duplicate"],
+def drive(machine, root, runs, **options):
+    """Try it until so many ways have differed, and each fault has fired."""
+    machine.fired, machine.stories, machine.root = Counter(), set(), root
+    for n in range(MOST_ROUNDS):
+        run_state_machine_as_test(
+            seed(n)(machine),
+            settings=settings(
+                max_examples=max(20, runs // 5), stateful_step_count=25, **options
+            ),
+        )
+        if len(machine.stories) >= runs and all(machine.fired[what] for what in FAULTS):
+            return
+    pytest.fail(f"{len(machine.stories)} ways differ, and there was {machine.fired}")
+
+
+def test_effects_happen_once_though_events_come_ten_times_and_consumers_crash(
+    ram, figures, demanded
+):
+    drive(Desk, ram, demanded(11, ALL_TEN_TIMES)["runs"])
+    figures(11, ALL_TEN_TIMES, runs=len(Desk.stories), duplicates=Desk.fired["duplicate"],
             crashes_before_commit=Desk.fired["crash before commit"],
             crashes_before_ack=Desk.fired["crash before ack"], lost=0, doubled=0)  # fmt: skip
 
@@ -223,5 +237,5 @@ class Hasty(Desk):
 @pytest.mark.long
 def test_a_note_in_a_transaction_of_its_own_is_seen_to_double(ram, figures):
     with pytest.raises(AssertionError):
-        drive(Hasty, ram, phases=[Phase.generate])
+        drive(Hasty, ram, 500, phases=[Phase.generate])
     figures(11, "planted: effect and note in two transactions", noticed=1)

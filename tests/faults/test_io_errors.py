@@ -48,10 +48,6 @@ class FailsOnce:
     armed = False
 
 
-ROUNDS = 200 if os.environ.get("STAIRWAY_PROFILE") == "long" else 28
-CALLS = 501 if os.environ.get("STAIRWAY_PROFILE") == "long" else 42
-
-
 def publish(disk, folder, fault, rounds=12):
     """Publish under a failing disk; return what was acknowledged and how it ended."""
     settings, acked, ended = Settings(**SETTINGS), 0, None
@@ -87,17 +83,19 @@ def publish(disk, folder, fault, rounds=12):
 
 @pytest.mark.parametrize("kind", ["write", "sync"])
 def test_every_failing_call_ends_writing_and_loses_nothing_acknowledged(
-    watched_disk, ram, figures, kind
+    watched_disk, ram, figures, demanded, kind
 ):
-    count = Counter()
-    step = 1 if CALLS > 100 else 3 if kind == "sync" else 4
-    for nth in range(1, CALLS, step):
+    count, calls = Counter(), demanded(6, f"the n-th {kind} fails")["calls"]
+    # Either each of the first five hundred, or a few that are spread. How many calls a round
+    # makes is for the threads to say: enough rounds for any, which end where the disk fails.
+    step, rounds = (1, 1_500) if calls > 100 else ({"sync": 3, "write": 4}[kind], 28)
+    for nth in range(1, 1 + calls * step, step):
         folder = ram / str(nth)
         folder.mkdir()
         fault = FailsOnce(kind, nth)
-        acked, ended = publish(watched_disk, folder, fault, ROUNDS)
-        assert fault.fired == (ended is not None) or acked == ROUNDS, nth
-        count["fired"] += fault.fired
+        acked, ended = publish(watched_disk, folder, fault, rounds)
+        assert fault.fired == (ended is not None) or acked == rounds, nth
+        count.update(calls=1, fired=fault.fired)
         if ended is not None:
             assert type(ended) is RecordError
             assert "stop this process" in str(ended)
@@ -109,9 +107,7 @@ def test_every_failing_call_ends_writing_and_loses_nothing_acknowledged(
         log.close()
         assert isinstance(verify(folder), Pass)
         shutil.rmtree(folder)
-    assert count["fired"] >= 8
-    figures(6, f"the n-th {kind} fails", calls=len(range(1, CALLS, step)),
-            fired=count["fired"], lost=0)  # fmt: skip
+    figures(6, f"the n-th {kind} fails", **count, lost=0)
 
 
 @pytest.mark.long
@@ -181,19 +177,24 @@ def read(folder):
     return events
 
 
-def test_a_disk_that_cannot_be_read_is_no_damaged_log(watched_disk, tmp_path):
-    log = open_log(tmp_path, Config(**SETTINGS))
-    log.append("fill", [bytes(900)] * 200)
+def test_a_disk_that_cannot_be_read_is_no_damaged_log(
+    watched_disk, tmp_path, figures, demanded
+):
+    calls = demanded(6, "the n-th read fails")["calls"]
+    log, events = open_log(tmp_path, Config(**SETTINGS)), 200 if calls < 100 else 2_000
+    log.append("fill", [bytes(900)] * events)
     log.close()
-    outcomes = Counter()
-    for nth in range(1, 30):
+    outcomes, fired = Counter(), 0
+    for nth in range(1, calls + 1):
         fault = FailsOnce("read", nth)
         fault.armed = True
         with watched_disk(fault):
             outcomes[read(tmp_path)] += 1
-    assert outcomes["look after the disk"] > 5
-    assert outcomes["look after the disk"] + outcomes[200] == 29
+        fired += fault.fired
+    assert outcomes["look after the disk"] > 0.9 * fired
+    assert outcomes["look after the disk"] + outcomes[events] == calls
     assert isinstance(verify(tmp_path), Pass)
+    figures(6, "the n-th read fails", calls=outcomes.total(), fired=fired, lost=0)
 
 
 @pytest.mark.parametrize(("kind", "calls"), [("write", 5), ("sync", 2)])

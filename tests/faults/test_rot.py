@@ -8,7 +8,6 @@ times. Every time the log must either be refused, or be the same as before.
 from __future__ import annotations
 
 import gc
-import os
 import zlib
 from collections import Counter
 
@@ -97,28 +96,39 @@ def cut(content, rng):
     return content[: rng.integers(len(content))]
 
 
+def unlike(content, hurt, rng, times):
+    """Yield so many hurt contents that are like neither the content nor each other."""
+    seen = {hash(content)}
+    for _ in range(2 * times):
+        bad = hurt(content, rng)
+        if hash(bad) not in seen:
+            seen.add(hash(bad))
+            yield bad
+        if len(seen) > times:
+            return
+
+
+@pytest.mark.parametrize(("hurt", "ways"), [(flipped, 16), (cut, 2)])
+def test_no_two_contents_are_hurt_alike(hurt, ways):
+    found = list(unlike(b"ab", hurt, np.random.default_rng(1), ways))
+    assert len(found) <= len(set(found)) == len({*found} - {b"ab"})
+    assert len(list(unlike(b"ab", hurt, np.random.default_rng(1), 3 * ways))) <= ways
+
+
 def rot(ram, image, name, hurt, times):
-    """Hurt one file many times over; count what came of it."""
+    """Hurt one file in so many ways, no two the same; count what came of it."""
     rng, count = np.random.default_rng(zlib.crc32(name.encode())), Counter()
     lay_out(ram, image)
     wanted = contents(ram)
     assert sum(map(len, wanted.values())) == 500
-    for _ in range(times):
-        files = image | {name: hurt(image[name], rng)}
-        assert files[name] != image[name]
-        count[outcome(ram, files, wanted, name)] += 1
+    for content in unlike(image[name], hurt, rng, times):
+        count[outcome(ram, image | {name: content}, wanted, name)] += 1
     return count
 
 
-FLIPS = {
-    # At most so many may be harmless: on pages that the write-ahead log has newer copies of.
-    "durable.db": (100, 60),
-    "durable.db-wal": (100, 60),
-    "telemetry.db": (50, 35),
-    "telemetry.db-wal": (50, 50),
-    "durable.mark": (30, 30),
-    "telemetry.mark": (30, 30),
-}
+# Of a hundred so many may be harmless, on pages that the write-ahead log has newer copies of.
+# What a mark says beyond the record is not believed, and telemetry may lose its end.
+MOST_HARMLESS = {"durable.db": 60, "durable.db-wal": 60, "telemetry.db": 70}
 
 
 def keep(figures, fault, name, count):
@@ -128,10 +138,12 @@ def keep(figures, fault, name, count):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_flipped_bit_is_refused_or_harmless_and_never_handed_out(ram, image, name, figures):
-    times, harmless = FLIPS[name]
+def test_a_flipped_bit_is_refused_or_harmless_and_never_handed_out(
+    ram, image, name, figures, demanded
+):
+    times = demanded(7, f"a flipped bit: {name}")["tries"]
     count = rot(ram, image, name, flipped, times)
-    assert count["harmless"] <= harmless
+    assert count["harmless"] <= MOST_HARMLESS.get(name, 100) / 100 * times
     keep(figures, "a flipped bit", name, count)
 
 
@@ -141,18 +153,13 @@ MAY_END_EARLY = {"durable.db", "telemetry.db", "telemetry.db-wal"}
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_cut_short_is_refused_or_harmless_and_never_handed_out(
-    ram, image, name, figures
+    ram, image, name, figures, demanded
 ):
-    count = rot(ram, image, name, cut, 30)
+    times = demanded(7, f"cut short: {name}")["tries"]
+    count = rot(ram, image, name, cut, times)
     if name not in MAY_END_EARLY:
-        assert count["refused"] == 30
+        assert count["refused"] == times
     keep(figures, "cut short", name, count)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("name", FILES)
-def test_of_a_thousand_flipped_bits_none_is_handed_out(ram, image, name, figures):
-    keep(figures, "a flipped bit", name, rot(ram, image, name, flipped, 1_000))
 
 
 @pytest.mark.long
@@ -165,7 +172,7 @@ def test_a_store_that_checks_nothing_is_seen_to_hand_out_what_was_not_written(
             for at, ns, _, linked, content in page
         ]
 
-    monkeypatch.setattr(store.Store, "_checked", believe)
+    monkeypatch.setattr(store.Store, "checked", believe)
     count = rot(ram, image, "durable.db", flipped, 200)
     assert count["altered"] > 0
     figures(7, "planted: neither checksum nor chain is looked at", noticed=count["altered"])
@@ -179,22 +186,41 @@ def test_a_log_without_its_mark_is_seen_to_lose_its_tail(ram, image, figures, mo
     figures(7, "planted: the high-water mark is not looked at", noticed=count["altered"])
 
 
-def test_the_end_of_the_durable_write_ahead_log_cannot_go_unseen(ram, image, figures):
-    """SQLite itself takes a damaged frame for the end, and says nothing."""
-    wal, lost = image["durable.db-wal"], 0
-    for cut_at in range(32, len(wal), len(wal) // 12):
+def without_tails(wal, tries):
+    """Return at least so many contents, no two the same, that end early or in zeros."""
+    found = {}
+    for cut_at in range(32, len(wal), 2 * len(wal) // (tries + tries // 4 + 3)):
         for hurt in (wal[:cut_at], wal[:cut_at] + bytes(len(wal) - cut_at)):
-            lay_out(ram, image | {"durable.db-wal": hurt})
-            for read_only in (True, False):
-                with pytest.raises(DamagedLogError, match="high-water mark"):
-                    open_log(ram, CONFIG, read_only=read_only)
-                gc.collect()
-                # What is left of the evidence is left alone.
-                assert (ram / "durable.db-wal").read_bytes() == hurt
-                assert (ram / "durable.db").read_bytes() == image["durable.db"]
-            lost += 1
-    assert lost > 20
-    figures(7, "the tail of the write-ahead log is gone", tries=lost, refused=lost)
+            found[hurt] = None
+    # The room that a page leaves is zeros already.
+    found.pop(wal, None)
+    return found
+
+
+def test_no_two_tails_are_lost_alike(image):
+    found = without_tails(image["durable.db-wal"], 500)
+    assert len(found) >= 500
+    assert image["durable.db-wal"] not in found
+    assert without_tails(bytes(40), 60) == {bytes(n): None for n in range(32, 40)}
+
+
+def test_the_end_of_the_durable_write_ahead_log_cannot_go_unseen(ram, image, figures, demanded):
+    """SQLite itself takes a damaged frame for the end, and says nothing."""
+    wal, count = image["durable.db-wal"], Counter()
+    for hurt in without_tails(
+        wal, demanded(7, "the tail of the write-ahead log is gone")["tries"]
+    ):
+        lay_out(ram, image | {"durable.db-wal": hurt})
+        count["tries"] += 1
+        for read_only in (True, False):
+            with pytest.raises(DamagedLogError, match="high-water mark"):
+                open_log(ram, CONFIG, read_only=read_only)
+            gc.collect()
+            # What is left of the evidence is left alone.
+            assert (ram / "durable.db-wal").read_bytes() == hurt
+            assert (ram / "durable.db").read_bytes() == image["durable.db"]
+        count["refused"] += 1
+    figures(7, "the tail of the write-ahead log is gone", **count)
 
 
 def test_a_write_ahead_log_that_is_gone_cannot_go_unseen(ram, image):
@@ -232,8 +258,12 @@ def test_what_verify_refuses_is_not_written_to(ram, image):
     rng, refused = np.random.default_rng(8), 0
     for _ in range(40):
         lay_out(ram, image | {"durable.db": flipped(image["durable.db"], rng)})
-        complaint = [f.detail for f in getattr(verify(ram), "findings", ())]
-        if isinstance(verify(ram), Pass) or all("SQLite says" in c for c in complaint):
+        verdict = verify(ram)
+        # Where only SQLite's own check of its pages complains, every event is whole.
+        if isinstance(verdict, Pass) or all(
+            "SQLite says" in f.detail or "what was written can be read" in f.detail
+            for f in verdict.findings
+        ):
             continue
         refused += 1
         lay_out(ram, {p.name: p.read_bytes() for p in ram.iterdir() if "-shm" not in p.name})
@@ -252,7 +282,7 @@ def look_at_group(folder):
         log.close()
 
 
-def test_a_flipped_bit_in_the_file_of_a_group_is_refused_or_harmless(ram, figures):
+def test_a_flipped_bit_in_the_file_of_a_group_is_refused_or_harmless(ram, figures, demanded):
     log = open_log(ram, CONFIG)
     log.append("fill", [b"%d" % n for n in range(30)])
     group = log.group("desk", group_rules(tries=1))
@@ -264,10 +294,11 @@ def test_a_flipped_bit_in_the_file_of_a_group_is_refused_or_harmless(ram, figure
     path, rng, count = ram / "groups" / "desk.db", np.random.default_rng(3), Counter()
     good, wanted = path.read_bytes(), look_at_group(ram)
     assert [d.envelope.position for d in wanted[2]] == [*range(17, 31)]
-    for _ in range(1_000 if os.environ.get("STAIRWAY_PROFILE") == "long" else 150):
+    tries = demanded(7, "a flipped bit: groups/desk.db")["tries"]
+    for content in unlike(good, flipped, rng, tries):
         for suffix in ("-wal", "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
-        path.write_bytes(flipped(good, rng))
+        path.write_bytes(content)
         try:
             count["harmless" if look_at_group(ram) == wanted else "altered"] += 1
         except (DamagedLogError, ConfigError, RecordError):

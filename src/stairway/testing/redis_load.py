@@ -70,11 +70,17 @@ class Publisher(threading.Thread):
 
         self.failure: StairwayError | None = None
 
+    @property
+    def total(self) -> int:
+        """How many events were acknowledged so far."""
+        return sum(self.acked.values())
+
     def run(self) -> None:
-        """Append, flush, note, pause."""
-        count = 0
+        """Append, flush, note, and pause for what is left of the time of a batch."""
+        count, due_s = 0, time.monotonic()
         try:
-            while not self._over.wait(self._pause_s):
+            while not self._over.wait(max(0.0, due_s - time.monotonic())):
+                due_s = time.monotonic() + self._pause_s
                 stream = self._streams[count % len(self._streams)]
                 count += 1
                 payloads = [
@@ -94,7 +100,7 @@ class Publisher(threading.Thread):
         self.join()
         if self.failure is not None:
             raise self.failure
-        return sum(self.acked.values())
+        return self.total
 
     def append_ms(self, share: float) -> float:
         """Return the duration that ``share`` of the appends did not exceed."""

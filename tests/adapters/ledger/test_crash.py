@@ -43,21 +43,29 @@ class Publisher(threading.Thread):
             self.error = error
 
 
+def let_each_append(publishers, more):
+    """Wait until each of them has appended so many more: none sits a crash out."""
+    goals = [len(p.told) + more for p in publishers]
+    while any(
+        len(p.told) < goal and p.is_alive() for p, goal in zip(publishers, goals, strict=True)
+    ):
+        threading.Event().wait(0.005)
+
+
 @pytest.mark.parametrize("writers", ["one", "many"])
 def test_nothing_acknowledged_is_lost_or_doubled_by_a_crash_of_the_server(
     server, tmp_path, writers
 ):
-    url = server.url("crash", more=f"&writers={writers}&wait_ms=30000")
+    url = server.url("crash", more=f"&writers={writers}&wait_ms=300000")
     logs = [open_log(tmp_path, CONFIG, url=url) for _ in range(1 if writers == "one" else 2)]
     publishers = [Publisher(log, b"%d" % k) for k, log in enumerate(logs)]
     for publisher in publishers:
         publisher.start()
     for _ in range(CRASHES):
-        before = sum(len(p.told) for p in publishers)
-        while sum(len(p.told) for p in publishers) < before + 20:
-            threading.Event().wait(0.005)
+        let_each_append(publishers, 10)
         server.stop(signal.SIGQUIT)
         server.start()
+    let_each_append(publishers, 1)
     for publisher in publishers:
         publisher.over = True
         publisher.join()
