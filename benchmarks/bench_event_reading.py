@@ -92,7 +92,7 @@ def heard(role: str, where: str, publish: Callable[[bytes], None]) -> dict[str, 
 def listen_to_log(folder: str) -> list[int]:
     log, spent = open_log(Path(folder), CONFIG, read_only=True), list[int]()
     seen = log.head("timing").position
-    with Doorbell(Path(folder)) as bell:
+    with Doorbell(Path(folder), log) as bell:
         print("ready", flush=True)
         while len(spent) < MESSAGES:
             for event in log.read("timing", seen):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 import resource
@@ -341,3 +342,37 @@ def test_another_pair_of_bars_is_another_fingerprint(tmp_path: Path) -> None:
     folders.write_bars(folder, other)
     assert folders.read_bars(folder, some_ask()).fingerprint == other.fingerprint
     assert folders.read_bars(folder, some_ask()).at(0).time_ns == UtcNs(int(BARS.time_ns[0]))
+
+
+# -- pipes, where files belong -------------------------------------------------------------
+
+
+def test_a_pipe_in_the_place_of_the_bars_is_not_waited_for(tmp_path: Path) -> None:
+    folder = folders.create(tmp_path / "run")
+    os.mkfifo(folder.bars)
+    with pytest.raises(DataError, match=r"bars\.npz cannot be read \(it is no regular file\)"):
+        folders.load_bars(folder, INSTRUMENTS)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_pipe_that_was_left_beside_a_file_makes_room_for_it(shared, tmp_path: Path) -> None:
+    whose = f".{os.getpid()}-{threading.get_ident()}" if shared else ""
+    os.mkfifo(tmp_path / f".result.json{whose}.new")
+    folders.write_whole(tmp_path / "result.json", b"{}", shared=shared)
+    assert (tmp_path / "result.json").read_bytes() == b"{}"
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_a_folder_beside_a_file_is_named_and_left(tmp_path: Path) -> None:
+    (tmp_path / "practice.json").write_bytes(b"{}")
+    (tmp_path / ".result.json.new").mkdir()
+    with pytest.raises(ConfigError, match=r"\.result\.json\.new is a folder; take it") as error:
+        folders.write_whole(tmp_path / "result.json", b"{}")
+    assert str(error.value).endswith(f"then stairway train rl --resume {tmp_path}")
+    assert (tmp_path / ".result.json.new").is_dir()
+
+
+def test_a_start_does_not_wait_for_a_pipe_where_it_tries_to_write(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".writable")
+    folders.create(tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,3 +46,24 @@ def test_a_process_that_was_killed_holds_nothing(tmp_path: Path) -> None:
         other.wait()
     with held(RunFolder(tmp_path)):
         pass
+
+
+def link(path: Path) -> None:
+    path.symlink_to(path.with_name("elsewhere"))
+
+
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, os.mkdir, link], ids=["a pipe", "a folder", "a link"]
+)
+def test_a_lock_that_is_no_file_is_named_and_not_waited_for(
+    make: Callable[[Path], None], tmp_path: Path
+) -> None:
+    make(tmp_path / ".lock")
+    with (
+        pytest.raises(
+            ConfigError, match=r"\.lock cannot be opened .*take away what lies there"
+        ),
+        held(RunFolder(tmp_path)),
+    ):
+        pytest.fail("it was held")
+    assert not (tmp_path / "elsewhere").exists()

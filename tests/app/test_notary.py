@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from stairway.adapters.artifacts.directory import new_key, public_bytes, seal
+from stairway.app.authority import HELD, as_recorded, require_signed
 from stairway.app.catalog import CODEC, stream_of
+from stairway.app.climb import Hand
 from stairway.app.notary import attest, handovers
+from stairway.app.policy_store import STREAM as GENERATIONS
 from stairway.app.policy_store import PolicyStore, Signer
-from stairway.base.errors import ConfigError
+from stairway.base.errors import ConfigError, DataError
 from stairway.base.verdict import Pass
+from stairway.dashboard.views import fold
 from stairway.lifecycle.facts import ModelMoved
 from stairway.lifecycle.generation import after, opened, sign
 from stairway.lifecycle.stage import Stage
@@ -124,3 +130,29 @@ def test_a_first_generation_of_a_key_that_is_not_trusted_is_not_built_upon(
     alone = Signer(OTHER_KEY, models[0], models[1])
     with pytest.raises(ConfigError, match="cannot be built upon"):
         attest(record, store, alone, 8)
+
+
+def test_an_event_that_is_no_fact_is_named_by_stream_and_position(new_log, store, signer):
+    """Whoever folds a record is told where it stopped, and what to do about it."""
+    log = new_log()
+    move(log, 1, "lightgbm", "ab" * 32, CANARY, CHAMPION, "better")
+    log.append("model.promoted", [b"\xc1"])
+    with pytest.raises(DataError, match=r"event \d+ of stream 'model.promoted': .*log export"):
+        attest(log, store, signer, 9)
+
+
+@pytest.mark.parametrize(
+    ("stream", "read"),
+    [
+        (HELD, as_recorded),
+        (GENERATIONS, lambda log: require_signed(log, TRUSTED)),
+        ("operator", lambda log: Hand(log, ())),
+        ("run", lambda log: fold(log, Path("run"))),
+    ],
+    ids=["held", "generation", "operator", "run"],
+)
+def test_wherever_a_record_is_read_the_place_is_named(new_log, stream, read):
+    log = new_log()
+    log.append(stream, [b"\xc1"])
+    with pytest.raises(DataError, match=f"event 1 of stream '{stream}': .*log export"):
+        read(log)

@@ -55,12 +55,24 @@ def test_a_drill_is_resumed_as_a_drill(finished_run: Path, tmp_path: Path) -> No
 def test_given_models_are_asked_for_again(finished_run: Path, tmp_path: Path) -> None:
     folder, ask = open_existing(finished_run)
     write_json(tmp_path / folder.ask.name, msgspec.structs.replace(ask, models="m"))
-    with pytest.raises(ConfigError, match="--models m: say --models and --trust again"):
+    with pytest.raises(ConfigError, match="--models m: say --models and --trust again") as said:
         resumed(tmp_path)
+    assert f"stairway run --resume {tmp_path} --models m --trust KEY.pub" in str(said.value)
     models, trust = Path("elsewhere"), Path("k")
     assert resumed(tmp_path, models, trust).models == models
     with pytest.raises(ConfigError, match="trains models of its own"):
         resumed(finished_run, models, trust)
+
+
+def test_a_store_that_this_run_has_not_is_taken_back_as_it_was_given(
+    finished_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "postgresql://h/d?log=policies"
+    with pytest.raises(ConfigError, match="is its own record; leave out --policy-store"):
+        resumed(finished_run, policy_store=url)
+    monkeypatch.setenv("STAIRWAY_POLICY_STORE", url)
+    with pytest.raises(ConfigError, match="is its own record; unset STAIRWAY_POLICY_STORE"):
+        resumed(finished_run, policy_store=url)
 
 
 def test_the_next_folder_is_the_first_that_is_free(

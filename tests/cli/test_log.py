@@ -15,12 +15,14 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from stairway.adapters.logs.sqlite import Config, open_log
-from stairway.app.record import entries
+from stairway.app.record import engine, entries
 from stairway.app.record.place import find, opened
 from stairway.cli import log as command
+from stairway.cli import signing
 from stairway.events.delivery import GroupRules
 from stairway.testing.log import small_settings
 from stairway.testing.policy import OTHER_KEY, public
+from stairway.testing.redis_server import private_redis
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "log-1"
 COMMANDS = ("tail", "stats", "groups", "verify", "archive", "export")
@@ -290,7 +292,63 @@ def test_an_operator_signs_once_he_has_agreed(operated, stairway) -> None:
     assert (again.code, again.out) == (0, f"{run}: 0 changes of champions would be signed\n")
 
 
+@pytest.fixture
+def signs(tmp_path, stairway) -> Callable[..., Any]:
+    """Sign with a key of one's own."""
+    key = tmp_path / "policies.pem"
+    assert stairway("log", "key", key).code == 0
+    return lambda url, *words: stairway("log", "sign", url, "--key", key, "--why", "so", *words)
+
+
+def test_what_was_agreed_to_is_signed_or_nothing(signs, postgresql, monkeypatch) -> None:
+    url = postgresql.url("agreed")
+    assert signs(url, "--policy", "daily", "--stage", "shadow", "--yes").code == 0
+
+    def colleague(_: str) -> bool:
+        return signs(url, "--policy", "intraday", "--yes").code == 0
+
+    monkeypatch.setattr(signing, "agreed_to", colleague)
+    said = signs(url, "--stage", "canary")
+    assert said.code == 1
+    assert "somebody else signed meanwhile; nothing was signed" in said.sentence
+    told = json.loads(signs(url, "--stage", "canary", "--dry-run", "--json").out)
+    assert (told["number"], told["done"]) == (3, False)
+
+
+def test_what_did_not_arrive_is_not_called_in_force_and_is_sent_by_the_same_command(
+    signs, tmp_path, monkeypatch
+) -> None:
+    kept = (
+        "--maxmemory-policy",
+        "noeviction",
+        "--appendonly",
+        "yes",
+        "--appendfsync",
+        "always",
+    )
+    monkeypatch.setattr(engine, "_PATIENCE_S", 0.2)
+    with private_redis(*kept) as server:
+        url, outbox = server.url("policies"), ("--outbox", tmp_path / "outbox")
+        assert signs(url, *outbox, "--policy", "daily", "--stage", "shadow", "--yes").code == 0
+
+        def cut(_: str) -> bool:
+            server.kill()
+            return True
+
+        with monkeypatch.context() as patched:
+            patched.setattr(signing, "agreed_to", cut)
+            said = signs(url, *outbox, "--stage", "retired")
+        assert (said.code, "NOT IN FORCE" in said.out) == (1, True)
+        assert signs(url, *outbox, "--stage", "retired", "--yes").code == 1, "Redis is away"
+        server.start(*kept)
+        numbers = []
+        for _ in range(2):
+            told = json.loads(signs(url, *outbox, "--stage", "retired", "--yes", "--json").out)
+            numbers.append((told["number"], told["waits"]))
+        assert numbers == [(2, None), (3, None)]
+
+
 def test_without_a_key_an_operator_is_told_how_to_make_one(operated, stairway) -> None:
     said = stairway("log", "attest", operated[0], "--key", "nowhere.pem")
     assert said.code == 1
-    assert "openssl genpkey -algorithm ed25519" in said.sentence
+    assert "stairway log key operator.pem" in said.sentence

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stairway.base.errors import DataError
-from stairway.events.streams import MEASURED, TELEMETRY, is_durable, require_known
+from stairway.events.streams import (
+    LAST_NS,
+    MAX_PAYLOAD_BYTES,
+    MEASURED,
+    TELEMETRY,
+    is_durable,
+    require_known,
+    require_payloads,
+    require_recordable,
+)
 
 
 @given(st.text())
@@ -35,3 +44,17 @@ def test_an_unknown_stream_is_named_beside_those_that_are_there():
     with pytest.raises(DataError, match="It holds nothing"):
         require_known("fill", [])
     require_known("fill", ["fill"])
+
+
+def test_every_strange_kind_of_payload_is_named():
+    with pytest.raises(DataError, match="is int and str, and an event is bytes"):
+        require_payloads("fill", [b"x", "y", 1])
+    require_payloads("fill", [])
+    with pytest.raises(DataError, match="at most 1048576"):
+        require_payloads("fill", [b"", bytes(MAX_PAYLOAD_BYTES + 1)])
+
+
+def test_the_last_instant_that_fits_is_recorded_and_none_behind_it():
+    require_recordable(LAST_NS)
+    with pytest.raises(DataError, match="April 2262"):
+        require_recordable(LAST_NS + 1)

@@ -20,6 +20,7 @@ from stairway.adapters.artifacts.directory import public_bytes
 from stairway.app.authority import keys_of
 from stairway.app.folder import Ask, RunFolder, open_existing
 from stairway.app.notary import attest, unsigned
+from stairway.app.plain_file import read_plain
 from stairway.app.policy_store import PolicyStore, Signer
 from stairway.app.record.engine import open_run, require_whole
 from stairway.app.settings import decode
@@ -30,9 +31,8 @@ from stairway.lifecycle.generation import key_id
 
 _MOST_BYTES = 1 << 14
 _MAKE = (
-    "make one with: openssl genpkey -algorithm ed25519 -out operator.pem (chmod 600 it), and "
-    "its public half with: openssl pkey -in operator.pem -pubout -outform DER | tail -c 32 > "
-    "RUN/operator.pub"
+    "make one with: stairway log key operator.pem; its public half, operator.pub beside it, "
+    "goes into the run's folder"
 )
 
 
@@ -126,12 +126,12 @@ def _ready(root: Path, key_file: Path) -> tuple[RunFolder, Ask, Signer]:
     key, trusted = read_key(key_file), keys_of(folder)
     if key_id(public_bytes(key)) not in trusted:
         msg = (
-            f"{root} does not believe {key_file}: put its public half, 32 bytes, into "
-            f"{folder.operator} (openssl pkey -in {key_file} -pubout -outform DER | tail -c 32)"
+            f"{root} does not believe {key_file}: put its public half into {folder.operator} "
+            f"(stairway log key wrote it beside the key, {key_file.with_suffix('.pub')})"
         )
         raise ConfigError(msg)
     require_whole(folder.log, ask.log)
-    return folder, ask, Signer(key, folder.models, folder.trust.read_bytes(), trusted)
+    return folder, ask, Signer(key, folder.models, read_plain(folder.trust), trusted)
 
 
 def _log(folder: RunFolder, ask: Ask, *, read_only: bool) -> EventLog:

@@ -12,13 +12,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from stairway.app.catalog import CODEC
 from stairway.app.folder import Ask, RunFolder, write_whole
+from stairway.app.plain_file import read_plain
 from stairway.app.policy_cache import PolicyCache
+from stairway.app.policy_distant import Distant
+from stairway.app.policy_shared import reached
 from stairway.app.policy_store import STREAM, PolicyStore
 from stairway.base.errors import DataError, InvariantError
 from stairway.base.hashing import content_hash
@@ -73,8 +78,8 @@ def beginning(folder: RunFolder, ask: Ask) -> SignedGeneration | None:
     if ask.models is not None:
         return None
     try:
-        signed = CODEC.decode(folder.generation.read_bytes())
-        key = folder.trust.read_bytes()
+        signed = CODEC.decode(read_plain(folder.generation))
+        key = read_plain(folder.trust)
     except (OSError, DataError) as error:
         raise _refused(folder, str(error)) from error
     if not isinstance(signed, SignedGeneration):
@@ -97,10 +102,22 @@ def _refused(folder: RunFolder, why: str) -> DataError:
 
 def keys_of(folder: RunFolder) -> Keys:
     """Whom a run believes: its trainer and, where there is one, its operator."""
+    return _keys_in(folder.trust, folder.operator)
+
+
+def keys_for(folder: RunFolder, shared: str | None) -> Keys:
+    """Whom a run believes about its store: of a ``shared`` one, nobody but its operator.
+
+    Whoever made this run's key may not speak for other runs.
+    """
+    return keys_of(folder) if shared is None else _keys_in(folder.operator)
+
+
+def _keys_in(*paths: Path) -> Keys:
     found: dict[str, bytes] = {}
-    for path in (folder.trust, folder.operator):
+    for path in paths:
         if path.is_file():
-            content = path.read_bytes()
+            content = read_plain(path)
             found[key_id(content)] = content
     return found
 
@@ -113,6 +130,8 @@ class Worker:
 
     Parameters
     ----------
+    store
+        Where it looks. What it holds of one that is elsewhere goes on record as it is signed.
     policy
         Digest of the settings that it runs.
     """
@@ -120,7 +139,7 @@ class Worker:
     def __init__(
         self,
         cache: PolicyCache,
-        store: PolicyStore,
+        store: PolicyStore | Distant,
         keys: Keys,
         rules: StaleRules,
         policy: str,
@@ -143,7 +162,15 @@ class Worker:
         now = shorter(self._own, self._cache.leash(time_ns))
         if held is not None and held.leash == now and self._is_said(held):
             return held
-        return PolicyHeld(time_ns, self._number, self._identity, now, self._alarms)
+        signed = msgspec.UNSET
+        if isinstance(self._store, Distant) and self._identity and self._agreed is not None:
+            signed = self._agreed
+        return PolicyHeld(time_ns, self._number, self._identity, now, self._alarms, signed)
+
+    def close(self) -> None:
+        """Let go of a store that is elsewhere; the log of a run is not the worker's."""
+        if isinstance(self._store, Distant):
+            self._store.close()
 
     def _is_said(self, held: PolicyHeld) -> bool:
         return held.identity == self._identity and held.alarms == self._alarms
@@ -195,6 +222,11 @@ class Authority:
             self._held = self._worker(time_ns, self._held)
         return self._held
 
+    def close(self) -> None:
+        """Let go of what the worker looks at."""
+        if self._worker is not None:
+            self._worker.close()
+
 
 def as_recorded(log: EventLog) -> Authority:
     """Hold what was held then, and nothing else."""
@@ -202,12 +234,17 @@ def as_recorded(log: EventLog) -> Authority:
 
 
 def asking(
-    folder: RunFolder, log: EventLog, rules: StaleRules, policy: dict[str, Any]
+    folder: RunFolder,
+    log: EventLog,
+    rules: StaleRules,
+    policy: dict[str, Any],
+    shared: str | None = None,
 ) -> Authority:
-    """Hold what is on record, then ask the store, which is the log of the run."""
-    keys = keys_of(folder)
+    """Hold what is on record, then ask the store: the log of the run, or the ``shared`` one."""
+    keys = keys_for(folder, shared)
     cache = PolicyCache(folder.policy_cache, keys, rules, keeps_age=False)
-    worker = Worker(cache, PolicyStore(log), keys, rules, content_hash(policy))
+    store = PolicyStore(log) if shared is None else reached(shared)
+    worker = Worker(cache, store, keys, rules, content_hash(policy))
     return Authority(_held(log), _decided_ns(log), worker)
 
 
@@ -219,13 +256,14 @@ def require_signed(log: EventLog, keys: Keys) -> None:
     InvariantError
         Naming the generation.
     """
-    facts = (CODEC.decode(e.payload) for e in log.read(STREAM))
+    held_so = _held(log)
+    facts = (*map(CODEC.read, log.read(STREAM)), *(held.signed for held in held_so))
     signed = {
         fact.identity
         for fact in facts
         if isinstance(fact, SignedGeneration) and isinstance(opened(fact, keys), Generation)
     }
-    for held in _held(log):
+    for held in held_so:
         if held.identity and held.identity not in signed:
             msg = (
                 f"generation {held.number} ({held.identity[:12]}) is on record as in force, "
@@ -235,7 +273,7 @@ def require_signed(log: EventLog, keys: Keys) -> None:
 
 
 def _held(log: EventLog) -> tuple[PolicyHeld, ...]:
-    facts = (CODEC.decode(e.payload) for e in log.read(HELD))
+    facts = map(CODEC.read, log.read(HELD))
     return tuple(fact for fact in facts if isinstance(fact, PolicyHeld))
 
 
@@ -243,7 +281,7 @@ def _decided_ns(log: EventLog) -> int:
     """Close of the last bar with a decision on record; 0 before the first."""
     last = log.head("trade.intent").position
     for envelope in log.read("trade.intent", after=max(last - 1, 0)):
-        fact = CODEC.decode(envelope.payload)
+        fact = CODEC.read(envelope)
         if isinstance(fact, Decided):
             return fact.time_ns
     return 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +36,7 @@ from stairway.events.ports import EventLog
 from stairway.lifecycle import state as climb_state
 from stairway.lifecycle.facts import OperatorMoved
 from stairway.market.bars import PairBar, PairBars
-from stairway.supervision import supervisor
+from stairway.supervision import supervisor, tracking
 from stairway.trader import observe
 
 _EVERY = 50
@@ -76,17 +77,21 @@ def climb(
             progress.note(sentence)
         return Climbed(ended, 0, 0)
     signed = beginning(folder, ask)
-    if signed is None:
+    if signed is None and ask.policy_store is None:
         progress.note(UNSIGNED)
-    log = open_run(folder.log, settings.log, ask.log)
-    try:
+    with ExitStack() as last:
+        log = open_run(folder.log, settings.log, ask.log)
+        last.callback(log.close)
         recorder = Recorder(log)
         start = started(ask, bars, shelf)
         known = Hand(log, hand)
         _require_bars(hand, bars, shelf.first_index)
+        _require_ahead(known.fresh, log)
         authority = Authority((), 0, None)
-        if signed is not None:
-            authority = asking(folder, log, settings.policy_store, start.settings)
+        if signed is not None or ask.policy_store is not None:
+            rules = settings.policy_store
+            authority = asking(folder, log, rules, start.settings, ask.policy_store)
+            last.callback(authority.close)
         world = live_world(settings, bars, shelf, ask)
         desk = furnish(start, world, recorder, known, authority)
         recorder.publish(start, ask.data_report, *announcements(ask.plan))
@@ -97,8 +102,6 @@ def climb(
         hashed = run_hash(log)
         for sentence in left_behind(log):
             progress.note(sentence)
-    finally:
-        log.close()
     write_json(folder.perf, desk.latencies.manifest())
     return Climbed(hashed, recorder.checked, recorder.appended)
 
@@ -131,7 +134,7 @@ def _ended(folder: RunFolder, ask: Ask, settings: Settings) -> str | None:
     require_whole(folder.log, ask.log)
     log = open_run(folder.log, settings.log, ask.log, read_only=True)
     try:
-        facts = [CODEC.decode(e.payload) for e in log.read("run")]
+        facts = [*map(CODEC.read, log.read("run"))]
         if facts:
             require_same_run(facts[0], ask, folder)
         finished = next((fact for fact in facts if isinstance(fact, RunFinished)), None)
@@ -158,6 +161,16 @@ def _require_bars(hand: Sequence[OperatorMoved], bars: PairBars, first_index: in
                 "climb closes; give the close of one that does"
             )
             raise ConfigError(msg)
+
+
+def _require_ahead(fresh: Sequence[OperatorMoved], log: EventLog) -> None:
+    """Refuse a new order for a record that is finished: it would stand behind its own end."""
+    if fresh and any(isinstance(CODEC.read(event), RunFinished) for event in log.read("run")):
+        msg = (
+            f"{fresh[0].who} moves {fresh[0].digest[:12]} at {fresh[0].time_ns}, and the "
+            "record is finished; start a new run with another --out"
+        )
+        raise ConfigError(msg)
 
 
 def walk(desk: Desk, start: RunStarted, bars: Iterable[PairBar], progress: Progress) -> int:
@@ -222,6 +235,7 @@ def furnish(
         ensemble=settings.ensemble,
         watch=observe.start(watch_rules(settings)),
         steward=steward,
+        tracker=tracking.start(settings.tracking, settings.labels, steward.symbols),
         books=Books(Money(equity_micros(settings)), session=-1),
         world=world,
         recorder=recorder,
@@ -274,9 +288,10 @@ class Hand:
 
     def __init__(self, log: EventLog, now: Iterable[OperatorMoved]) -> None:
         self._by_time: dict[int, list[OperatorMoved]] = defaultdict(list)
-        recorded = [CODEC.decode(e.payload) for e in log.read("operator")]
+        recorded = map(CODEC.read, log.read("operator"))
         known = [fact for fact in recorded if isinstance(fact, OperatorMoved)]
-        for wish in (*known, *(w for w in now if w not in known)):
+        self.fresh = tuple(wish for wish in now if wish not in known)
+        for wish in (*known, *self.fresh):
             self._by_time[wish.time_ns].append(wish)
 
     def __call__(self, bar: PairBar) -> Sequence[OperatorMoved]:

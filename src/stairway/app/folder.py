@@ -41,6 +41,7 @@ import numpy as np
 
 from stairway.adapters.journal.files import make_folder
 from stairway.app.facts import LAYOUT
+from stairway.app.plain_file import open_anew, read_plain
 from stairway.app.practised import PractisedRun, TeachingAsked
 from stairway.base.errors import ConfigError, DataError
 from stairway.market.bars import PairBars
@@ -57,7 +58,8 @@ class Ask(msgspec.Struct, frozen=True):
     """How a run was asked for: enough to resume it without asking again.
 
     ``log`` is the URL of the engine that keeps the record, without its password; ``None``
-    where it lies in the folder.
+    where it lies in the folder. ``policy_store`` is that of a policy store which several
+    machines share; ``None`` where the record is the run's own store.
     """
 
     layout: int
@@ -76,6 +78,7 @@ class Ask(msgspec.Struct, frozen=True):
     practice: TeachingAsked | None = None
     practised: PractisedRun | None = None
     log: str | None = None
+    policy_store: str | None = None
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -93,8 +96,11 @@ ASK, PRACTICE = "run.json", "practice.json"
 """What makes a folder a run: of ``stairway run``, and of ``stairway train rl``."""
 
 _BEGINNINGS = frozenset(
-    {".writable", "bars.npz", ".bars.npz.new", f".{ASK}.new", f".{PRACTICE}.new"}
-)
+    {
+        ".writable", "bars.npz", ".bars.npz.new", f".{ASK}.new", f".{PRACTICE}.new",
+        "operator.pub", ".operator.pub.new", "policy.cache", ".policy.cache.new",
+    }
+)  # fmt: skip
 """What a start that was killed before that file leaves behind."""
 
 
@@ -179,7 +185,7 @@ def create(root: Path) -> RunFolder:
             raise ConfigError(msg)
         root.mkdir(parents=True, exist_ok=True)
         probe = root / ".writable"
-        probe.write_bytes(b"")
+        open_anew(probe).close()
         probe.unlink()
     except OSError as error:
         raise _cannot_write(root, error) from error
@@ -205,7 +211,7 @@ def open_existing(root: Path) -> tuple[RunFolder, Ask]:
     if not folder.ask.is_file():
         raise ConfigError(_no_run(root))
     try:
-        content = folder.ask.read_bytes()
+        content = read_plain(folder.ask)
         layout = msgspec.json.decode(content).get("layout")
         if layout != LAYOUT:
             msg = (
@@ -247,12 +253,12 @@ def write_whole(path: Path, content: bytes, *, shared: bool = False) -> None:
     try:
         if not path.parent.is_dir():
             make_folder(path.parent)
-        with beside.open("wb") as file:
+        with open_anew(beside) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)
         finally:
@@ -318,7 +324,7 @@ def load_bars(folder: RunFolder, pair: tuple[Instrument, Instrument]) -> PairBar
     try:
         # Read whole first: numpy leaves the file open where it finds the content damaged,
         # and looks at no checksum where a header asks for less than there is.
-        content = folder.bars.read_bytes()
+        content = read_plain(folder.bars)
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             damaged = archive.testzip()
         if damaged is not None:
@@ -338,6 +344,9 @@ def load_bars(folder: RunFolder, pair: tuple[Instrument, Instrument]) -> PairBar
 def _cannot_write(path: Path, error: OSError) -> ConfigError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return ConfigError(f"no room left for {path}; free some disk space, then {_then(path)}")
+    if error.errno == errno.EISDIR and error.filename not in {None, str(path)}:
+        lies = f"{error.filename} is a folder; take it away"
+        return ConfigError(f"cannot write {path}: {lies}, then {_then(path)}")
     return ConfigError(f"cannot write {path}: {error.strerror}; choose another --out")
 
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
 
 from stairway.app.folder import RunFolder
+from stairway.app.plain_file import open_plain
 from stairway.base.errors import ConfigError
 
 
@@ -21,12 +24,24 @@ def held(folder: RunFolder) -> Generator[None]:
     Raises
     ------
     ConfigError
-        If another process is.
+        If another process is, or the lock cannot be a file.
     """
-    with (folder.root / ".lock").open("w") as file:
+    with _opened(folder.root / ".lock") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             msg = f"{folder.root} is being worked on by another process; wait until it is done"
             raise ConfigError(msg) from error
         yield
+
+
+def _opened(lock: Path) -> BinaryIO:
+    try:
+        return open_plain(lock)
+    except OSError as error:
+        msg = (
+            f"{lock} cannot be opened ({error.strerror}); it must be a plain file that can be "
+            "written, which a run makes for itself: take away what lies there, then give the "
+            "same command again"
+        )
+        raise ConfigError(msg) from error

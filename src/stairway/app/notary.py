@@ -45,7 +45,7 @@ def handovers(log: EventLog) -> tuple[Handover, ...]:
     """
     found: list[Handover] = []
     champions: dict[str, str] = {}
-    moves = [CODEC.decode(envelope.payload) for envelope in in_order(log, MOVES)]
+    moves = [*map(CODEC.read, in_order(log, MOVES))]
     for fact in moves:
         if not isinstance(fact, ModelMoved) or Stage.CHAMPION not in {fact.before, fact.after}:
             continue

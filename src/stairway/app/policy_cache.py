@@ -48,6 +48,12 @@ def read_cache(path: Path) -> tuple[Standing, tuple[Finding, ...]]:
     return Standing(), (Finding("policy.cache", detail),)
 
 
+def write_cache(path: Path, standing: Standing) -> None:
+    """Write down what is held, whole or not at all."""
+    body = _ENCODER.encode(standing)
+    write_whole(path, hashlib.sha256(body).digest() + body)
+
+
 class PolicyCache:
     """One worker's hold on the policy store.
 
@@ -80,8 +86,7 @@ class PolicyCache:
         result = self._reconciled(seen, now_ns)
         more = (*self._found_damaged, *seen.alarms)
         if self._is_news(result.standing):
-            body = _ENCODER.encode(result.standing)
-            write_whole(self._path, hashlib.sha256(body).digest() + body)
+            write_cache(self._path, result.standing)
         self._standing, self._found_damaged = result.standing, ()
         if not more:
             return result

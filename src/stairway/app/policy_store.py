@@ -18,9 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from stairway.adapters.artifacts.directory import Step, open_sealed, untold
 from stairway.app.catalog import CODEC, stream_of
-from stairway.app.record.place import Place, find
-from stairway.app.record.place import opened as open_to_read
-from stairway.base.errors import ConfigError, ConflictError, DataError, RecordError
+from stairway.base.errors import ConfigError, ConflictError, DataError
 from stairway.base.units import UtcNs
 from stairway.base.verdict import Finding, Refuse
 from stairway.events.envelope import Head
@@ -94,6 +92,10 @@ class PolicyStore:
         self._log = log
         self._read: tuple[Head, Observed] | None = None
 
+    def close(self) -> None:
+        """Let go of the log."""
+        self._log.close()
+
     def observe(self) -> Observed:
         """Return everything that was ever issued; it is read again where the log went on."""
         head = self._log.head(STREAM)
@@ -107,9 +109,9 @@ class PolicyStore:
         repeats: list[Finding] = []
         for envelope in islice(self._log.read(STREAM), position):
             try:
-                fact = CODEC.decode(envelope.payload)
+                fact = CODEC.read(envelope)
             except DataError as error:
-                alarms.append(Finding("policy.form", f"event {envelope.position}: {error}"))
+                alarms.append(Finding("policy.form", str(error)))
                 continue
             if not isinstance(fact, SignedGeneration):
                 detail = f"event {envelope.position} is a {type(fact).__name__}"
@@ -171,7 +173,25 @@ class Signer:
             each other.
         """
         at("issue.observe")
-        shown = store.observe()
+        return self.issue_upon(store, store.observe(), change, now_ns, at)
+
+    def issue_upon(
+        self,
+        store: PolicyStore,
+        shown: Observed,
+        change: Change,
+        now_ns: UtcNs,
+        at: Step = untold,
+    ) -> Generation:
+        """Put ``change`` into force upon what was ``shown``, and upon nothing else.
+
+        Raises
+        ------
+        ConflictError
+            If the store has gone on since. Nothing was changed.
+        ConfigError
+            As ``issue`` does.
+        """
         before = self._in_force(shown, change.settles)
         at("issue.verify")
         self._require_whole(change)
@@ -182,6 +202,16 @@ class Signer:
         store.append(signed, shown.position)
         at("issue.appended")
         return following
+
+    def following(self, shown: Observed, change: Change, now_ns: UtcNs) -> Generation:
+        """Return what ``issue`` would sign upon what is ``shown``; signs nothing.
+
+        Raises
+        ------
+        ConfigError
+            As ``issue`` does, but for models, which are not opened.
+        """
+        return self._following(self._in_force(shown, change.settles), change, now_ns)
 
     def settle(
         self, store: PolicyStore, change: Change, now_ns: UtcNs, tries: int = 16
@@ -288,43 +318,3 @@ def champion_of(standing: Standing, keys: Keys, slot: str) -> str | None:
     """Return the digest of the model in charge of a slot; ``None`` is the baseline."""
     says = None if standing.agreed is None else opened(standing.agreed, keys)
     return None if says is None or isinstance(says, Refuse) else says.champions.get(slot)
-
-
-class Distant:
-    """A store on another machine: reached when it is first looked at, and again after that.
-
-    Nobody has to wait for it to be there. While it is not, every look says so, and what a
-    worker has in its cache counts as far as its age allows.
-    """
-
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        self._store: PolicyStore | None = None
-
-    def observe(self) -> Observed:
-        """Return everything that was ever issued.
-
-        Raises
-        ------
-        RecordError
-            If it cannot be reached.
-        DamagedLogError
-            If it is not what was written.
-        """
-        if self._store is None:
-            try:
-                self._store = PolicyStore(open_to_read(self._place))
-            except ConfigError as error:
-                raise RecordError(str(error)) from error
-        return self._store.observe()
-
-
-def distant(url: str) -> Distant:
-    """Name a store by the URL of its log, such as ``postgresql://...``; nothing is opened yet.
-
-    Raises
-    ------
-    ConfigError
-        If it names no engine.
-    """
-    return Distant(find(url))

@@ -12,11 +12,11 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from stairway.app.authority import as_recorded, keys_of, require_signed
+from stairway.app.authority import as_recorded, keys_for, require_signed
 from stairway.app.catalog import CODEC, Fact
 from stairway.app.climb import Hand, furnish, require_same_run, walk
 from stairway.app.facts import RunFinished, RunStarted
-from stairway.app.folder import RunFolder, open_existing
+from stairway.app.folder import open_existing
 from stairway.app.policy_store import STREAM as POLICIES
 from stairway.app.progress import Progress
 from stairway.app.record.engine import open_run
@@ -25,6 +25,7 @@ from stairway.app.settings import decode
 from stairway.app.world import RecordedWorld
 from stairway.base.errors import ConfigError, DataError, InvariantError
 from stairway.events.ports import EventLog
+from stairway.lifecycle.generation import Keys
 from stairway.market.bars import Bar, PairBar, PairBars
 from stairway.models.prediction import Exclusion, Prediction
 from stairway.trader.facts import Decided
@@ -93,14 +94,14 @@ def replay(root: Path, progress: Progress) -> Replayed:
     log = open_run(folder.log, decode(ask.policy, ask.policy_name).log, ask.log, read_only=True)
     try:
         for envelope in log.read("run"):
-            require_same_run(CODEC.decode(envelope.payload), ask, folder)
+            require_same_run(CODEC.read(envelope), ask, folder)
             break
-        return _compare(log, root, progress)
+        return _compare(log, root, keys_for(folder, ask.policy_store), progress)
     finally:
         log.close()
 
 
-def _compare(log: EventLog, root: Path, progress: Progress) -> Replayed:
+def _compare(log: EventLog, root: Path, keys: Keys, progress: Progress) -> Replayed:
     recorder = Recorder(log, read_only=True)
     first, *others = _facts(log, "run") or (None,)
     if not isinstance(first, RunStarted):
@@ -110,7 +111,6 @@ def _compare(log: EventLog, root: Path, progress: Progress) -> Replayed:
     difference: str | None = None
     bars = 0
     try:
-        keys = keys_of(RunFolder(root))
         if keys:  # A record that was carried away without them is compared all the same.
             require_signed(log, keys)
         signed = _facts(log, POLICIES)
@@ -144,7 +144,7 @@ def _compare(log: EventLog, root: Path, progress: Progress) -> Replayed:
 
 
 def _facts(log: EventLog, stream: str) -> tuple[Fact, ...]:
-    return tuple(CODEC.decode(e.payload) for e in log.read(stream))
+    return tuple(map(CODEC.read, log.read(stream)))
 
 
 def _bars(log: EventLog) -> tuple[PairBar, ...]:

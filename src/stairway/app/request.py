@@ -6,12 +6,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any, cast
 
 import msgspec
 
 from stairway.app import plugins
 from stairway.app.folder import open_existing
+from stairway.app.policy_shared import is_chosen, withdrawn
 from stairway.app.record.engine import is_named
 from stairway.base.errors import ConfigError
 from stairway.lifecycle.facts import OperatorMoved
@@ -28,7 +30,9 @@ class Request:
 
     ``hand`` are moves by an operator, carried out at the bar that closes at their time;
     ``practised`` is the folder of a training run that a policy is to be taken from;
-    ``log`` is the URL of an engine that keeps the record, secrets included.
+    ``log`` is the URL of an engine that keeps the record, secrets included; so is
+    ``policy_store`` of a store that several machines share, and ``operator`` the file with the
+    public key that is believed there.
     """
 
     source: str = "sample"
@@ -41,6 +45,8 @@ class Request:
     resume: Path | None = None
     practised: Path | None = None
     log: str | None = None
+    policy_store: str | None = None
+    operator: Path | None = None
     hand: tuple[OperatorMoved, ...] = ()
 
     def __post_init__(self) -> None:
@@ -66,6 +72,24 @@ class Request:
                 f"they are, and {other} does otherwise; leave out one of the two"
             )
             raise ConfigError(msg)
+        self._require_shared()
+
+    def _require_shared(self) -> None:
+        """Refuse a shared policy store of which nobody is believed, and a drill under one."""
+        given = self.policy_store is not None
+        if self.resume is None and given and self.operator is None:
+            msg = (
+                "--policy-store needs --operator: the public key that its generations are "
+                "signed with, from somewhere you trust (stairway log key makes one)"
+            )
+            raise ConfigError(msg)
+        if not given and self.operator is not None:
+            msg = "--operator goes with --policy-store; a run's own store is its record"
+            raise ConfigError(msg)
+        if given and self.drill and self.resume is None:
+            how = withdrawn(self.policy_store or "")
+            msg = f"--drill runs under a policy of its own; {how}"
+            raise ConfigError(msg)
 
 
 def resumed(
@@ -73,11 +97,12 @@ def resumed(
     models: Path | None = None,
     trust: Path | None = None,
     log: str | None = None,
+    policy_store: str | None = None,
 ) -> Request:
     """Ask again for what an earlier run was asked for, in its folder.
 
-    Models that were given must be given again, key and all: the run keeps neither. A log
-    with a password must be given again too, for the same reason.
+    Models that were given must be given again, key and all: the run keeps neither. A log or
+    a policy store with a password must be given again too, for the same reason.
 
     Raises
     ------
@@ -88,7 +113,8 @@ def resumed(
     if ask.models is not None and models is None:
         msg = (
             f"this run was started with --models {ask.models}: say --models and --trust again "
-            f"to finish {root}"
+            f"to finish it: stairway run --resume {quote(str(root))} "
+            f"--models {quote(ask.models)} --trust KEY.pub (the key that they are sealed with)"
         )
         raise ConfigError(msg)
     if ask.models is None and models is not None:
@@ -97,6 +123,11 @@ def resumed(
     if log is not None and (ask.log is None or not is_named(log, ask.log)):
         kept = "in its folder" if ask.log is None else f"by {ask.log}"
         msg = f"the record of {root} is kept {kept}; leave out --log, or name that one"
+        raise ConfigError(msg)
+    if policy_store is not None and not is_chosen(policy_store, ask.policy_store):
+        whose = "its own record" if ask.policy_store is None else ask.policy_store
+        how = withdrawn(policy_store)
+        msg = f"the policy store of {root} is {whose}; {how}, or name that one"
         raise ConfigError(msg)
     drill = ask.plan is not None
     return Request(
@@ -107,6 +138,7 @@ def resumed(
         trust=trust,
         resume=root,
         log=log,
+        policy_store=policy_store,
     )
 
 
@@ -161,7 +193,7 @@ def _options(source: str) -> tuple[str, dict[str, Any]]:
         msg = f"no source file {source}; copy one from examples/ and edit it"
         raise ConfigError(msg)
     try:
-        tables: Mapping[str, Any] = tomllib.loads(path.read_text("utf-8"))
+        tables: Mapping[str, Any] = tomllib.loads(path.read_text("utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         msg = f"source file {source} cannot be read as TOML: {error}; copy one from examples/"
         raise ConfigError(msg) from error

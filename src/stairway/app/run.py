@@ -13,12 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import TypeAlias
 
 import msgspec
 import numpy as np
 
-from stairway.app import caches
+from stairway.app import caches, policy_shared
 from stairway.app import folder as folders
 from stairway.app import settings as policies
 from stairway.app.accepted import found, opened, require_member
@@ -27,6 +28,7 @@ from stairway.app.environment import overrides
 from stairway.app.facts import LAYOUT
 from stairway.app.folder import Ask, Plan, RunFolder
 from stairway.app.hold import held
+from stairway.app.policy_cache import write_cache
 from stairway.app.practised import PractisedRun, TeachingAsked
 from stairway.app.progress import Progress
 from stairway.app.record.engine import chosen, require_usable
@@ -122,7 +124,7 @@ def prepare(
     root = request.out or next_folder(request.source)
     if request.log is not None:
         require_usable(request.log, root, settings.log)
-    folder = folders.create(root)
+    folder = begun(root, require_store(request, settings, progress))
     ask = Ask(
         layout=LAYOUT,
         version=version("stairway"),
@@ -140,12 +142,52 @@ def prepare(
         practice=practised(settings) if taught else None,
         practised=member,
         log=chosen(request.log, folder.root),
+        policy_store=policy_shared.chosen(request.policy_store),
     )
     for line in describe(report):
         progress.note(line)
     prepared = Prepared(folder, ask, settings, bars)
     keep(prepared)
     return prepared
+
+
+def begun(root: Path, store: policy_shared.InForce | None) -> RunFolder:
+    """Make the folder of a run, with what it begins under in a shared policy store.
+
+    What a start that was killed believed is not believed by this one.
+    """
+    folder = folders.create(root)
+    if store is None:
+        folder.operator.unlink(missing_ok=True)
+        folder.policy_cache.unlink(missing_ok=True)
+    else:
+        folders.write_whole(folder.operator, store.public)
+        write_cache(folder.policy_cache, store.standing)
+    return folder
+
+
+def require_store(
+    request: Request, settings: policies.Settings, progress: Progress
+) -> policy_shared.InForce | None:
+    """Look at a shared policy store, if one was named; return what is in force there.
+
+    Raises
+    ------
+    ConfigError
+        If this run could enter nothing under what is in force there.
+    """
+    if request.policy_store is None or request.operator is None:
+        return None
+    public = policy_shared.read_public(request.operator)
+    policy = policies.fingerprint(settings)
+    found = policy_shared.require_in_force(request.policy_store, public, policy)
+    says = found.says
+    progress.note(
+        f"policy store: generation {says.number}, stage {says.stage.value}: {says.why}"
+    )
+    for alarm in found.alarms:
+        progress.note(f"policy store: {alarm.code}: {alarm.detail}")
+    return found
 
 
 def practised(settings: policies.Settings) -> TeachingAsked:

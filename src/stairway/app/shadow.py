@@ -217,7 +217,7 @@ def ticks_of(log: EventLog, start: RunStarted, model: str | None) -> Iterator[Ti
     profit, turnover = _profit(log, model), _turnover(log, start, model)
     value, traded = equity_micros(decode(start.settings, "of the recorded run")), 0
     for envelope in log.read("market.bar"):
-        bar = CODEC.decode(envelope.payload)
+        bar = CODEC.read(envelope)
         if not isinstance(bar, PairBar) or bar.index < start.first_index:
             continue
         value += profit.get(bar.index, 0)
@@ -245,7 +245,7 @@ def _whole(beginning: str, shelf: Shelf) -> str:
 
 
 def _finished(record: EventLog, root: Path) -> RunStarted:
-    facts = [CODEC.decode(envelope.payload) for envelope in record.read("run")]
+    facts = [*map(CODEC.read, record.read("run"))]
     start = facts[0] if facts else None
     if isinstance(start, RunStarted) and any(isinstance(f, RunFinished) for f in facts):
         return start
@@ -266,7 +266,7 @@ def _payloads(
     """Facts of a stream by their place, which is ``None`` for those that do not count."""
     found: dict[int, list[bytes]] = {}
     for envelope in log.read(stream):
-        at = place(CODEC.decode(envelope.payload))
+        at = place(CODEC.read(envelope))
         if at is not None:
             found.setdefault(at, []).append(envelope.payload)
     return found
@@ -304,7 +304,7 @@ def _profit(log: EventLog, model: str | None) -> dict[int, int]:
     found: dict[int, int] = {}
     before: dict[str, int] = {}
     for envelope in log.read("book.marked"):
-        fact = CODEC.decode(envelope.payload)
+        fact = CODEC.read(envelope)
         if isinstance(fact, Marked) and _counts(fact.book, model):
             now = sum(fact.pnl_micros)
             gained = now - before.get(fact.book, 0)
@@ -319,7 +319,7 @@ def _turnover(log: EventLog, start: RunStarted, model: str | None) -> dict[int, 
     of_order: dict[str, int] = {}
     found: dict[int, int] = {}
     for envelope in in_order(log, ORDERS):
-        match CODEC.decode(envelope.payload):
+        match CODEC.read(envelope):
             case CommandSent(command=Submit(order_id=name, symbol=symbol)):
                 of_order[name] = worth[symbol]
             case VenueSaid(index=at, book=book, event=Filled() as fill):

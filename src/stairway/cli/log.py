@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stairway.cli import signing
+from stairway.cli.asking import agreed_to
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -100,23 +103,6 @@ Of a damaged log it saves what is whole, and says where each stream ends.
 
 Exit: 0 written, 2 written and the log is damaged, 1 an error, 130 stopped by Ctrl-C.
 """
-_ATTEST_HELP = """Sign who was in charge of a run, change by change, as its operator.
-
-The process that trades holds no private key: its promotions and rollbacks are on record, and \
-signed by nobody. This reads them from the record, opens each model once more, and signs each \
-change that is not signed yet. The key is Ed25519 as PEM; keep it on a machine that does not \
-trade, and put its public half, 32 bytes, into the run's folder as operator.pub. Where there \
-is no key yet, the error says how to make one.
-
-[bold]Examples[/bold]
-
-  stairway log attest runs/sample-1 --key operator.pem --dry-run
-
-  stairway log attest runs/sample-1 --key operator.pem --yes
-
-Exit: 0 signed or nothing to sign, 1 an error or not agreed to.
-"""
-
 group = typer.Typer(name="log", help=GROUP_HELP, no_args_is_help=False)
 LogName = Annotated[
     str, typer.Argument(metavar="LOG", help="Folder of a run or a log, or a URL.")
@@ -152,11 +138,15 @@ def tail(
     place = find(log)
     # Into a file or a program whole lines, unless COLUMNS says how wide they may be.
     width = get_terminal_size((sys.maxsize, 24)).columns
-    with closing(opened(place)) as record, entries.waiting(place) as wait:
+    with closing(opened(place)) as record, entries.waiting(place, record) as wait:
         wanted = entries.streams_named(record, stream or ())
         # Taken once, before anything is shown: what comes meanwhile is what follows.
         ends = entries.heads(record, wanted)
-        newest = entries.newest(record, ends, count, unseen(place, wanted))
+        floors = unseen(place, wanted)
+        newest = entries.newest(record, ends, count, floors)
+        missing = entries.left_out(newest, ends, count, floors)
+        if missing is not None:
+            typer.echo(f"stairway: {missing}", err=True)
         rest = entries.from_now_on(record, stream or (), wait, ends) if follow else iter(())
         try:
             for envelope in chain(newest, rest):
@@ -245,11 +235,11 @@ def groups(
         msg = "say either --again or --settle"
         raise typer.BadParameter(msg)
     if again is not None:
-        if not (yes or _agreed_to(f"give {again[1]} #{again[2]} back to {again[0]}?")):
+        if not (yes or agreed_to(f"give {again[1]} #{again[2]} back to {again[0]}?")):
             return 1
         give_again(place, *again)
     elif settle is not None:
-        if not (yes or _agreed_to(f"lay {settle[1]} #{settle[2]} of {settle[0]} aside?")):
+        if not (yes or agreed_to(f"lay {settle[1]} #{settle[2]} of {settle[0]} aside?")):
             return 1
         lay_aside(place, *settle)
     answer = consumers(place)
@@ -313,14 +303,7 @@ def archive(
 
 def _agreed(what: str) -> bool:
     typer.echo(what, err=True, nl=False)
-    return _agreed_to("archive these, and trim what was archived?")
-
-
-def _agreed_to(question: str) -> bool:
-    if not sys.stdin.isatty():
-        typer.echo("stairway: nothing was changed; give --yes to do it", err=True)
-        return False
-    return typer.confirm(question, err=True)
+    return agreed_to("archive these, and trim what was archived?")
 
 
 @group.command("export", help=_EXPORT_HELP)
@@ -345,25 +328,6 @@ def export(
     return answer.exit_code
 
 
-@group.command("attest", help=_ATTEST_HELP)
-def attest(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
-    key: Annotated[Path, typer.Option(help="File with the operator's private key.")],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be signed.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    as_json: AsJson = False,
-) -> int:
-    """Sign who was in charge."""
-    from stairway.app.attesting import sign_changes, would_sign
-
-    answer = would_sign(run, key)
-    if answer.changes and not dry_run:
-        if not yes:
-            typer.echo(answer.as_text(), err=True, nl=False)
-        if not (yes or _agreed_to("sign these?")):
-            return 1
-        answer = sign_changes(run, key)
-    sys.stdout.write(answer.as_json() if as_json else answer.as_text())
-    return 0
+group.command("key", help=signing.KEY_HELP)(signing.key)
+group.command("sign", help=signing.SIGN_HELP)(signing.sign)
+group.command("attest", help=signing.ATTEST_HELP)(signing.attest)

@@ -36,6 +36,10 @@ HELP = """Train and judge models on real bars, then let them climb on bars that 
 
     stairway run --log redis://stairway@localhost:6379/0
 
+  Under a policy that an operator signed for several machines (see docs/record.md):
+
+    stairway run --policy-store "postgresql://me@HOST/DB?log=policies" --operator operator.pub
+
   Finish a run that was stopped:
 
     stairway run --resume runs/sample-1
@@ -48,9 +52,12 @@ Exit: 0 done, 2 a gate stopped the run, 1 an error, 130 stopped by Ctrl-C.
 """
 
 STOPPED = 130
-_DECIDED_AT_START = ("source", "policy", "out", "seed", "drill", "practised")
+_DECIDED_AT_START = ("source", "policy", "out", "seed", "drill", "practised", "operator")
 
-
+Practised = Annotated[
+    Path | None,
+    typer.Option(help="Finished training run whose accepted policy is a member."),
+]
 Log = Annotated[
     str | None,
     typer.Option(
@@ -58,6 +65,17 @@ Log = Annotated[
         envvar="STAIRWAY_LOG",
         help="Where the record goes: redis://... or postgresql://... [default: the folder]",
     ),
+]
+PolicyStore = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        envvar="STAIRWAY_POLICY_STORE",
+        help="Signed policies that machines share: redis://..., postgresql://...",
+    ),
+]
+Operator = Annotated[
+    Path | None, typer.Option(help="Public key that --policy-store is signed with.")
 ]
 
 
@@ -82,11 +100,10 @@ def command(
     trust: Annotated[
         Path | None, typer.Option(help="Public key that --models must be signed with.")
     ] = None,
-    practised: Annotated[
-        Path | None,
-        typer.Option(help="Finished training run whose accepted policy is a member."),
-    ] = None,
+    practised: Practised = None,
     log: Log = None,
+    policy_store: PolicyStore = None,
+    operator: Operator = None,
     resume: Annotated[Path | None, typer.Option(help="Finish this run folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> int:
@@ -99,7 +116,7 @@ def command(
 
     if resume is not None:
         require_nothing_else(context, _DECIDED_AT_START)
-        request = resumed(resume, models, trust, log)
+        request = resumed(resume, models, trust, log, policy_store)
     else:
         request = Request(
             source=source,
@@ -111,6 +128,8 @@ def command(
             trust=trust,
             practised=practised,
             log=log,
+            policy_store=policy_store,
+            operator=operator,
         )
     try:
         return _perform(request, as_json=as_json)

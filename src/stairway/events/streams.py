@@ -15,6 +15,11 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,127}")
 MAX_PAYLOAD_BYTES = 1_048_576
 """What is larger belongs into an artifact, and is named in the event by its digest."""
 
+LAST_NS = 2**63 - 1
+"""Last instant that can be recorded, nanoseconds since 1970."""
+
+_BYTES = (bytes, bytearray, memoryview)
+
 TELEMETRY = frozenset({"market.bar", "model.answer", "book.marked", "timing"})
 """Committed with ``synchronous=NORMAL``: a power cut may take the last moments."""
 
@@ -74,6 +79,49 @@ def require_known(stream: str, known: Sequence[str]) -> None:
     held = ", ".join(known) or "nothing"
     msg = f"no stream {stream!r} in this log: {guess}It holds {held}"
     raise DataError(msg)
+
+
+def require_payloads(stream: str, payloads: Sequence[bytes]) -> None:
+    """Refuse what no engine can write down.
+
+    Raises
+    ------
+    DataError
+        If one is not made of bytes, or has more than ``MAX_PAYLOAD_BYTES``.
+
+    Examples
+    --------
+    >>> require_payloads("fill", [b"a", b"b"])
+    >>> require_payloads("fill", ["text"])
+    Traceback (most recent call last):
+    stairway.base.errors.DataError: an event for 'fill' is str, and an event is bytes: ...
+    """
+    kinds: set[type] = {*map(type, payloads)}
+    strange = sorted(kind.__name__ for kind in kinds if not issubclass(kind, _BYTES))
+    if strange:
+        found = " and ".join(strange)
+        msg = (
+            f"an event for {stream!r} is {found}, and an event is bytes: append a list of "
+            "payloads, each encoded (stairway.app.catalog.CODEC.encode of a fact)"
+        )
+        raise DataError(msg)
+    require_size(stream, max(payloads, key=len, default=b""))
+
+
+def require_recordable(upto_ns: int) -> None:
+    """Refuse an instant that no engine has room for: the clock is wrong then.
+
+    Raises
+    ------
+    DataError
+        If it lies behind April 2262.
+    """
+    if not upto_ns <= LAST_NS:
+        msg = (
+            f"the clock says {upto_ns} ns after 1970, and events are recorded up to {LAST_NS} "
+            "(April 2262): set the clock of this machine right, and append again"
+        )
+        raise DataError(msg)
 
 
 def require_size(stream: str, payload: bytes) -> None:

@@ -9,6 +9,7 @@ since a key may sign for several stores, each generation also says where its sto
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, TypeAlias
 
 import msgspec
@@ -30,6 +31,8 @@ _Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 Keys: TypeAlias = Mapping[str, bytes]
 """Public keys that are trusted now, 32 bytes each, by their id."""
+
+_REMEMBERED = 4_096
 
 
 class Generation(
@@ -127,9 +130,7 @@ def opened(signed: SignedGeneration, keys: Keys) -> Generation | Refuse:
     if public_key is None:
         detail = f"signed by key {signed.key_id[:12]!r}, which is not trusted"
         return refuse("policy.key", detail)
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signed.signature, signed.body)
-    except (InvalidSignature, ValueError):
+    if not _is_signed(public_key, signed.signature, signed.body):
         detail = "the generation, or its signature, was changed after it was signed"
         return refuse("policy.signature", detail)
     try:
@@ -143,6 +144,16 @@ def opened(signed: SignedGeneration, keys: Keys) -> Generation | Refuse:
         detail = "the first generation, and no other, has no parent and no origin"
         return refuse("policy.parent", detail, generation.number)
     return generation
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _is_signed(public_key: bytes, signature: bytes, body: bytes) -> bool:
+    """Check a signature; once, since a store shows all that it ever held at each look."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, body)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def after(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stairway.adapters.feeds.redis import open_feed
-from stairway.base.errors import ConfigError, DataError
+from stairway.base.errors import ConfigError, DataError, SourceChangedError
 from stairway.supervision.answers import Stage
 from stairway.supervision.field_map import Opening
 from stairway.supervision.ports import ENTRY_ID
@@ -151,3 +151,32 @@ def test_what_is_appended_meanwhile_is_no_change(redis_server, stream) -> None:
     stream.xadd("bot", next(iter(messages(MADE))))
     assert 64 + sum(map(len, chunks)) == 300
     assert "unseen" not in feed.mark()
+
+
+def test_a_later_look_yields_what_came_and_its_places_go_on(redis_server, stream) -> None:
+    feed = open_feed(at(redis_server), Opening())
+    assert sum(map(len, feed.more(100))) == 300
+    assert list(feed.more(100)) == []
+    for message in messages(telemetry("healthy", events=7)):
+        stream.xadd("bot", message)
+    assert [len(one) for one in feed.more(5)] == [5, 2]
+    feed.close()
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        (lambda c: c.xtrim("bot", maxlen=200), "was trimmed: it began at"),
+        (lambda c: c.xdel("bot", c.xrange("bot")[5][0]), "was trimmed by 1 entries"),
+        (lambda c: c.delete("bot"), "is gone"),
+        (lambda c: (c.delete("bot"), c.set("bot", "x")), "is a string now"),
+    ],
+    ids=["trimmed", "deleted", "gone", "other"],
+)
+def test_a_stream_that_lost_what_was_counted_is_named(redis_server, stream, how, words) -> None:
+    feed = open_feed(at(redis_server), Opening())
+    list(feed.more(100))
+    how(stream)
+    with pytest.raises(SourceChangedError, match=words):
+        list(feed.more(100))
+    feed.close()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -27,6 +28,38 @@ def test_everybody_who_waits_is_rung_and_a_ring_before_the_wait_counts(tmp_path)
         ring(tmp_path)
         assert (one.wait(1.0), two.wait(1.0)) == (True, True)
         assert (one.wait(0.0), two.wait(0.0)) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "is_believed"),
+    [
+        (0o755, os.geteuid(), True),
+        (0o755, 0, True),
+        (0o755, 4_711, False),
+        (0o775, 0, False),
+        (0o757, os.geteuid(), False),
+    ],
+    ids=["mine", "of root", "of another", "of root's group", "of everybody"],
+)
+def test_what_comes_with_a_ring_is_believed_where_nobody_else_can_say_it(
+    tmp_path, monkeypatch, mode, owner, is_believed
+):
+    class Ear:
+        def hear(self, said):
+            heard.append(said)
+
+    def looked(path, **words):
+        found = stat(path, **words)
+        return os.stat_result((0o040000 | mode, *found[1:4], owner, *found[5:10]))
+
+    heard, stat = [], Path.stat
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "stat", looked)
+        bell = Doorbell(tmp_path, Ear())
+    with bell, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.sendto(b"note", str(next((tmp_path / "bells").iterdir())))
+        assert bell.wait(0.5)
+    assert bool(heard) == is_believed
 
 
 def test_many_rings_are_one(tmp_path):

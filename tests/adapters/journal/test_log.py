@@ -14,7 +14,7 @@ from stairway.adapters import journal
 from stairway.adapters.journal.archiver import RetentionRules, archive_old
 from stairway.adapters.journal.log import open_folder, verify
 from stairway.adapters.journal.settings import Settings
-from stairway.base.errors import DamagedLogError, DiskFullError
+from stairway.base.errors import DamagedLogError, DataError, DiskFullError
 from stairway.base.verdict import Pass, Refuse
 from stairway.testing.log import small_settings
 
@@ -220,3 +220,19 @@ def test_every_folder_that_is_made_for_a_log_is_made_to_last(tmp_path, monkeypat
     monkeypatch.setattr("stairway.adapters.journal.files.sync_folder", synced.append)
     open_folder(tmp_path / "a" / "b" / "log", SETTINGS).close()
     assert {tmp_path, tmp_path / "a", tmp_path / "a" / "b"} <= set(synced)
+
+
+def test_a_clock_that_is_out_of_its_mind_is_refused_and_the_writer_goes_on(tmp_path):
+    clock = [10**18]
+    with closing(open_folder(tmp_path, SETTINGS, clock_ns=lambda: clock[0])) as log:
+        log.append("fill", [b"before"])
+        for clock[0] in (2**63 - 1, 2**63 + 5, 10**40):
+            with pytest.raises(DataError, match="the clock says"):
+                log.append("fill", [b"beyond"])
+        with pytest.raises(DataError, match="an event is bytes"):
+            log.append("fill", ["text"])
+        clock[0] = 10**18 + 7
+        assert log.append("fill", [b"after"]).position == 2
+        assert payloads(log) == [b"before", b"after"]
+        assert isinstance(log.health(), Pass)
+    assert isinstance(verify(tmp_path), Pass)

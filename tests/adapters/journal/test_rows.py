@@ -26,3 +26,22 @@ def test_many_rows_are_what_one_after_the_other_would_be(payloads, position, fir
 def test_one_event_that_is_too_large_refuses_all():
     with pytest.raises(DataError):
         follow(Head(), "fill", [b"x", bytes(MAX_PAYLOAD_BYTES + 1), b"y"], 1)
+
+
+@pytest.mark.parametrize(
+    "payloads", [["text"], [b"x", 7], [None], "text", b"bytes", [bytearray]]
+)
+def test_what_is_not_bytes_is_refused_by_its_kind(payloads):
+    with pytest.raises(DataError, match=r"an event for 'fill' is .*, and an event is bytes"):
+        follow(Head(), "fill", payloads, 1)
+
+
+def test_whatever_holds_bytes_is_taken_as_bytes():
+    rows = follow(Head(), "fill", [bytearray(b"a"), memoryview(b"b")], 1)
+    assert [row[5] for row in rows] == [b"a", b"b"]
+
+
+def test_an_instant_that_no_table_has_room_for_is_refused():
+    assert follow(Head(), "fill", [b"x"], 2**63 - 2)
+    with pytest.raises(DataError, match="set the clock of this machine right"):
+        follow(Head(), "fill", [b"x"] * 2, 2**63 - 2)

@@ -176,10 +176,46 @@ def test_what_a_foreign_trigger_drops_of_a_group_is_not_taken_for_kept(server, u
             "alter function stairway.x() rename to log_forward"),
             "stairway.log has a trigger 'only_forward' that is not as Stairway made it",
         ),
+        (
+            "alter table stairway.event alter column writer set default 7",
+            "alter table stairway.event alter column writer drop default",
+            "stairway.event has a column 'writer' whose default is not as Stairway made it",
+        ),
+        (
+            "alter table stairway.log alter column last_ns set default 9223372036854775807",
+            "alter table stairway.log alter column last_ns set default 0",
+            "stairway.log has a column 'last_ns' whose default is not as Stairway made it",
+        ),
+        (
+            "alter table stairway.archived alter column hash drop not null",
+            "alter table stairway.archived alter column hash set not null",
+            "stairway.archived has a column 'hash' whose type is not as Stairway made it",
+        ),
+        (
+            "alter table stairway.event add column note text",
+            "alter table stairway.event drop column note",
+            "stairway.event has a column 'note' that Stairway did not make",
+        ),
+        (
+            "alter table stairway.dead_letter rename column seal to sealed",
+            "alter table stairway.dead_letter rename column sealed to seal",
+            "stairway.dead_letter has a column 'sealed' that Stairway did not make",
+        ),
+        (
+            "create table public.more () inherits (stairway.event)",
+            "drop table public.more",
+            "stairway.event has a child table 'public.more' that Stairway did not make",
+        ),
+        (
+            ("create table public.above (log text, name text, position bigint, hash bytea); "
+            "alter table stairway.stream inherit public.above"),
+            "alter table stairway.stream no inherit public.above; drop table public.above",
+            "stairway.stream is a child of the table 'public.above' that Stairway did not make",
+        ),
     ],
     ids=[
         "off", "replica", "all", "constraint", "renamed", "dropped", "fewer", "rule", "rows",
-        "view", "function",
+        "view", "function", "default", "clock", "null", "column", "other name", "child", "parent",
     ],
 )  # fmt: skip
 def test_what_was_added_or_switched_off_is_named(server, url, tmp_path, done, undone, cause):

@@ -7,11 +7,16 @@ import itertools
 import threading
 import time
 import traceback
+from contextlib import closing
+from pathlib import Path
 
 import psycopg
 import pytest
 
-from stairway.adapters.logs.postgresql import Config, open_log, verify
+from stairway.adapters.journal.archive import Archive
+from stairway.adapters.journal.archiver import RetentionRules
+from stairway.adapters.journal.kept import archive_kept
+from stairway.adapters.logs.postgresql import Config, kept, open_log, verify
 from stairway.base.errors import (
     ConfigError,
     ConflictError,
@@ -28,6 +33,7 @@ from stairway.testing.postgresql import postgresql_settings
 CONFIG = Config(**small_settings(), **postgresql_settings())
 SERIAL = itertools.count()
 CANARY = "c4naryS3cret"
+ROLES = (Path(__file__).parents[3] / "deploy" / "postgresql" / "roles.sql").read_text("utf-8")
 
 
 def opener(server, writers):
@@ -426,3 +432,26 @@ def test_a_server_may_listen_on_a_socket_in_a_folder(postgresql, opened, name):
         opened(url=url)
     log = opened(url=url.replace("@/", f"@:{postgresql.port}/"))
     assert log.append("fill", [b"x"]).position == 1
+
+
+@pytest.mark.parametrize("writers", ["one", "many"])
+def test_no_log_is_written_behind_an_archive_that_lacks_a_part(
+    opened, postgresql, name, tmp_path, writers
+):
+    log = opened(f"&writers={writers}")
+    postgresql.execute(ROLES)
+    log.append("fill", [b"%d" % n for n in range(30)])
+    log.close()
+    archive = Archive(tmp_path / "old" / name)
+    rules = RetentionRules(keep_events=5, keep_days=0)
+    with closing(kept(postgresql.url(name), CONFIG)) as there:
+        archive_kept(there, archive, rules, time.time_ns(), lambda *_: None)
+    told = f"&writers={writers}&wait_ms=3000&archive={tmp_path / 'old'}"
+    opened(told).close()
+    with pytest.raises(ConfigError, match=r"ends at event 0 of 'fill', and the server let go"):
+        opened(f"&writers={writers}&archive={tmp_path / 'elsewhere'}")
+    path = archive.folder / archive.segments("fill")[0].name
+    for damage in (lambda: path.write_bytes(path.read_bytes()[:500]), path.unlink):
+        damage()
+        with pytest.raises(DamagedLogError, match=r"'fill', position 1: .*log export 'postg"):
+            opened(told)

@@ -107,7 +107,7 @@ def test_a_database_in_which_others_made_something_is_refused_and_it_is_named(
     change(both / "telemetry.db", change_it)
     with pytest.raises(DamagedLogError, match=rf"telemetry\.db .*{said}.*{EXPORT}"):
         open_log(both, CONFIG, read_only=read_only)
-    (finding,) = verify(both).findings
+    finding = verify(both).findings[0]
     assert "telemetry.db" in finding.detail
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 import zlib
 from contextlib import closing
@@ -13,9 +14,11 @@ import redis
 from stairway.adapters.journal.archive import Archive
 from stairway.adapters.journal.archiver import RetentionRules
 from stairway.adapters.journal.kept import archive_kept
+from stairway.adapters.journal.log import open_folder
 from stairway.adapters.logs.redis import Config, kept, open_log
 from stairway.adapters.outbox.remote import RemoteReader
 from stairway.base.errors import ConfigError, ConflictError, DamagedLogError, RecordError
+from stairway.base.verdict import Pass
 from stairway.events.delivery import GroupRules
 from stairway.events.envelope import Head
 from stairway.testing.log import small_settings
@@ -254,3 +257,72 @@ def test_a_log_that_an_older_version_enlisted_without_a_format_is_read(log, url,
         admin.xadd(key_of(url, ".streams"), {"name": stream})
     with closing(open_log(None, CONFIG, url=url, read_only=True)) as remote:
         assert remote.head("fill") == log.head("fill")
+
+
+@pytest.fixture
+def old(log, url, tmp_path):
+    """An archive that has all but the last five events of each stream; Redis has let go."""
+    archive = Archive(tmp_path / "old" / url.rpartition("=")[2])
+    with closing(kept(url, CONFIG)) as there:
+        rules = RetentionRules(keep_events=5, keep_days=0)
+        archive_kept(there, archive, rules, time.time_ns(), lambda *_: None)
+    log.close()
+    return archive
+
+
+def opened_with(folder, url, archive):
+    return open_log(folder / "log", CONFIG, url=f"{url}&archive={folder / archive}")
+
+
+def test_a_log_is_written_on_beside_a_whole_archive_of_what_redis_let_go(old, url, tmp_path):
+    assert old.end("fill").position == 1_295
+    with closing(opened_with(tmp_path, url, "old")) as log:
+        assert log.append("fill", [b"next"]).position == 1_301
+        assert log.catch_up(10.0)
+
+
+@pytest.mark.parametrize("how", ["cut", "gone"])
+def test_no_log_is_written_whose_archive_of_redis_lacks_a_part(old, url, tmp_path, how):
+    path = old.folder / old.segments("fill")[0].name
+    path.unlink() if how == "gone" else path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(DamagedLogError, match=r"'fill', position 1: .*log export 'redis://"):
+        opened_with(tmp_path, url, "old")
+
+
+@pytest.mark.parametrize("archive", ["old", "elsewhere"])
+def test_no_log_is_written_whose_archive_lacks_what_redis_let_go(old, url, tmp_path, archive):
+    (old.folder / "index.json").unlink()
+    with pytest.raises(ConfigError, match=r"ends at event 0 of 'fill', and the server let go"):
+        opened_with(tmp_path, url, archive)
+    with closing(open_log(tmp_path / "log", CONFIG, url=url)) as log:
+        assert log.head("fill").position == 1_300
+
+
+def test_an_outbox_that_cannot_account_for_what_redis_has_does_not_claim_it(
+    log, url, admin, tmp_path
+):
+    claims = admin.xrange(key_of(url, ".relays"))
+    for begun in ([], [b"another event"]):
+        folder = tmp_path / f"other{len(begun)}"
+        with closing(open_folder(folder, CONFIG)) as other:
+            if begun:
+                other.append("market.bar", begun)
+        with pytest.raises(ConfigError, match=r"'fill' ends in Redis at .*\?log=NAME"):
+            open_log(folder, CONFIG, url=url)
+    assert admin.xrange(key_of(url, ".relays")) == claims
+    # The relay that was at work goes on, and has not noticed.
+    log.append("fill", [b"next"])
+    assert log.catch_up(10.0)
+    assert isinstance(log.health(), Pass)
+
+
+def test_an_older_copy_of_an_outbox_does_not_stop_the_one_that_went_on(log, url, tmp_path):
+    log.flush()
+    shutil.copytree(tmp_path / "log", tmp_path / "copy")
+    log.append("fill", [b"later"])
+    assert log.catch_up(10.0)
+    with pytest.raises(ConfigError, match="never wrote, or has forgotten"):
+        open_log(tmp_path / "copy", CONFIG, url=url)
+    log.append("fill", [b"last"])
+    assert log.catch_up(10.0)
+    assert isinstance(log.health(), Pass)

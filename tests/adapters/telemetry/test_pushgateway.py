@@ -25,6 +25,7 @@ from stairway.adapters.telemetry.pushgateway import Config, Pushgateway
 from stairway.base.verdict import passed
 from stairway.testing.meter import some_batch, some_health
 from stairway.training.figures import METRICS, PREFIX
+from stairway.training.meter import Unsent
 
 SCRIPT = Path(__file__).parent / "receiver.py"
 PATIENCE_S = 60.0
@@ -143,6 +144,7 @@ def test_every_figure_arrives_under_job_and_instance(
     assert names == set(METRICS)
     assert all(name.startswith(PREFIX) for name in _family_names(note["body"]))
     assert (meter.pushes, meter.failures, meter.failure) == (1, 0, "")
+    assert meter.unsent() is None
 
 
 def _family_names(body: str) -> set[str]:
@@ -280,6 +282,7 @@ def test_a_gateway_that_never_was_is_a_count_of_failures_and_nothing_else() -> N
         meter.record(some_batch())
     meter.close()
     assert (meter.pushes, meter.failures) == (0, 1)
+    assert meter.unsent() == Unsent(1, f"http://127.0.0.1:{port}", "connection refused")
     assert not meter._thread.is_alive()
 
 
@@ -304,8 +307,10 @@ def test_closing_does_not_wait_for_a_gateway_that_hangs(receiver: Receiver) -> N
     meter = pushgateway.connect(settings, "seed-1")
     meter.record(some_batch())
     until(lambda: receiver.notes, "nothing was ever pushed")
+    assert meter.unsent() is None, "as far as it is known"
     meter.close()
     assert meter._thread.is_alive()
+    assert meter.unsent() == Unsent(1, settings.url, "no answer within 0.2 s")
     receiver.kill()
     meter._thread.join(PATIENCE_S)
     assert not meter._thread.is_alive()
@@ -321,16 +326,25 @@ def test_a_push_into_silence_ends_by_itself(receiver: Receiver, meter_at: Connec
 
 
 @pytest.mark.parametrize(
-    ("mode", "said"), [("fail", "500"), ("send_away", "302"), ("babble", "BadStatusLine")]
+    ("mode", "said", "why"),
+    [
+        ("fail", "500", "answer 500"),
+        ("send_away", "302", "answer 302"),
+        ("babble", "BadStatusLine", ""),
+    ],
 )
 def test_an_answer_that_is_no_yes_is_a_failure(
-    receiver: Receiver, meter_at: Connect, mode: str, said: str
+    receiver: Receiver, meter_at: Connect, mode: str, said: str, why: str
 ) -> None:
     meter = meter_at(receiver.start(mode))
     meter.record(some_batch())
     until(lambda: meter.failures, "no push failed")
     assert receiver.notes
     assert said in meter.failure
+    unsent = meter.unsent()
+    assert unsent is not None
+    assert why in unsent.why
+    assert unsent.why.isprintable()
     assert meter.pushes == 0
     receiver.kill()
     receiver.start()

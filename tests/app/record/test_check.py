@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import closing
+from pathlib import Path
 
 import apsw
 import msgspec
 import pytest
 
 from stairway.adapters.journal import store
+from stairway.adapters.journal.archiver import RetentionRules
+from stairway.adapters.journal.settings import Settings
 from stairway.adapters.logs.sqlite import Config, open_log
 from stairway.app.catalog import CODEC
 from stairway.app.facts import RunFinished
@@ -18,12 +22,14 @@ from stairway.app.record.check import check
 from stairway.app.record.engine import open_run
 from stairway.app.record.export import export
 from stairway.app.record.place import Place, find
+from stairway.app.record.retention import move
 from stairway.base.errors import ConfigError, DamagedLogError
 from stairway.events.envelope import chain, link
 from stairway.testing.log import small_settings
 from stairway.testing.redis_server import private_redis
 
 CONFIG = msgspec.convert(small_settings(), Config)
+SETTINGS = msgspec.convert(small_settings(), Settings)
 
 
 def checked(folder):
@@ -75,6 +81,7 @@ def test_an_event_that_is_no_fact_is_told_from_one_that_was_changed(tmp_path):
     answer = checked(tmp_path)
     assert not answer.intact
     assert "position 1: it is what was written, but" in answer.complaints[0]
+    assert f"`stairway log export '{tmp_path}' FILE` carries its bytes" in answer.complaints[0]
 
 
 def test_a_missing_mark_is_damage(folder):
@@ -164,3 +171,114 @@ def test_nothing_is_said_to_fit_of_a_damaged_log(folder):
     said = json.loads(checked(folder).as_json())
     assert said["intact"] is False
     assert "held" not in said
+
+
+def grown(folder):
+    """A log of three durable streams with some pages each."""
+    with closing(open_log(folder, CONFIG)) as log:
+        for stream in ("fill", "order", "trade.closed"):
+            said = (RunFinished(index=n, time_ns=n, telemetry="x" * 500) for n in range(60))
+            log.append(stream, [CODEC.encode(fact) for fact in said])
+    return folder
+
+
+def spoil(path, at, content):
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(content)
+
+
+@pytest.mark.parametrize(
+    ("at", "content"),
+    [(0, b"nothing"), (16, b"\xff\xff"), (100, bytes(400)), (-4096, None)],
+    ids=["magic", "page size", "schema", "cut"],
+)
+def test_of_a_file_that_cannot_be_opened_every_stream_is_named_with_what_is_lost(
+    tmp_path, at, content
+):
+    path = grown(tmp_path / "log") / "durable.db"
+    if content is None:
+        path.write_bytes(path.read_bytes()[:at])
+    else:
+        spoil(path, at, content)
+    answer = checked(path.parent)
+    assert answer.exit_code == 2
+    for stream in ("fill", "order", "trade.closed"):
+        lost = (
+            f"durable.db: stream '{stream}', position 1: this event cannot be read, nor what "
+            "follows it up to 60, where its high-water mark stands"
+        )
+        assert lost in answer.complaints
+
+
+def test_of_a_file_whose_pages_are_in_disorder_what_can_be_read_is_said(tmp_path):
+    path = grown(tmp_path / "log") / "durable.db"
+    spoil(path, 36, (9).to_bytes(4, "big"))  # Says that there are nine free pages.
+    first, rest = checked(path.parent).complaints
+    assert "SQLite says" in first
+    assert rest == (
+        "durable.db: what was written can be read of 'fill' to 60, 'order' to 60, "
+        "'trade.closed' to 60"
+    )
+
+
+def test_what_is_archived_can_be_read_though_its_file_cannot(tmp_path):
+    folder = grown(tmp_path / "log")
+    move(find(str(folder)), RetentionRules(keep_events=20, keep_days=0), Silent())
+    open_log(folder, CONFIG).close()  # Until then a newer page 1 lies in its -wal.
+    spoil(folder / "durable.db", 0, b"nothing")
+    complaints = checked(folder).complaints
+    assert any("stream 'fill', position 41: this event cannot" in said for said in complaints)
+    assert any("can be read of 'fill' to 40, 'order' to 40" in said for said in complaints)
+
+
+def test_of_a_file_without_a_mark_it_is_said_whence_it_is_known_how_far_it_went(tmp_path):
+    folder = grown(tmp_path / "log")
+    (folder / "durable.mark").unlink()
+    change(folder / "durable.db", "update event set payload = x'00' where position = 31")
+    said = [one for one in checked(folder).complaints if "this event cannot be read" in one]
+    assert said
+    assert all("31: this" in one and "where its table says that it ends" in one for one in said)
+
+
+@pytest.mark.timeout(30)
+def test_damage_is_said_though_another_program_holds_the_other_file(tmp_path):
+    folder = grown(tmp_path / "log")
+    with closing(open_log(folder, CONFIG)) as log:
+        log.append("timing", [b"1"])
+    spoil(folder / "durable.db", 4096, bytes(4096))
+    before = checked(folder).complaints
+    with closing(apsw.Connection(str(folder / "telemetry.db"))) as holder:
+        holder.execute("pragma locking_mode = exclusive").fetchall()
+        holder.execute("begin exclusive; insert into stream (name) values ('x')").fetchall()
+        complaints = checked(folder).complaints
+        holder.execute("rollback")
+    assert {said for said in before if "'timing'" not in said} <= set(complaints)
+    assert any("telemetry.db is held by another program" in one for one in complaints)
+
+
+@pytest.mark.parametrize("page", range(2, 12))
+def test_whichever_page_is_lost_it_is_said_which_events_are_not(tmp_path, page):
+    path = grown(tmp_path / "log") / "durable.db"
+    spoil(path, page * 4096, bytes(4096))
+    complaints = checked(path.parent).complaints
+    named = [said for said in complaints if re.search(r"stream '[a-z.]+', position \d+", said)]
+    everything = "can be read of 'fill' to 60, 'order' to 60, 'trade.closed' to 60"
+    assert bool(named) != any(said.endswith(everything) for said in complaints)
+
+
+def test_a_stream_whose_head_somebody_took_away_is_not_called_intact(postgresql):
+    """PostgreSQL's high-water mark is a row; its owner can do without the trigger."""
+    url = postgresql.url("headless")
+    with closing(open_run(Path("unused"), SETTINGS, url)) as log:
+        log.append("run", [CODEC.encode(RunFinished(index=1, time_ns=1, telemetry=""))] * 3)
+    place = Place(None, url)
+    held = "3 events of 1 streams: every checksum, chain and head fits"
+    assert held in check(place, Silent()).as_text()
+    change_heads = "alter table stairway.stream {} trigger all"
+    postgresql.execute(change_heads.format("disable"))
+    postgresql.execute("delete from stairway.stream where log = 'headless'")
+    postgresql.execute(change_heads.format("enable"))
+    answer = check(place, Silent())
+    assert answer.exit_code == 2
+    assert "stream 'run', position 1: it lies behind the head" in answer.complaints[0]

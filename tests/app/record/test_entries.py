@@ -151,7 +151,7 @@ def test_who_follows_a_folder_is_rung_for_and_need_not_ask(tmp_path, monkeypatch
     with (
         closing(open_log(tmp_path, CONFIG)) as writer,
         closing(open_log(tmp_path, CONFIG, read_only=True)) as reader,
-        entries.waiting(find(str(tmp_path))) as wait,
+        entries.waiting(find(str(tmp_path)), reader) as wait,
     ):
         heard = entries.from_now_on(reader, (), wait, {})
         timer = threading.Timer(0.02, lambda: writer.append("fill", [b"new"]))
@@ -162,7 +162,38 @@ def test_who_follows_a_folder_is_rung_for_and_need_not_ask(tmp_path, monkeypatch
 
 
 def test_where_no_bell_can_be_hung_up_the_log_is_asked_now_and_then(tmp_path):
-    (tmp_path / "bells").write_text("in the way")
-    for place in (Place(tmp_path), Place(None, "redis://h/0")):
-        with entries.waiting(place) as wait:
-            assert wait.func is entries.time.sleep  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess]
+    crowded = tmp_path / "crowded"
+    crowded.mkdir()
+    (crowded / "bells").write_text("in the way")
+    with closing(open_log(tmp_path / "log", CONFIG)) as log:
+        for place in (Place(crowded), Place(None, "redis://h/0")):
+            with entries.waiting(place, log) as wait:
+                assert wait.func is entries.time.sleep  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess]
+
+
+def seen(stream, position):
+    return Envelope(stream, position, b"", "", position)
+
+
+@pytest.mark.parametrize(
+    ("shown", "count", "floor", "is_told"),
+    [
+        ([("fill", 9), ("fill", 10)], 3, 8, True),
+        # As many as were asked for, and the oldest of them is the first that is left.
+        ([("fill", 9), ("fill", 10)], 2, 8, False),
+        # What is archived is older than the first order, which is not shown either.
+        ([("fill", 10)], 1, 8, False),
+        ([("fill", 10)], 2, 0, False),
+        # What was archived is older than the oldest of as many as were asked for.
+        ([("fill", 9), ("fill", 10), ("order", 1)], 3, 8, False),
+        ([("order", 1), ("fill", 9), ("fill", 10)], 3, 8, True),
+        ([("order", 1)], 1, 10, True),
+        ([], 0, 8, False),
+        ([], 3, 10, True),
+    ],
+)
+def test_what_may_lie_in_an_archive_out_of_reach_is_told(shown, count, floor, is_told):
+    events = [seen(*place) for place in shown]
+    said = entries.left_out(events, {"fill": 10}, count, {"fill": floor})
+    assert (said is not None) == is_told
+    assert said is None or f"fill up to #{floor}" in said

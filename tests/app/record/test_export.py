@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import closing
+from pathlib import Path
 
 import apsw
 import msgspec
 import polars as pl
 import pytest
 
+from stairway.adapters.journal.salvage import Salvage
 from stairway.adapters.journal.archiver import RetentionRules
 from stairway.adapters.logs.sqlite import Config, open_log
 from stairway.app.progress import Silent
@@ -122,6 +125,58 @@ def test_a_log_of_which_a_whole_file_is_gone_gives_the_other(folder, tmp_path):
     assert 0 < answer.events < 61
     (folder / "telemetry.mark").unlink()
     assert any("is gone" in said for said in carried(folder, tmp_path / "y.jsonl").complaints)
+
+
+def written(folder, payloads, keep):
+    """A log of these fills, of which all but ``keep`` are archived."""
+    with closing(open_log(folder, CONFIG)) as log:
+        log.append("fill", payloads)
+    rules = RetentionRules(keep_events=keep, keep_days=0)
+    move(find(str(folder)), rules, Silent())
+    return folder
+
+
+@pytest.mark.parametrize("keep", [3, 4, 9], ids=["three left", "four left", "none archived"])
+@pytest.mark.parametrize("marked", [True, False], ids=["marked", "no mark"])
+def test_the_archive_of_another_log_is_not_mixed_with_this_one(tmp_path, keep, marked):
+    other = written(tmp_path / "other", [b"theirs %d" % n for n in range(9)], 3)
+    folder = written(tmp_path / "log", [b"ours %d" % n for n in range(9)], keep)
+    shutil.rmtree(folder / "archive", ignore_errors=True)
+    shutil.copytree(other / "archive", folder / "archive")
+    if not marked:
+        (folder / "durable.mark").unlink()
+    with pytest.raises(ConfigError, match=r"archive of another log than .*durable\.db: event"):
+        carried(folder, tmp_path / "x.jsonl")
+    assert not (tmp_path / "x.jsonl").exists()
+    before = opened_below(folder)
+    with pytest.raises(ConfigError) as caught:
+        Salvage(folder)
+    assert opened_below(folder) == before, caught
+
+
+def opened_below(folder):
+    found = (one.readlink() for one in Path("/proc/self/fd").iterdir() if one.is_symlink())
+    return sorted(str(one) for one in found if one.is_relative_to(folder))
+
+
+def test_a_log_that_is_damaged_where_its_archive_ends_is_carried_away(tmp_path):
+    folder = written(tmp_path / "log", [b"ours %d" % n for n in range(9)], 3)
+    with closing(apsw.Connection(str(folder / "durable.db"))) as connection:
+        connection.execute("update event set payload = x'00' where position = 7").fetchall()
+    assert carried(folder, tmp_path / "x.jsonl").events == 6
+
+
+def test_an_older_copy_of_the_databases_beside_its_archive_is_carried_away(tmp_path):
+    folder = tmp_path / "log"
+    with closing(open_log(folder, CONFIG)) as log:
+        log.append("fill", [b"%d" % n for n in range(5)])
+    old = shutil.copytree(folder, tmp_path / "old")
+    with closing(open_log(folder, CONFIG)) as log:
+        log.append("fill", [b"%d" % n for n in range(5, 9)])
+    move(find(str(folder)), RetentionRules(keep_events=1, keep_days=0), Silent())
+    shutil.copytree(folder / "archive", old / "archive")
+    answer = carried(old, tmp_path / "x.jsonl")
+    assert (answer.events, answer.exit_code) == (8, 2)
 
 
 def test_what_was_archived_of_a_lost_file_is_carried_away(folder, tmp_path):

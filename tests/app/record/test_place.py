@@ -125,4 +125,4 @@ def test_a_mark_that_is_escaped_may_be_part_of_a_password_or_a_folder():
     url = f"redis://app:%2F%23%3F%40{CANARY}@h:1/0?log=x&archive=/a%40b"
     assert shown(url) == "redis://app@h:1/0?log=x&archive=/a%40b"
     assert find(url).url == url
-    assert archive_named(Place(None, url)) == "/a@b"
+    assert archive_named(Place(None, url)) == Path("/a@b/x")

@@ -62,6 +62,19 @@ def test_there_is_nothing_to_move_a_second_time(folder):
     assert "old enough" in again.as_text()
 
 
+def test_asking_refuses_an_archive_that_lost_a_part_as_moving_does(folder):
+    place = find(str(folder))
+    assert move(place, RetentionRules(keep_events=3, keep_days=0), Silent()).events["run"] == 2
+    part_of(folder / "archive").unlink()
+    for ask in (
+        lambda: would_move(place, EVERYTHING), lambda: move(place, EVERYTHING, Silent())
+    ):  # fmt: skip
+        with pytest.raises(
+            DamagedLogError, match=r"'run', position 1: this part .* is missing"
+        ):
+            ask()
+
+
 def test_by_default_a_log_of_a_few_events_keeps_them_all(folder):
     kept = RetentionRules(keep_events=10_000, keep_days=7)
     assert would_move(find(str(folder)), kept).events == {}
@@ -146,8 +159,11 @@ def test_a_server_is_not_trimmed_further_while_a_part_of_the_archive_is_lost(
     named = find(command.strip("'"))
     assert str(named) == str(there)
     assert check(named, Silent()).complaints == answer.complaints
-    assert would_move(there, rules).events == {"run": 10}
+    # Asking what would be moved says the same.
+    with pytest.raises(DamagedLogError, match=f"this part of the archive {cause}|{cause}"):
+        would_move(there, rules)
     lost.write_bytes(content)
+    assert would_move(there, rules).events == {"run": 10}
     assert move(there, rules, Silent()).events == {"run": 10}
     assert check(there, Silent()).intact
 
@@ -162,8 +178,8 @@ def test_a_folder_is_not_trimmed_further_while_a_part_of_its_archive_is_lost(fol
     lost.unlink()
     with pytest.raises(DamagedLogError, match="this part of the archive is missing"):
         move(place, RetentionRules(keep_events=5, keep_days=0), Silent())
-    assert would_move(place, RetentionRules(keep_events=5, keep_days=0)).events["run"] == 15
     lost.write_bytes(content)
+    assert would_move(place, RetentionRules(keep_events=5, keep_days=0)).events["run"] == 15
     assert move(place, RetentionRules(keep_events=5, keep_days=0), Silent()).events["run"] == 15
     assert check(place, Silent()).intact
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stairway.adapters.records.files import RecordFile, naming, nothing_in
-from stairway.adapters.records.lines import blocks_of
+from stairway.adapters.records.growing import Growing
+from stairway.adapters.records.lines import blocks_in, blocks_of
 from stairway.supervision.field_map import Opening
 from stairway.supervision.ports import Documents
 
@@ -39,6 +40,16 @@ class JsonLines(RecordFile):
         del only
         with naming(str(self.path)):
             yield from blocks_of(self.path, rows)
+
+    def more(self, rows: int, only: Sequence[str] | None = None) -> Iterator[Documents] | None:
+        """Yield the whole lines that came since; a packed file is written anew."""
+        del only
+        growing = self.news()
+        return None if growing is None else self._news(growing, rows)
+
+    def _news(self, growing: Growing, rows: int) -> Iterator[Documents]:
+        with naming(str(self.path)), growing.news() as lines:
+            yield from blocks_in(lines, rows, str(self.path), growing.line)
 
     def size(self) -> int | None:
         """Nobody knows without reading it."""

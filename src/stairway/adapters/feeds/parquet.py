@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import polars as pl
-
+from stairway.adapters.records.columns import Examined
 from stairway.adapters.records.files import RecordFile, naming, nothing_in
 from stairway.supervision.field_map import Opening
 from stairway.supervision.ports import Table
@@ -20,40 +19,46 @@ def open_feed(uri: str, opening: Opening) -> Columns:
     ConfigError
         If it is not there or may not be read.
     DataError
-        If it is empty, or no Parquet.
+        If it is empty.
     """
     del opening  # Parquet says itself what its columns are
     return Columns(Path(uri))
 
 
 class Columns(RecordFile):
-    """The :class:`~stairway.supervision.ports.Feed` of one Parquet file."""
+    """The :class:`~stairway.supervision.ports.Feed` of a Parquet file, decoded apart first."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         with naming(str(path)):
-            self._rows = int(pl.scan_parquet(path).select(pl.len()).collect().item())
+            self._file = Examined(path)
+        self._rows: int | None = None
 
     def head(self, rows: int) -> Table:
         """Return the first rows."""
+        with naming(str(self.path)):
+            self._rows, first = self._file.head(rows)
         if not self._rows:
             raise nothing_in(str(self.path))
-        with naming(str(self.path)):
-            return Table(pl.scan_parquet(self.path).head(rows).collect(), 1, "row")
+        return Table(first, 1, "row")
 
     def chunks(self, rows: int, only: Sequence[str] | None = None) -> Iterator[Table]:
         """Yield rows of the wanted columns; those that are not there are left out."""
+        start = 1
         with naming(str(self.path)):
-            lazy = pl.scan_parquet(self.path)
-            if only is not None:
-                there = lazy.collect_schema().names()
-                lazy = lazy.select([name for name in there if name in set(only)])
-            start = 1
-            for frame in lazy.collect_batches(chunk_size=rows, maintain_order=True):
-                for part in frame.iter_slices(rows):
-                    yield Table(part, start, "row")
-                    start += part.height
+            for part in self._file.parts(rows, only):
+                yield Table(part, start, "row")
+                start += part.height
+
+    def more(self, rows: int, only: Sequence[str] | None = None) -> None:
+        """Tell nothing: a file of columns is written anew as a whole."""
+        del rows, only
+        self.looked_at()
 
     def size(self) -> int | None:
-        """Rows, as the file's footer says."""
+        """Rows, as the file's footer says; ``None`` before anything was read."""
         return self._rows
+
+    def close(self) -> None:
+        """End the process that decodes it."""
+        self._file.close()

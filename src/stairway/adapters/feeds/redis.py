@@ -22,7 +22,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError
 from redis.retry import Retry
 
 from stairway.adapters.records.files import nothing_in
-from stairway.base.errors import ConfigError, DataError
+from stairway.base.errors import ConfigError, DataError, SourceChangedError
 from stairway.supervision.field_map import Opening
 from stairway.supervision.ports import ENTRY_ID, Table
 
@@ -56,8 +56,8 @@ class Stream:
 
     def __init__(self, uri: str) -> None:
         self._client, self.key, self._where = _connected(uri)
-        self._last = ""
-        self._marked = self._unseen = 0
+        self._last = self._first = self._read = ""
+        self._marked = self._unseen = self._seen = 0
         try:
             with self._naming():
                 kind = str(self._ask().type(self.key))
@@ -94,7 +94,7 @@ class Stream:
         except NoPermissionError as error:
             msg = (
                 f"{self._where} does not let this user read {self.key!r} ({error}): it needs "
-                "+type +xinfo|stream +xrange on that key"
+                "+type +xinfo|stream +xrange on that key, and +select"
             )
             raise ConfigError(msg) from error
         except AuthenticationError as error:
@@ -129,10 +129,46 @@ class Stream:
         # What was added meanwhile lies beyond the last id; what is missing was taken out.
         self._unseen = max(int(about["length"]), self._marked) - (start - 1)
 
-    def _pages(self, last: str, count: int) -> Iterator[list[_Entry]]:
+    def more(self, rows: int, only: Sequence[str] | None = None) -> Iterator[Table]:
+        """Yield the entries that came since, up to the one that is last now."""
+        del only
+        with self._naming():
+            kind = str(self._ask().type(self.key))
+        if kind != "stream":
+            raise self._changed("is gone" if kind == "none" else f"is a {kind} now")
+        about = self._about()
+        first = str((about["first-entry"] or ["", None])[0])
+        if self._first and first != self._first:
+            now = f"and that is {first} now" if first else "and nothing is left"
+            msg = f"was trimmed: it began at {self._first}, {now}"
+            raise self._changed(msg)
+        self._first = first
+        yield from self._news(about, min(rows, _PAGE))
+
+    def _news(self, about: Mapping[str, Any], rows: int) -> Iterator[Table]:
+        self._last = str(about["last-generated-id"])
+        since = f"({self._read}" if self._read else "-"
+        for page in self._pages(self._last, rows, since):
+            yield _table(page, self._seen + 1)
+            self._seen, self._read = self._seen + len(page), page[-1][0]
+        # What was added meanwhile lies beyond the last id; what is missing was taken out.
+        if int(about["length"]) != self._seen:
+            gone = abs(self._seen - int(about["length"]))
+            msg = f"was trimmed by {gone:,} entries"
+            raise self._changed(msg)
+
+    def _changed(self, how: str) -> SourceChangedError:
+        msg = (
+            f"the stream {self.key!r} of {self._where} {how} while it was waited for, so what "
+            "was counted is no longer there to be looked at; ask again, and let nobody trim it "
+            "until there is an answer"
+        )
+        return SourceChangedError(msg)
+
+    def _pages(self, last: str, count: int, first: str = "-") -> Iterator[list[_Entry]]:
         """Yield pages; the next one comes while the present one is read."""
         with ThreadPoolExecutor(1, "redis-page") as ahead:
-            coming = ahead.submit(self._page, "-", last, count)
+            coming = ahead.submit(self._page, first, last, count)
             while page := coming.result():
                 coming = ahead.submit(self._page, f"({page[-1][0]}", last, count)
                 yield page

@@ -107,6 +107,10 @@ class Pipe:
             self._bytes += len(line)
             yield line
 
+    def more(self, rows: int, only: Sequence[str] | None = None) -> None:
+        """Nothing comes after the end of a pipe."""
+        del rows, only
+
     def size(self) -> int | None:
         """Nobody knows before it ends."""
         return None

@@ -6,5 +6,6 @@ Read from the bottom up: ``files`` (what must reach the disk, and in which order
 (group commit on a thread of its own). ``failures`` says what an error means.
 
 Beside a log: ``groups`` (who has dealt with which event), ``inbox`` (effects that happen
-once, in the consumer's own database) and ``doorbell`` (be told that there is something new).
+once, in the consumer's own database), ``doorbell`` (be rung for when there is something new)
+and ``told`` (what comes with a ring).
 """

@@ -30,12 +30,12 @@ from stairway.adapters.journal.mark import read_mark
 from stairway.adapters.journal.pair import FILES, file_of, open_reader
 from stairway.adapters.journal.segment import Segment, read_segment, write_segment
 from stairway.base.config import Config
+from stairway.base.units import NS_PER_DAY
 from stairway.events.envelope import Envelope, Head
 
 SEGMENT_EVENTS = 65_536
 SEGMENT_BYTES = 67_108_864
 _TRIM_EVENTS = 4_096
-_DAY_NS = 86_400_000_000_000
 _CUT = (
     "select max(position) from event where stream = (select id from stream where name = ?) "
     "and position <= ? and recorded_ns < ?"
@@ -62,6 +62,10 @@ class RetentionRules(Config, frozen=True, kw_only=True):
 
     keep_days: Annotated[float, msgspec.Meta(ge=0, le=36_525)]
     """Events younger than this stay, however many they are; days."""
+
+    def before_ns(self, now_ns: int) -> int:
+        """Instant before which an event is old."""
+        return now_ns - int(self.keep_days * NS_PER_DAY)
 
 
 class Cut(msgspec.Struct, frozen=True):
@@ -94,7 +98,7 @@ def plan(
                 most = min(
                     needed.get(stream, head.position) - 1, head.position - rules.keep_events
                 )
-                upto = _cut(connection, stream, most, now_ns - int(rules.keep_days * _DAY_NS))
+                upto = _cut(connection, stream, most, rules.before_ns(now_ns))
                 after = archive.end(stream).position
                 if upto > after:
                     cuts.append(Cut(stream, after, upto))

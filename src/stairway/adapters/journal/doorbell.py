@@ -1,12 +1,13 @@
 """Be told of new events at once, without asking again and again.
 
-Whoever waits hangs up a socket in ``FOLDER/bells``; the log's writer sends one byte to each
-after every commit. A ring carries nothing: it says "look". So a ring that is lost, because
-a socket is full, gone or newer than the commit, costs a moment and no event; the one who
-waits looks every so often anyway. Ringing never blocks and never fails.
+Whoever waits hangs up a socket in ``FOLDER/bells``; the log's writer rings each after every
+commit. A ring says "look". So a ring that is lost, because a socket is full, gone or newer
+than the commit, costs a moment and no event; the one who waits looks every so often anyway.
+Ringing never blocks and never fails. What came with it (:mod:`~.told`) is given to the log of
+whoever waits, if it has use for it: to find it at once when it is read.
 
 1. Hang up the bell first and read then, or a commit in between is not heard of.
-2. A socket whose process has died refuses the byte, and whoever rings takes it down.
+2. A socket whose process has died refuses the ring, and whoever rings takes it down.
 3. A socket's address has room for 107 bytes. Longer ones are reached through the folder's
    descriptor, ``/proc/self/fd/N/NAME``, which is always short.
 """
@@ -15,16 +16,17 @@ from __future__ import annotations
 
 import os
 import secrets
-import select
 import socket
+import stat
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
-from math import ceil
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self, runtime_checkable
 
+from stairway.adapters.journal.store import Sealed
+from stairway.adapters.journal.told import NOTE_BYTES, RING, note
 from stairway.base.errors import ConfigError
 
 LOOK_S = 1.0
@@ -34,10 +36,20 @@ _FOLDER = "bells"
 _ADDRESS_BYTES = 107
 _NAME_BYTES = 32
 _MOMENT_NS = 100_000_000
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+@runtime_checkable
+class Hears(Protocol):
+    """A log that has use for what comes with a ring."""
+
+    def hear(self, said: bytes) -> None:
+        """Take it, for the next ``read``."""
+        ...
 
 
 class Doorbell:
-    """A bell on the log in ``folder``, for one who waits.
+    """A bell on the log in ``folder``, for one who waits and then reads ``log``.
 
     Raises
     ------
@@ -53,19 +65,21 @@ class Doorbell:
     (True, False)
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, log: object = None) -> None:
         bells = folder / _FOLDER
         self._path = bells / f"{os.getpid()}-{secrets.token_hex(6)}"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.settimeout(0.0)
-        self._poll = select.poll()
-        self._poll.register(self._socket, select.POLLIN)
         try:
             bells.mkdir(exist_ok=True)
             with _within(bells) as short:
                 self._socket.bind(f"{short}/{self._path.name}")
+            # Anybody may say "look"; more is believed only where nobody else can say it.
+            is_ours = all(_is_ours(there.stat()) for there in (self._path, bells))
+            self._hear = log.hear if is_ours and isinstance(log, Hears) else None
         except OSError as error:
             self._socket.close()
+            with suppress(OSError):
+                self._path.unlink()
             msg = (
                 f"no bell can be hung up in {bells} ({error.strerror}): check that the log's "
                 "folder is there and who may write to it, or read at intervals instead"
@@ -78,20 +92,25 @@ class Doorbell:
         Waits for ``timeout_s`` or ``LOOK_S``, whichever is shorter. Look for new events in
         either case.
         """
+        self._socket.settimeout(0.0)
         if self._is_rung():
             while self._is_rung():
                 pass
             return True
-        # Never rounded down to no wait at all: whoever looks again at once would spin.
-        self._poll.poll(ceil(1_000 * max(0.0, min(timeout_s, LOOK_S))))
+        wait_s = min(timeout_s, LOOK_S)
+        if not wait_s > 0.0:
+            return False
+        self._socket.settimeout(wait_s)
         # One ring is taken now, and what came with it at the next wait: one look more.
         return self._is_rung()
 
     def _is_rung(self) -> bool:
         try:
-            self._socket.recv(16)
-        except BlockingIOError:
+            said = self._socket.recv(NOTE_BYTES)
+        except (BlockingIOError, TimeoutError):
             return False
+        if self._hear is not None and said != RING:
+            self._hear(said)
         return True
 
     def close(self) -> None:
@@ -117,18 +136,19 @@ class Ringer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / _FOLDER
         self._place = str(self._folder)
+        self._is_short = _is_short(self._folder)
         self._changed_ns: int | None = None
         self._names: frozenset[str] = frozenset()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.settimeout(0.0)
 
-    def ring(self) -> None:
-        """Tell everybody to look."""
+    def ring(self, rows: Sequence[Sealed] = ()) -> None:
+        """Tell everybody to look; they may be told that ``rows`` were committed."""
         # Whoever is not reached looks by himself: nothing here may stop a writer.
         with suppress(OSError):
             known = self._names
-            self._ring(known)
-            self._ring(self._look() - known)
+            self._ring(known, rows)
+            self._ring(self._look() - known, rows)
 
     def _look(self) -> frozenset[str]:
         """Return who is there; a look at when that changed takes a fifth of the time."""
@@ -141,15 +161,23 @@ class Ringer:
             self._changed_ns = changed_ns if is_old else None
         return self._names
 
-    def _ring(self, names: frozenset[str]) -> None:
-        if names:
-            with _within(self._folder) as short:
-                for name in names:
-                    self._send(short, name)
+    def _ring(self, names: frozenset[str], rows: Sequence[Sealed]) -> None:
+        if not names:
+            return
+        said = note(rows)
+        if self._is_short:
+            self._send_all(said, self._place, names)
+            return
+        with _within(self._folder) as short:
+            self._send_all(said, short, names)
 
-    def _send(self, folder: str, name: str) -> None:
+    def _send_all(self, said: bytes, folder: str, names: frozenset[str]) -> None:
+        for name in names:
+            self._send(said, folder, name)
+
+    def _send(self, said: bytes, folder: str, name: str) -> None:
         try:
-            self._socket.sendto(b"\0", f"{folder}/{name}")
+            self._socket.sendto(said, f"{folder}/{name}")
         except ConnectionRefusedError:
             # Nobody listens there. What cannot be taken away holds up no other bell.
             with suppress(OSError):
@@ -170,10 +198,19 @@ def ring(folder: Path) -> None:
     ringer.close()
 
 
+def _is_ours(found: os.stat_result) -> bool:
+    """Say whether nobody may write there but this user, and root."""
+    return found.st_uid in {0, os.geteuid()} and not found.st_mode & _OTHERS_WRITE
+
+
+def _is_short(folder: Path) -> bool:
+    return len(os.fsencode(folder)) + _NAME_BYTES <= _ADDRESS_BYTES
+
+
 @contextmanager
 def _within(folder: Path) -> Generator[str]:
     """Yield a short way to write ``folder``."""
-    if len(os.fsencode(folder)) + _NAME_BYTES <= _ADDRESS_BYTES:
+    if _is_short(folder):
         yield str(folder)
         return
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

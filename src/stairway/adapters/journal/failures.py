@@ -19,10 +19,20 @@ def damaged(
     """
     folder = f"'{log}'" if isinstance(log, str) else log or path.parent
     return DamagedLogError(
-        f"{path.name}: stream {stream!r}, position {position}: {cause}; events before it "
-        f"can be trusted. `stairway log verify {folder}` says how much is damaged, "
-        f"{way_out(folder)}"
+        f"{path.name}: stream {stream!r}, position {position}: {cause}{trusted(position)}. "
+        f"`stairway log verify {folder}` says how much is damaged, {way_out(folder)}"
     )
+
+
+def trusted(position: int) -> str:
+    """Say which events are whole where the one at ``position`` is not.
+
+    Examples
+    --------
+    >>> trusted(8), trusted(1)
+    ('; events before it can be trusted', '')
+    """
+    return "; events before it can be trusted" if position > 1 else ""
 
 
 def way_out(folder: Path | str) -> str:

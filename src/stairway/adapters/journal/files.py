@@ -94,7 +94,7 @@ _KINDS = {
 def _require(path: Path, wanted: int, name: str, log: Path) -> None:
     try:
         found = stat.S_IFMT(path.lstat().st_mode)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     if found != wanted:
         what = _KINDS.get(found, "a device")

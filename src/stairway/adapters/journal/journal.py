@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from stairway.adapters.journal.files import is_no_room
 from stairway.adapters.journal.layout import create
 from stairway.adapters.journal.mark import Mark, read_mark
 from stairway.adapters.journal.store import PAGE_EVENTS, Sealed, Store, Sync
+from stairway.adapters.journal.told import Told
 from stairway.base.errors import DamagedLogError, DiskFullError, RecordError
 from stairway.events.envelope import Envelope, Head
 from stairway.events.streams import is_durable
@@ -63,6 +65,7 @@ class Reader:
         self._archive = Archive(path.parent)
         # Where the last read of each stream ended: followers read on from there.
         self._ends: dict[str, Head] = {}
+        self._told = Told(self._store)
         with ExitStack() as undo:
             undo.callback(self.close)
             _require_whole(self._store, self._mark, marked=marked)
@@ -99,6 +102,17 @@ class Reader:
         DamagedLogError
             If one is missing or not what was written.
         """
+        if self._told.has(stream):
+            recorded = partial(self._recorded, stream, page_events=page_events)
+            return self._told.read(stream, after, self._ends.get(stream), recorded)
+        return self._recorded(stream, after, page_events)
+
+    def hear(self, row: Sealed) -> None:
+        """Take a row that came with a ring, for whoever reads on from his last read."""
+        if row[0] in self._ends:
+            self._told.hear(row)
+
+    def _recorded(self, stream: str, after: int, page_events: int) -> Iterator[Envelope]:
         self._store.learn(stream)
         seen, envelope = after, None
         for envelope in self._news(stream, after, page_events):
@@ -198,7 +212,9 @@ class Journal:
             undo.callback(self._store.close, checkpoint=False)
             known = read_mark(mark_path(path)) if marked else {}
             _require_whole(self._store, known, marked=marked)
-            _require_joined(self._store, Archive(path.parent))
+            archive = Archive(path.parent)
+            _require_joined(self._store, archive)
+            _require_sound(self._store, archive)
             self._mark = Mark(mark_path(path))
             undo.pop_all()
         self.heads = {name: self._store.last(name) for name in self._store.streams()}
@@ -327,6 +343,24 @@ def _require_whole(store: Store, mark: dict[str, Head], *, marked: bool) -> None
     for stream in store.streams():
         for _ in store.read(stream, mark.get(stream, Head())):
             pass
+
+
+def _require_sound(store: Store, archive: Archive) -> None:
+    """Refuse a file whose pages SQLite complains of, and name the event that it costs.
+
+    Where it costs none yet, what is written next may be what it costs.
+    """
+    answer = store.integrity()
+    if answer == "ok":
+        return
+    for stream in store.streams():
+        for _ in store.read(stream, archive.end(stream)):
+            pass
+    msg = (
+        f"{store.path}: SQLite says {answer}, though every event in it can be read: "
+        f"{way_out(store.path.parent)}"
+    )
+    raise DamagedLogError(msg)
 
 
 def _require_joined(store: Store, archive: Archive) -> None:

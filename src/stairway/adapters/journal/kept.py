@@ -27,7 +27,6 @@ from stairway.base.errors import ConfigError
 from stairway.events.envelope import Envelope, Head
 
 _STEP_EVENTS = 4_096
-_DAY_NS = 86_400_000_000_000
 
 
 class Kept(Protocol):
@@ -89,7 +88,7 @@ def plan_kept(
         If ``archive`` is not that of this log, or not all of it.
     """
     needed = kept.needed()
-    before_ns = now_ns - int(rules.keep_days * _DAY_NS)
+    before_ns = rules.before_ns(now_ns)
     cuts: list[Cut] = []
     for stream, head in sorted(kept.heads().items()):
         gone = kept.forgotten(stream)

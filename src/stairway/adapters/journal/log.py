@@ -12,8 +12,9 @@
       groups/NAME.db   what the consumers of a group have done; theirs to write
       bells/           sockets of those who wait to be told of new events
 
-Opening for writing checks every event that is there: starting up is recovering. Reading
-checks every event it hands out. Nothing is ever repaired.
+Opening for writing checks every event in the databases, each part of the archive by its
+hash, and what SQLite says of its pages: starting up is recovering, and nothing is built upon
+what ``verify`` refuses. Reading checks every event it hands out. Nothing is ever repaired.
 
 ``recorded_ns`` strictly increases over the whole log, also where the clock stands still
 or goes back, so it orders the events of all streams as they were appended.
@@ -35,6 +36,7 @@ from stairway.adapters.journal.read_only import ReadOnly
 from stairway.adapters.journal.rows import follow
 from stairway.adapters.journal.settings import Settings
 from stairway.adapters.journal.store import Sealed
+from stairway.adapters.journal.told import told_in
 from stairway.adapters.journal.writer import GroupCommit
 from stairway.base.errors import (
     ConfigError,
@@ -109,6 +111,11 @@ class ReadOnlyLog(ReadOnly):
     def read(self, stream: str, after: int = 0) -> Iterator[Envelope]:
         """Yield events with a position over ``after``."""
         return self._reading.of(stream).read(stream, after)
+
+    def hear(self, said: bytes) -> None:
+        """Take what came with a ring (:mod:`~.told`); the next ``read`` begins with it."""
+        for row in told_in(said):
+            self._reading.of(row[0]).hear(row)
 
     def head(self, stream: str) -> Head:
         """Return the last position and hash of ``stream``."""

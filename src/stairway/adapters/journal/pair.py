@@ -109,6 +109,7 @@ class WritingPair:
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         _require_both(folder)
+        Archive(folder).require_whole()
         self._settings = settings
         self._ballast = Ballast(folder / "ballast", settings.ballast_bytes)
         self._journals: dict[str, Journal] = {}
@@ -142,7 +143,7 @@ class WritingPair:
             # One whose mark could not be written still owes it, though it has all rows.
             if mine or self._journals[name].unmarked:
                 self._journals[name].commit(mine)
-                self._bells.ring()
+                self._bells.ring(mine)
 
     def has(self, row: Sealed) -> bool:
         """Say whether ``row``, which was given to ``commit``, is written."""

@@ -7,7 +7,7 @@ from zlib import crc32
 
 from stairway.adapters.journal.store import Row, Sealed, crc_of
 from stairway.events.envelope import Head, links
-from stairway.events.streams import require_size
+from stairway.events.streams import require_payloads, require_recordable
 
 
 def sealed(row: Row) -> Sealed:
@@ -29,9 +29,10 @@ def follow(head: Head, stream: str, payloads: Sequence[bytes], first_ns: int) ->
     Raises
     ------
     DataError
-        If one is too large.
+        If one is too large or is not made of bytes, or the clock says what cannot be recorded.
     """
-    require_size(stream, max(payloads, key=len, default=b""))
+    require_payloads(stream, payloads)
+    require_recordable(first_ns + len(payloads))
     name, first = stream.encode(), head.position + 1
     linked = links(bytes.fromhex(head.hash), name, first, payloads)
     rows: list[Sealed] = []

@@ -6,16 +6,18 @@ the first of its stream on; a stream ends at its first event of which that canno
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
-from stairway.adapters.journal.archive import Archive
+from stairway.adapters.journal.archive import FOLDER, Archive
 from stairway.adapters.journal.files import require_plain
-from stairway.adapters.journal.pair import FILES, open_reader
+from stairway.adapters.journal.journal import mark_path
+from stairway.adapters.journal.mark import read_mark
+from stairway.adapters.journal.pair import FILES, file_of, open_reader
 from stairway.adapters.journal.store import Store
 from stairway.base.errors import ConfigError, DamagedLogError, RecordError
-from stairway.events.envelope import Envelope, Head
+from stairway.events.envelope import Envelope, Head, chain
 from stairway.events.ports import EventLog
 
 
@@ -31,7 +33,8 @@ class Salvage:
     Raises
     ------
     ConfigError
-        If it was written by another version.
+        If it was written by another version, or the archive beside it is another log's: the
+        two are never mixed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,14 +45,19 @@ class Salvage:
             self._archive = Archive(folder)
         except DamagedLogError as error:
             self.complaints.append(str(error))
-        for name in FILES:
-            self._open(folder, name)
+        with ExitStack() as undo:
+            undo.callback(self.close)
+            for name in FILES:
+                self._open(folder, name)
+            if self._archive is not None:
+                _require_same(folder, self._archive, self._stores)
+            undo.pop_all()
 
     def _open(self, folder: Path, name: str) -> None:
         try:
             with closing(open_reader(folder, name)):
                 pass
-        except DamagedLogError as error:
+        except (DamagedLogError, RecordError) as error:
             self.complaints.append(str(error))
         except ConfigError:
             if (folder / name).exists():
@@ -99,6 +107,95 @@ class Salvage:
         """Let go of the files."""
         for store in set(self._stores.values()):
             store.close(checkpoint=False)
+
+
+def extent(folder: Path, reached: Mapping[str, int], said: Sequence[str]) -> tuple[str, ...]:
+    """Say of each file that is damaged as a whole which events of it can still be read.
+
+    Parameters
+    ----------
+    reached
+        Last position of each stream that was found to be what was written.
+    said
+        What is known to be damaged. A file of which only single streams are named needs no
+        more words, and of streams that are named nothing is said twice.
+    """
+    files = [n for n in FILES if any(n in one and "stream '" not in one for one in said)]
+    if not files:
+        return ()
+    lines: list[str] = []
+    with suppress(ConfigError), closing(Salvage(folder)) as salvage:
+        for name in files:
+            goals, marked = _goals(folder / name, salvage)
+            ends = {one: _end(salvage, one, reached.get(one, 0), goals[one]) for one in goals}
+            lines += [
+                f"{name}: stream {one!r}, position {end + 1}: this event cannot be read, nor "
+                f"what follows it up to {goals[one]}, where its "
+                f"{'high-water mark stands' if one in marked else 'table says that it ends'}"
+                for one, end in ends.items()
+                if end < goals[one] and not any(f"stream {one!r}" in other for other in said)
+            ]
+            whole = ", ".join(f"{one!r} to {end}" for one, end in ends.items() if end)
+            lines += [f"{name}: what was written can be read of {whole}"] if whole else []
+    return tuple(lines)
+
+
+def _goals(path: Path, salvage: Salvage) -> tuple[dict[str, int], set[str]]:
+    """Position up to which each stream of a file went, as far as anybody knows.
+
+    Also of which of them the high-water mark says so.
+    """
+    known = {one: salvage.head(one).position for one in salvage.streams()}
+    marked: set[str] = set()
+    with suppress(DamagedLogError, OSError):
+        for stream, head in read_mark(mark_path(path)).items():
+            if head.position >= known.get(stream, 0):
+                known[stream] = head.position
+                marked.add(stream)
+    return {one: known[one] for one in sorted(known) if file_of(one) == path.name}, marked
+
+
+def _end(salvage: Salvage, stream: str, reached: int, goal: int) -> int:
+    """Last position of ``stream`` up to which everything is what was written."""
+    if reached >= goal:
+        return reached
+    return max((event.position for event in salvage.read(stream)), default=0)
+
+
+def _require_same(folder: Path, archive: Archive, stores: Mapping[str, Store]) -> None:
+    """Refuse databases and an archive of which sound events show that they are not one log.
+
+    Damage on either side shows nothing: what is still whole of such a log is carried away.
+    """
+    for stream in archive.streams():
+        position = 0
+        if stream in stores:
+            with suppress(DamagedLogError, RecordError):
+                position = _parted(archive, stores[stream], stream)
+        if position:
+            msg = (
+                f"{folder / FOLDER} is the archive of another log than {stores[stream].path}: "
+                f"event {position} of {stream!r} does not fit the other's, though both are "
+                f"what was written. Move one of the two out of {folder}, and carry each away "
+                "by itself"
+            )
+            raise ConfigError(msg)
+
+
+def _parted(archive: Archive, store: Store, stream: str) -> int:
+    """Position at which the two tell different stories; 0 where nothing shows that."""
+    end = archive.end(stream)
+    event = store.sound(stream, end.position) or store.sound(
+        stream, store.last(stream).position
+    )
+    if event is None:
+        return 0
+    there = archive.at(stream, event.position)
+    if there is not None:
+        return 0 if there.hash == event.hash else event.position
+    follows = chain(end.hash, stream, end.position + 1, event.payload)
+    is_next = event.position == end.position + 1
+    return event.position if is_next and event.hash != follows else 0
 
 
 class SalvageElsewhere:

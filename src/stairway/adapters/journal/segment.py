@@ -8,8 +8,10 @@ what was written.
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Iterator, Sequence
+from io import BufferedReader
 from pathlib import Path
 
 import msgspec
@@ -129,14 +131,39 @@ def content_of(folder: Path, segment: Segment, address: str | None = None) -> by
     DamagedLogError
         If it is missing, or is not the one that was written.
     """
-    path, log = folder / segment.name, address or folder.parent
+    with _opened(folder, segment, address) as file:
+        content = file.read()
+    _require_hash(digest(content), folder, segment, address)
+    return content
+
+
+def require_content(folder: Path, segment: Segment, address: str | None = None) -> None:
+    """Refuse what ``content_of`` refuses, and hold none of it in memory.
+
+    Raises
+    ------
+    DamagedLogError
+        If the file is missing, or is not the one that was written.
+    """
+    with _opened(folder, segment, address) as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    _require_hash(found, folder, segment, address)
+
+
+def _opened(folder: Path, segment: Segment, address: str | None) -> BufferedReader:
+    path = folder / segment.name
     require_plain([path], folder.parent)
     try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
+        return path.open("rb")
+    except (FileNotFoundError, NotADirectoryError) as error:
         cause = "this part of the archive is missing"
-        raise damaged(path, segment.stream, segment.first, cause, log) from error
-    if digest(content) != segment.sha256:
+        raise damaged(
+            path, segment.stream, segment.first, cause, address or folder.parent
+        ) from error
+
+
+def _require_hash(found: str, folder: Path, segment: Segment, address: str | None) -> None:
+    if found != segment.sha256:
         cause = "this part of the archive is not what was written"
+        path, log = folder / segment.name, address or folder.parent
         raise damaged(path, segment.stream, segment.first, cause, log)
-    return content

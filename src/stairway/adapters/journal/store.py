@@ -244,7 +244,7 @@ class Store:
         previous = after
         while True:
             page = self._page(stream, previous.position, page_events)
-            checked = self._checked(stream, previous, page)
+            checked = self.checked(stream, previous, page)
             yield from checked
             if len(checked) < len(page):
                 previous = Head(checked[-1].position, checked[-1].hash) if checked else previous
@@ -258,10 +258,11 @@ class Store:
                 return
             previous = Head(checked[-1].position, checked[-1].hash)
 
-    def _checked(self, stream: str, previous: Head, page: list[Any]) -> list[Envelope]:
+    def checked(self, stream: str, previous: Head, page: list[Any]) -> list[Envelope]:
         """Return the events of ``page`` up to the first that is not what was written.
 
-        It is :func:`_fault` for many, without its calls: reading is what a start takes.
+        A row is position, recorded_ns, crc, hash and payload. It is :func:`_fault` for many,
+        without its calls: reading is what a start takes.
         """
         name, position = stream.encode(), previous.position
         linked = bytes.fromhex(previous.hash)
@@ -286,6 +287,17 @@ class Store:
         if not page or page[0][0] != position:
             raise damaged(self.path, stream, position, "this event is missing")
         return self._head(stream, position, page[0][3])
+
+    def sound(self, stream: str, position: int) -> Envelope | None:
+        """Return the first event at ``position`` or behind whose checksum fits; else ``None``.
+
+        What it is chained to is not looked at: this says what the file was made to hold.
+        """
+        for found, recorded_ns, crc, digest, payload in self._page(stream, position - 1):
+            is_row = type(digest) is bytes is type(payload) and type(recorded_ns) is int
+            if is_row and crc == crc_of(stream, found, recorded_ns, digest, payload):
+                return Envelope(stream, found, payload, digest.hex(), recorded_ns)
+        return None
 
     def first(self, stream: str, position: int) -> Head:
         """Position and hash of the first row at ``position`` or behind it, unchecked.
@@ -314,7 +326,7 @@ class Store:
     def integrity(self) -> str:
         """Answer of SQLite's own check of its pages: ``"ok"``, or the first complaint."""
         try:
-            return str(self._ask("pragma integrity_check(1)")[0][0])
+            return " ".join(str(self._ask("pragma integrity_check(1)")[0][0]).split())
         except apsw.Error as error:
             return str(error)
 

@@ -345,7 +345,11 @@ class GroupCommit:
             if self._full is not None:
                 raise
             self._sink.drop_ballast()
-            self._full = error
+            again = (
+                f"it is looked at every {self._settings.retry_ms:g} ms: try again after that"
+            )
+            self._full = DiskFullError(f"{error}; {again}")
+            self._full.__cause__ = error
             act()
 
     def _recover(self) -> None:

@@ -29,13 +29,14 @@ from enum import Enum
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
+from stairway.adapters.journal.archive import OPTION, archive_of, archive_word
 from stairway.adapters.ledger.settings import MOST_WAIT_MS, LedgerSettings
 from stairway.base.errors import ConfigError
 
 _LOG = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,8}", re.ASCII)
 _SCHEMES = ("postgresql", "postgres")
-_OWN = frozenset({"log", "writers", "wait_ms", "archive"})
+_OWN = frozenset({"log", "writers", "wait_ms", OPTION})
 _PASSED_ON = frozenset({"host", "sslmode", "sslrootcert", "sslcert", "sslkey", "passfile"})
 _FORM = "postgresql://USER@HOST:PORT/DATABASE?log=NAME"
 
@@ -70,8 +71,7 @@ class Address:
         if host.startswith("/"):
             host, more = "", more | {"host": host}
         port = f":{server['port']}" if "port" in server else ""
-        if self.archive is not None:
-            more |= {"archive": str(self.archive.parent)}
+        more |= archive_word(self.archive)
         where = f"{user}{host}{port}/{quote(server['dbname'], safe='')}"
         return f"postgresql://{where}?{urlencode(more, safe='/')}"
 
@@ -104,7 +104,7 @@ def parse(url: str, settings: LedgerSettings) -> Address:
     server |= {"port": str(port)} if port else {}
     _require_known(parts.scheme, server["dbname"], given)
     server |= {name: value for name, value in given.items() if name in _PASSED_ON}
-    log, archive = _log(given), given.get("archive")
+    log = _log(given)
     return Address(
         server=server,
         log=log,
@@ -112,7 +112,7 @@ def parse(url: str, settings: LedgerSettings) -> Address:
         wait_ms=_wait_ms(given, settings),
         query_ms=settings.query_ms,
         connect_s=settings.connect_s,
-        archive=Path(archive) / log if archive else None,
+        archive=archive_of(given, log),
         password=password,
     )
 

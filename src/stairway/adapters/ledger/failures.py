@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg
 from psycopg import errors
 
+from stairway.adapters.journal.failures import trusted
 from stairway.adapters.ledger.address import Address
 from stairway.base.errors import (
     ConfigError,
@@ -26,8 +27,8 @@ class ConnectionLostError(RecordError):
 def damaged(address: Address, stream: str, position: int, cause: str) -> DamagedLogError:
     """Name the place and the cause, and say what to do."""
     return DamagedLogError(
-        f"{address}: stream {stream!r}, position {position}: {cause}; events before it can be "
-        "trusted. `stairway log export URL FILE` saves what is whole; then restore the "
+        f"{address}: stream {stream!r}, position {position}: {cause}{trusted(position)}. "
+        "`stairway log export URL FILE` saves what is whole; then restore the "
         "database from a backup, or start a new log"
     )
 

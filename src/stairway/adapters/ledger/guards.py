@@ -1,8 +1,9 @@
 """The tables do what we made them for: nothing added to them, nothing switched off.
 
 A trigger of somebody else may drop or change what is inserted, and the server calls it
-committed all the same; one of ours that is switched off guards nothing. So the triggers,
-rules and kinds of our tables are held against what ``schema.sql`` and ``archive.sql`` make.
+committed all the same; one of ours that is switched off guards nothing; what a column says by
+itself, or a child table adds, nobody recorded. So the triggers, rules, columns and kinds of our
+tables are held against what ``schema.sql`` and ``archive.sql`` make.
 """
 
 from __future__ import annotations
@@ -25,6 +26,19 @@ _TABLES: Final = """
         exists (select from pg_rewrite as r where r.ev_class = c.oid)
     from pg_class as c
     where relnamespace = 'stairway'::regnamespace and relkind in ('r', 'v', 'm', 'f', 'p')"""
+_RELATED: Final = """
+    select c.relname, i.inhparent = c.oid,
+        (case when i.inhparent = c.oid then i.inhrelid else i.inhparent end)::regclass::text
+    from pg_inherits as i join pg_class as c on c.oid in (i.inhparent, i.inhrelid)
+    where c.relnamespace = 'stairway'::regnamespace and c.relkind = 'r'"""
+_COLUMNS: Final = """
+    select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+        coalesce(pg_get_expr(d.adbin, d.adrelid), '')
+            || a.attidentity::text || a.attgenerated::text
+    from pg_attribute as a join pg_class as c on c.oid = a.attrelid
+    left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+    where c.relnamespace = 'stairway'::regnamespace and c.relkind = 'r' and a.attnum > 0
+        and not a.attisdropped"""
 _TRIGGERS: Final = """
     select c.relname, t.tgname, p.proname, p.pronamespace = 'stairway'::regnamespace,
         t.tgtype::int, t.tgenabled::text, t.tgqual is null and t.tgattr::text = ''
@@ -41,6 +55,16 @@ _BODIES: Final = """
 _BODY = re.compile(
     r"create (?:or replace )?function stairway\.(\w+)\(\)[^$]*\$\$(.*?)\$\$", re.DOTALL
 )
+_TABLE = re.compile(r"create table (?:if not exists )?stairway\.(\w+) \((.*?)\);\n", re.DOTALL)
+_COLUMN = re.compile(r"(\w+) (text|bigint|bytea|uuid)\b([^,\n]*)")
+
+
+class Column(NamedTuple):
+    """What a column has to be; ``default`` is empty where it says nothing by itself."""
+
+    kind: str
+    is_needed: bool
+    default: str
 
 
 class Guard(NamedTuple):
@@ -81,7 +105,8 @@ def require_guards(address: Address, link: Link, *, has_archive: bool) -> None:
         Naming the table, what is wrong with it, and what its owner can do.
     """
     for cause in (
-        *_of_tables(link), *_of_triggers(link, has_archive=has_archive), *_of_functions(link)
+        *_of_tables(link), *_of_columns(link, has_archive=has_archive),
+        *_of_triggers(link, has_archive=has_archive), *_of_functions(link),
     ):  # fmt: skip
         msg = (
             f"{address}: {cause}. What was appended since may be missing or changed, though "
@@ -94,11 +119,33 @@ def require_guards(address: Address, link: Link, *, has_archive: bool) -> None:
 
 def _of_tables(link: Link) -> list[str]:
     found = link.execute(_TABLES).fetchall()
-    return [
+    causes = [
         f"stairway.{name} " + ("has a rule" if is_plain else "is no plain table")
         for name, is_plain, has_rules in sorted(found)
         if not is_plain or has_rules
     ]
+    for name, is_parent, other in sorted(link.execute(_RELATED).fetchall()):
+        how = "has a child table" if is_parent else "is a child of the table"
+        causes.append(f"stairway.{name} {how} {other!r} that Stairway did not make")
+    return causes
+
+
+def _of_columns(link: Link, *, has_archive: bool) -> list[str]:
+    wanted = dict(_columns())
+    if not has_archive:
+        wanted = {place: one for place, one in wanted.items() if place[0] != "archived"}
+    tables = {table for table, _ in wanted}
+    causes: list[str] = []
+    for table, name, *found in sorted(link.execute(_COLUMNS).fetchall()):
+        ours = wanted.pop((table, name), None)
+        where, one = f"stairway.{table} has a column {name!r}", Column(*found)
+        if ours is None and table in tables:
+            causes.append(f"{where} that Stairway did not make")
+        elif ours is not None and ours != one:
+            what = "type" if ours[:2] != one[:2] else "default"
+            causes.append(f"{where} whose {what} is not as Stairway made it")
+    causes += [f"stairway.{table} lacks its column {name!r}" for table, name in sorted(wanted)]
+    return causes
 
 
 def _of_triggers(link: Link, *, has_archive: bool) -> list[str]:
@@ -131,8 +178,23 @@ def _of_functions(link: Link) -> list[str]:
 
 @cache
 def _bodies() -> dict[str, list[str]]:
+    return {name: body.split() for name, body in _BODY.findall(_script())}
+
+
+@cache
+def _columns() -> dict[tuple[str, str], Column]:
+    found: dict[tuple[str, str], Column] = {}
+    for table, body in _TABLE.findall(_script()):
+        for name, kind, rest in _COLUMN.findall(body):
+            needed = "not null" in rest or f"{name} {kind} primary key" in body
+            default = rest.partition("default ")[2].partition(" ")[0]
+            found[table, name] = Column(kind, needed, default)
+    return found
+
+
+@cache
+def _script() -> str:
     folder = files("stairway.adapters.ledger")
-    text = "".join(
+    return "".join(
         folder.joinpath(name).read_text("utf-8") for name in ("schema.sql", "archive.sql")
     )
-    return {name: body.split() for name, body in _BODY.findall(text)}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from stairway.adapters.ledger.failures import damaged
 from stairway.adapters.ledger.group_shelf import GroupRows
 from stairway.adapters.ledger.layout import FORMAT, format_of
 from stairway.adapters.ledger.line import Line
@@ -21,6 +22,24 @@ from stairway.events.group import first_needed
 _OLDER: Final = """
     select coalesce(max(position), 0) from stairway.event
     where log = %b and stream = %b and recorded_ns < %b"""
+_BEHIND: Final = """
+    with recursive known(stream) as (
+        (select stream from stairway.event where log = %b order by stream limit 1)
+        union all
+        select (
+            select stream from stairway.event
+            where log = %b and stream > known.stream order by stream limit 1
+        ) from known where known.stream is not null
+    )
+    select known.stream, stray.position from known cross join lateral (
+        select min(e.position) as position from stairway.event as e
+        where e.log = %b and e.stream = known.stream and e.position > coalesce((
+            select s.position from stairway.stream as s
+            where s.log = %b and s.name = known.stream
+        ), 0)
+    ) as stray where stray.position is not null"""
+"""Goes from stream to stream, and looks only behind the head of each: events are many."""
+
 _AS_ARCHIVER: Final = "set local role stairway_archiver"
 _THERE: Final = """
     select hash from stairway.event where log = %b and stream = %b and position = %b"""
@@ -60,7 +79,19 @@ class KeptInPostgresql:
         return first_needed(groups.state(name) for name in groups.names())
 
     def heads(self) -> Mapping[str, Head]:
-        """Last position and hash of every stream."""
+        """Last position and hash of every stream.
+
+        Raises
+        ------
+        DamagedLogError
+            If events lie behind the head of their stream, or it has none: somebody took it
+            back, and nobody can tell what else is missing.
+        """
+        with self._line.turn() as link:
+            strays = link.execute(_BEHIND, (self._log,) * 4).fetchall()
+        for stream, position in sorted(strays):
+            cause = "it lies behind the head of its stream, or there is no head any more"
+            raise damaged(self._line.address, stream, position, cause)
         return self._pages.heads()
 
     def forgotten(self, stream: str) -> Head:

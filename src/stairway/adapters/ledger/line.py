@@ -29,6 +29,7 @@ Parting: TypeAlias = Callable[[Link], None]
 """Said to a connection that is closed in good order."""
 
 _PAUSE_S, _LONGEST_PAUSE_S = 0.005, 0.5
+_LEAST_CONNECT_S = 2
 
 
 class Line:
@@ -120,7 +121,12 @@ class Line:
 
 
 def open_link(address: Address) -> Link:
-    """Connect. No transaction may keep others waiting for longer than ``wait_ms``."""
+    """Connect. No transaction may keep others waiting for longer than ``wait_ms``.
+
+    A server that takes the call and says nothing is given up after ``wait_ms`` too, if that
+    is less than ``connect_s``; the client library counts in seconds, and from 2.
+    """
+    connect_s = min(address.connect_s, max(_LEAST_CONNECT_S, -(-address.wait_ms // 1_000)))
     wait = f"{address.wait_ms}ms"
     options = (
         f"-c lock_timeout={wait} -c idle_in_transaction_session_timeout={wait} "
@@ -132,7 +138,7 @@ def open_link(address: Address) -> Link:
         "password": address.password,
         "application_name": "stairway",
         "client_encoding": "utf8",
-        "connect_timeout": address.connect_s,
+        "connect_timeout": connect_s,
         "tcp_user_timeout": address.wait_ms,
         "keepalives_idle": 5,
         "keepalives_interval": 2,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from stairway.adapters.journal.store import Row
 from stairway.base.errors import ConflictError
 from stairway.events.envelope import Head, chain
-from stairway.events.streams import require_size
+from stairway.events.streams import require_payloads, require_recordable
 
 
 def require_expected(stream: str, head: Head, expected: int | None) -> None:
@@ -23,15 +23,21 @@ def require_expected(stream: str, head: Head, expected: int | None) -> None:
 def follow(stream: str, head: Head, payloads: Sequence[bytes], first_ns: int) -> list[Row]:
     """Chain ``payloads`` to ``head``, one nanosecond apart.
 
+    Raises
+    ------
+    DataError
+        If one is too large or is not made of bytes, or the clock says what cannot be recorded.
+
     Examples
     --------
     >>> [(row.position, row.recorded_ns) for row in follow("fill", Head(), [b"a", b"b"], 7)]
     [(1, 7), (2, 8)]
     """
+    require_payloads(stream, payloads)
+    require_recordable(first_ns + len(payloads))
     rows: list[Row] = []
     position, seal = head.position, head.hash
     for n, payload in enumerate(payloads):
-        require_size(stream, payload)
         position += 1
         seal = chain(seal, stream, position, payload)
         rows.append(Row(stream, position, first_ns + n, seal, bytes(payload)))

@@ -43,7 +43,10 @@ from stairway.events.envelope import Envelope, Head
 from stairway.events.ports import EventLog, Group, Groups
 from stairway.events.streams import require_name
 
-__all__ = ["Config", "groups", "kept", "open_log", "verify"]
+__all__ = ["HELD", "Config", "groups", "kept", "open_log", "verify"]
+
+HELD = "every checksum, chain and head fits"
+"""What an intact log was held against: the server itself says how far each stream went."""
 
 
 class Config(LedgerSettings, frozen=True, kw_only=True):
@@ -92,6 +95,11 @@ def require_usable(url: str, config: Config) -> None:
         If what is there of it is not what was written.
     """
     SoleLog(parse(url, config), config, time.time_ns).close()
+
+
+def wait_ms(url: str, config: Config) -> int:
+    """Longest that whoever must not be held up waits for an answer, milliseconds."""
+    return parse(url, config).wait_ms
 
 
 def verify(url: str, config: Config) -> Verdict:

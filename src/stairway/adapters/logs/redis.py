@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
+from stairway.adapters.journal.archive import Archive
 from stairway.adapters.journal.kept import Kept
 from stairway.adapters.journal.log import SqliteLog, open_folder
 from stairway.adapters.journal.read_only import ReadOnly
@@ -62,7 +63,8 @@ def open_log(
         another log of this name. A Redis that is out of reach is no reason: it is caught up
         with later.
     DamagedLogError
-        If anything in the outbox is not what was written.
+        If anything in the outbox is not what was written, or in the archive that the address
+        names.
     DiskFullError
         If there is no room to start with.
     """
@@ -72,10 +74,25 @@ def open_log(
             return RemoteLog(address, config)
         msg = "a log that is written needs a folder for its outbox: name one, or read_only=True"
         raise ConfigError(msg)
+    if address.archive is not None and not read_only:
+        _require_archive(Archive(address.archive, address.url), address, config)
     local = open_folder(folder, config, read_only=read_only, clock_ns=clock_ns)
     if isinstance(local, SqliteLog):
         return RedisLog(folder, local, config, address)
     return ReaderLog(folder, local, config, address)
+
+
+def _require_archive(archive: Archive, address: Address, config: Config) -> None:
+    """Refuse to write on where the archive lacks anything that Redis let go of."""
+    archive.require_whole()
+    with closing(address.client(config.socket_timeout_ms)) as client:
+        reader = RemoteReader(address, client)
+        try:
+            for stream in reader.streams():
+                archive.require_reaches(stream, reader.look(stream).archived)
+        except RecordError:
+            # Out of reach: the relay comes to it later, and nothing is written there before.
+            return
 
 
 class ReaderLog:
@@ -134,6 +151,11 @@ def require_usable(url: str, config: Config) -> None:
     """
     del config
     Address(url)
+
+
+def wait_ms(url: str, config: Config) -> int:
+    """Longest that whoever must not be held up waits for an answer, milliseconds."""
+    return Address(url).wait_ms or config.socket_timeout_ms
 
 
 def kept(url: str, config: Config) -> Kept:

@@ -6,8 +6,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from stairway.adapters.journal.log import open_folder, verify
+from stairway.adapters.journal import log as journal
+from stairway.adapters.journal.log import open_folder
+from stairway.adapters.journal.salvage import extent
 from stairway.adapters.journal.settings import Settings
+from stairway.base.verdict import Finding, Refuse, Verdict
+from stairway.events.envelope import Envelope
 from stairway.events.ports import EventLog
 
 __all__ = ["Config", "open_log", "verify"]
@@ -36,3 +40,23 @@ def open_log(
         If there is no room to start with.
     """
     return open_folder(folder, config, read_only=read_only, clock_ns=clock_ns)
+
+
+def verify(folder: Path, seen: Callable[[Envelope], object] = lambda _: None) -> Verdict:
+    """Check every event in ``folder``, as :func:`stairway.adapters.journal.log.verify` does.
+
+    Of a file that SQLite cannot read as a whole it is said which streams can be read all the
+    same, up to which position, and which position of each other stream is the first that
+    cannot.
+    """
+    reached: dict[str, int] = {}
+
+    def look(envelope: Envelope) -> None:
+        reached[envelope.stream] = envelope.position
+        seen(envelope)
+
+    verdict = journal.verify(folder, look)
+    if not isinstance(verdict, Refuse):
+        return verdict
+    said = extent(folder, reached, [finding.detail for finding in verdict.findings])
+    return Refuse((*verdict.findings, *(Finding("log.damaged", line) for line in said)))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from stairway.adapters.journal.archive import OPTION, archive_of, archive_word
 from stairway.base.errors import ConfigError
 
 NAME = "stairway"
@@ -19,8 +19,10 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
 _PORT = 6_379
 _FORM = (
     "write redis://USER:PASSWORD@HOST:PORT/0?log=NAME (rediss:// for TLS; &archive=FOLDER "
-    "where old events were archived)"
+    "where old events were archived, &wait_ms=MS for how long an answer may take)"
 )
+MOST_WAIT_MS = 600_000
+_NUMBER = re.compile(r"[0-9]{1,8}", re.ASCII)
 
 
 class Address:
@@ -31,7 +33,8 @@ class Address:
     url
         ``redis://USER:PASSWORD@HOST:PORT/0?log=NAME``; ``rediss`` for TLS. Only database
         0 is used: other databases of one server share its memory and its fate. With
-        ``&archive=FOLDER`` what was archived is read from ``FOLDER/NAME``.
+        ``&archive=FOLDER`` what was archived is read from ``FOLDER/NAME``; ``&wait_ms=MS``
+        is how long an answer may take, where it is not ``[redis] socket_timeout_ms``.
 
     Raises
     ------
@@ -57,8 +60,9 @@ class Address:
         self._user = unquote(parts.username) if parts.username else None
         self._password = unquote(parts.password) if parts.password else None
         self.name = options.pop("log", NAME)
-        archive = options.pop("archive", None)
-        self.archive = Path(archive) / self.name if archive else None
+        self.archive = archive_of(options, self.name)
+        options.pop(OPTION, None)
+        self.wait_ms = _wait_ms(options.pop("wait_ms", None))
         if (
             parts.scheme not in {"redis", "rediss"}
             or not self.host
@@ -76,9 +80,8 @@ class Address:
     @property
     def url(self) -> str:
         """Where it is, for a command; without its password."""
-        more = {"log": self.name}
-        if self.archive is not None:
-            more |= {"archive": str(self.archive.parent)}
+        more = {"log": self.name} | archive_word(self.archive)
+        more |= {"wait_ms": str(self.wait_ms)} if self.wait_ms else {}
         scheme = "rediss" if self._is_tls else "redis"
         user = f"{quote(self._user, safe='')}@" if self._user else ""
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -92,8 +95,10 @@ class Address:
 
         redis-py's own tries take three seconds inside a call, and repeat an append whose
         answer was lost without asking what became of it. With ``connects_once`` it does not
-        connect again in silence either, as its pool does where a connection has ended.
+        connect again in silence either, as its pool does where a connection has ended. The
+        address may say another time than ``timeout_ms``.
         """
+        timeout_ms = self.wait_ms or timeout_ms
         return redis.Redis(
             host=self.host,
             port=self.port,
@@ -107,3 +112,13 @@ class Address:
             driver_info=None,
             single_connection_client=connects_once,
         )
+
+
+def _wait_ms(text: str | None) -> int | None:
+    if text is None:
+        return None
+    value = int(text) if _NUMBER.fullmatch(text) else 0
+    if not 1 <= value <= MOST_WAIT_MS:
+        msg = f"wait_ms={text[:80]} is no time to wait; it may be 1 to {MOST_WAIT_MS}"
+        raise ConfigError(msg)
+    return value

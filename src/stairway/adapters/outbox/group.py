@@ -23,7 +23,7 @@ import redis
 
 from stairway.adapters.outbox.address import Address
 from stairway.adapters.outbox.failures import asking
-from stairway.adapters.outbox.group_shelf import GroupShelf, body_of, state_of
+from stairway.adapters.outbox.group_shelf import RACES, GroupShelf, body_of, state_of
 from stairway.adapters.outbox.keys import Keys
 from stairway.adapters.outbox.scripts import GROUP, NOTE, Value
 from stairway.base.errors import ConfigError, DamagedLogError, RecordError
@@ -32,8 +32,6 @@ from stairway.events.delivery import DeadLetter, Delivery, GroupRules
 from stairway.events.envelope import Envelope, Head
 from stairway.events.group import GroupState, Held
 from stairway.events.streams import is_durable
-
-_RACES = 1_000
 
 
 class Source(Protocol):
@@ -148,7 +146,7 @@ class RedisGroup:
     ) -> None:
         """Change what the group remembers, alone, all or nothing."""
         keys = (self._keys.group(self._name), self._keys.dead, self._keys.groups)
-        for _ in range(_RACES):
+        for _ in range(RACES):
             kept = self._kept()
             state, letters = turn(kept.state)
             if state == kept.state and kept.revision != "0":
@@ -161,7 +159,7 @@ class RedisGroup:
                 what, _ = GROUP(self._client, keys, values)
             if what == b"ok":
                 return
-        msg = f"group {self._name!r} was changed by others {_RACES} times in a row: use fewer"
+        msg = f"group {self._name!r} was changed by others {RACES} times in a row: use fewer"
         raise RecordError(msg)
 
     def _enlist(self) -> None:

@@ -18,7 +18,7 @@ from stairway.events.delivery import DeadLetter
 from stairway.events.group import GroupState
 
 SEAL_BYTES = 32
-_RACES = 1_000
+RACES = 1_000
 
 
 class GroupShelf:
@@ -48,13 +48,13 @@ class GroupShelf:
     def change(self, name: str, turn: Callable[[GroupState], GroupState]) -> None:
         """Change what a group remembers, alone, all or nothing."""
         keys = (self._keys.group(name), self._keys.dead, self._keys.groups)
-        for _ in range(_RACES):
+        for _ in range(RACES):
             state, revision = self._kept(name)
             with asking(self._address):
                 what, _ = GROUP(self._client, keys, (revision, body_of(turn(state)), name))
             if what == b"ok":
                 return
-        msg = f"group {name!r} was changed by others {_RACES} times in a row: try again"
+        msg = f"group {name!r} was changed by others {RACES} times in a row: try again"
         raise RecordError(msg)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import redis
@@ -66,6 +67,28 @@ def look(client: redis.Redis, keys: Keys, stream: str) -> Shelf:
         is_foreign=bool(entry) and last is None,
         key=keys.events(stream),
     )
+
+
+def accounted(
+    client: redis.Redis,
+    keys: Keys,
+    stream: str,
+    ours: Callable[[str, int], Envelope | None],
+) -> Shelf:
+    """Look at a stream; alarm unless all that Redis has of it is what the disk has.
+
+    ``ours`` says what the disk has of a stream at a position.
+
+    Raises
+    ------
+    AlarmError
+        As those below do.
+    """
+    shelf = look(client, keys, stream)
+    require_untouched(shelf)
+    require_ours(shelf, ours(stream, shelf.position))
+    require_whole(shelf)
+    return shelf
 
 
 def require_untouched(shelf: Shelf) -> None:

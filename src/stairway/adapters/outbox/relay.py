@@ -1,7 +1,8 @@
 """From the disk to Redis, in order, once.
 
-1. Connect; refuse a Redis that may throw entries out. Say who is at work: a relay that was
-   replaced learns it with its next append, and stops.
+1. Connect; refuse a Redis that may throw entries out, or that holds what the outbox does not
+   know: whoever wrote that goes on. Say who is at work: a relay that was replaced learns it
+   with its next append, and stops.
 2. Rewind: ask of every stream where it ends in Redis, and go on behind that, wherever the
    relay believed to be. What Redis lost is so sent again, and what it has without our
    knowing is not. An entry there that is not ours, or gone, stops the relay with an alarm;
@@ -42,6 +43,7 @@ from stairway.adapters.outbox.keys import (
 )
 from stairway.adapters.outbox.ledger import (
     AlarmError,
+    accounted,
     look,
     require_ours,
     require_untouched,
@@ -54,6 +56,9 @@ from stairway.base.verdict import Finding
 from stairway.events.envelope import Envelope
 
 OLDEST_REDIS = (7, 0)
+_NONE = b"*"
+"""Claim of a relay that has not been at work yet."""
+
 _BROKEN = Finding("log.relay_failed", "the relay to Redis failed: see what Python printed")
 _POLL_S = 0.002
 _MEASURE_S = 0.05
@@ -117,7 +122,7 @@ class Relay:
         self._keys = Keys(address.name)
         self._outbox, self._heads = outbox, heads
         self._places: dict[str, Reached] = {}
-        self._claim = b"*"
+        self._claim = _NONE
         self._in_doubt: str | None = None
         self._watched_s = self._measured_s = 0.0
         self._closing = False
@@ -229,7 +234,11 @@ class Relay:
 
     def _greet(self, client: redis.Redis) -> None:
         _require_fit(client, self._address)
-        self._listed(client)
+        listed = self._listed(client)
+        if self._claim == _NONE:
+            # Or the relay of the outbox that wrote it would stop for one that did not.
+            for stream in sorted({*listed, *self._outbox.streams()}):
+                accounted(client, self._keys, stream, self._outbox.at)
         self._say_who(client)
         self.tally.connects += 1
         for stream in self._outbox.streams():
@@ -261,13 +270,11 @@ class Relay:
         if newer is not None:
             detail = written_newer(str(self._address), self._address.name, newer)
             raise AlarmError(Finding("log.redis_newer", detail))
-        return {fields.get(b"name", b"").decode("ascii", "replace") for _, fields in found}
+        names = {fields.get(b"name", b"").decode("ascii", "replace") for _, fields in found}
+        return names - {""}
 
     def _rewind(self, client: redis.Redis, stream: str) -> None:
-        shelf = look(client, self._keys, stream)
-        require_untouched(shelf)
-        require_ours(shelf, self._outbox.at(stream, shelf.position))
-        require_whole(shelf)
+        shelf = accounted(client, self._keys, stream, self._outbox.at)
         moved = shelf.position - _of(self._places, stream).position
         if moved < 0:
             self.tally.rewinds += 1

@@ -13,9 +13,11 @@ from typing import Any, BinaryIO, cast
 
 import polars as pl
 
+from stairway.adapters.records.growing import Growing
 from stairway.base.errors import ConfigError, DataError, NoRecordsError
 
 _BLOCK = 1 << 20
+_PACKED = frozenset({".gz", ".zst"})
 _POLL_S = 0.2
 _DAMAGE = (
     OSError,
@@ -40,6 +42,7 @@ class RecordFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._bytes = 0
+        self._growing: Growing | None = None
         if not path.is_file():
             state = "is no file" if path.exists() else "does not exist"
             msg = f"{path} {state} (looked in {Path.cwd()}): give the path of a file of records"
@@ -54,7 +57,12 @@ class RecordFile:
             raise nothing_in(str(path))
 
     def mark(self) -> Mapping[str, Any]:
-        """Size and SHA-256 of the whole file, and when it was changed last."""
+        """Size and SHA-256 of the whole file, and when it was changed last.
+
+        Once :meth:`news` was asked for, of as much as that has given.
+        """
+        if self._growing is not None:
+            return self._growing.mark()
         about = self.path.stat()
         self._bytes = about.st_size
         with self.path.open("rb") as file:
@@ -66,15 +74,36 @@ class RecordFile:
             "sha256": digest,
         }
 
+    def news(self) -> Growing | None:
+        """Whole lines that came since the last time; ``None`` where it is no plain text."""
+        if self.path.suffix in _PACKED:
+            self.looked_at()
+            return None
+        if self._growing is None:
+            self._growing = Growing(self.path)
+        return self._growing
+
+    def looked_at(self) -> None:
+        """Remember how long the file is, for whoever waits until it is not."""
+        self._bytes = self._size()
+
     def wait(self, seconds: float) -> bool:
-        """Wait until the file is longer than it was marked."""
+        """Wait until the file is longer than it was marked, or another one."""
+        if self._growing is not None:
+            self._bytes = self._growing.size
         known = self._bytes or self.path.stat().st_size
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            if self.path.stat().st_size > known:
+            if self._size() != known:
                 return True
             time.sleep(max(0.0, min(_POLL_S, until - time.monotonic())))
-        return self.path.stat().st_size > known
+        return self._size() != known
+
+    def _size(self) -> int:
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return -1  # whoever reads it next says what became of it
 
     def close(self) -> None:
         """Nothing is held open between two passes."""

@@ -24,6 +24,8 @@ from stairway.supervision.ports import Documents
 
 LONGEST = 16_777_216
 _BOM = b"\xef\xbb\xbf"
+_WIDE = (b"\xff\xfe", b"\xfe\xff")
+_ZSTD = (b"\x28\xb5\x2f\xfd", b"\x2a\x4d\x18")
 _PAGE = 16_384
 _BLOCK = 8_388_608
 _LINE_END, _BRACE = b"\n{"
@@ -48,6 +50,12 @@ def lines_in(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _unpacked(path: Path) -> Generator[bytes]:
+    with path.open("rb") as file:
+        first = file.read(4)
+    # A frame that may be skipped begins with another byte, and then with the same three.
+    if not (first.startswith(_ZSTD[0]) or first.endswith(_ZSTD[1])):
+        msg = f"{path} is not packed with zstd, though it is called so ({first!r} comes first)"
+        raise DataError(msg)
     for batch in pl.scan_lines(path).collect_batches(chunk_size=_PAGE):
         for line in batch["line"].to_list():
             yield f"{line}\n".encode()
@@ -65,19 +73,29 @@ def blocks_of(path: Path, rows: int) -> Generator[Documents]:
         with lines_of(path) as lines:
             yield from documents(lines, repeat(rows), str(path))
         return
-    start = 1
     with bytes_of(path) as file:
-        for block in _blocks(file, str(path)):
-            lines = _cut(block)
-            for at in range(0, len(lines), rows):
-                part = lines[at : at + rows]
-                yield from _without_blanks(part, start)
-                start += len(part)
+        yield from blocks_in(file, rows, str(path))
 
 
-def _blocks(stream: BinaryIO, what: str) -> Iterator[bytearray]:
+def blocks_in(stream: BinaryIO, rows: int, what: str, start: int = 1) -> Generator[Documents]:
+    """Yield the lines of a stream as documents, from the line with the number ``start`` on.
+
+    Raises
+    ------
+    DataError
+        If a line is longer than any record.
+    """
+    for block in _blocks(stream, what, start):
+        lines = _cut(block)
+        for at in range(0, len(lines), rows):
+            part = lines[at : at + rows]
+            yield from _without_blanks(part, start)
+            start += len(part)
+
+
+def _blocks(stream: BinaryIO, what: str, start: int) -> Iterator[bytearray]:
     """Yield whole lines, some megabytes each time; the last may lack its end."""
-    rest, start = bytearray(stream.read(_BLOCK)).removeprefix(_BOM), 1
+    rest = bytearray(stream.read(_BLOCK)).removeprefix(_BOM)
     while rest:
         more = stream.read(_BLOCK)
         end = rest.rfind(b"\n") + 1 if more else len(rest)
@@ -85,6 +103,7 @@ def _blocks(stream: BinaryIO, what: str) -> Iterator[bytearray]:
             raise _too_long(what, start)
         if end:
             block = rest[:end]
+            require_text(block, what, start)
             start += block.count(b"\n")
             yield block
         rest = rest[end:] + more
@@ -112,6 +131,28 @@ def _without_blanks(lines: Lines, start: int) -> Iterator[Documents]:
         yield Documents(texts, start, "line", open_end, (rows + start).tolist())
 
 
+def require_text(part: bytes | bytearray, what: str, start: int) -> None:
+    """Refuse bytes that no text has; ``start`` is the number of the first line.
+
+    Raises
+    ------
+    DataError
+        If there are any; it counts them and names the line of the first.
+    """
+    at = part.find(0)
+    if at < 0:
+        return
+    line = start + part.count(b"\n", 0, at)
+    if part.startswith(_WIDE) and line == 1:
+        msg = f"{what} is text in UTF-16: convert it first, iconv -f UTF-16 -t UTF-8"
+        raise DataError(msg)
+    msg = (
+        f"{what}, line {line}: there are NUL bytes in it ({part.count(0):,} from there on), as "
+        "where a writer was killed or a disk was full; take that line out, or fetch it again"
+    )
+    raise DataError(msg)
+
+
 def _too_long(what: str, start: int) -> DataError:
     msg = (
         f"{what} has a line of more than {LONGEST:,} bytes from line {start} on: "
@@ -132,6 +173,8 @@ def documents(lines: Iterable[bytes], sizes: Iterator[int], what: str) -> Iterat
     while texts := list(islice(source, next(sizes))):
         if max(map(len, texts)) >= LONGEST:
             raise _too_long(what, start)
+        for row, text in enumerate(texts):
+            require_text(text, what, start + row)
         yield from _document(texts, start)
         start += len(texts)
 

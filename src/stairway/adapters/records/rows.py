@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from stairway.adapters.records.lines import require_text
 from stairway.base.errors import DataError
 from stairway.supervision.field_map import Opening
 from stairway.supervision.ports import Ragged, Table
@@ -40,14 +41,19 @@ def tables(
     DataError
         If it is no text of separated values.
     """
-    reader: Any = csv.reader(_decoded(lines, what), delimiter=opening.separator, strict=True)
+    text = _Text(lines, what)
+    reader: Any = csv.reader(text, delimiter=opening.separator, strict=True)
     try:
         first = _some(reader, 1) if opening.header else []
         header = _names(first[0] if first else [])
         yield from _tables(reader, sizes, header, only)
     except csv.Error as error:
         msg = f"{what}, line {reader.line_num}: these are no separated values ({error})"
+        msg += text.stray
         raise DataError(msg) from error
+    if text.stray:
+        msg = f"{what}: one quote has no other{text.stray}"
+        raise DataError(msg)
 
 
 def _tables(
@@ -100,12 +106,30 @@ def _names(header: list[str]) -> list[str]:
     return names
 
 
-def _decoded(lines: Iterable[bytes], what: str) -> Iterator[str]:
-    number = 0
-    try:
-        for line in lines:
-            number += 1
-            yield line.decode()
-    except UnicodeDecodeError as error:
-        msg = f"{what}, line {number}: this is no text in UTF-8; convert it first"
-        raise DataError(msg) from error
+class _Text:
+    """Lines as text, and whether the quotes in them come in pairs."""
+
+    def __init__(self, lines: Iterable[bytes], what: str) -> None:
+        self._lines, self._what = lines, what
+        self._quotes = self._first = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for number, line in enumerate(self._lines, 1):
+            require_text(line, self._what, number)
+            quotes = line.count(b'"')
+            if quotes % 2 and not self._quotes % 2:
+                self._first = number
+            self._quotes += quotes
+            try:
+                yield line.decode()
+            except UnicodeDecodeError as error:
+                msg = f"{self._what}, line {number}: this is no text in UTF-8; convert it first"
+                raise DataError(msg) from error
+
+    @property
+    def stray(self) -> str:
+        """Where a quote stands that has no other; nothing where they come in pairs."""
+        if not self._quotes % 2:
+            return ""
+        where = f"the last one without another is in line {self._first}"
+        return f": of {self._quotes:,} quotes {where}"

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Iterator
 from http.client import HTTPException
 from itertools import groupby
 from typing import Annotated
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
 from msgspec import Meta
@@ -52,9 +52,12 @@ from stairway.training.figures import (
     figures,
     judged,
 )
-from stairway.training.meter import Batch
+from stairway.training.meter import Batch, Unsent
 
 Seconds = Annotated[float, Meta(gt=0.0, le=60.0)]
+
+_LONGEST = 80
+"""Characters of a reason that are shown: a gateway may answer with anything."""
 
 
 class Config(base.Config, frozen=True, kw_only=True):
@@ -119,7 +122,7 @@ class Pushgateway:
         self._sending = self._pushed = self._tally
         self._pushes = 0
         self._failures = 0
-        self._failure = ""
+        self._failure = self._why = ""
         self._opener = build_opener(ProxyHandler({}))
         self._registry = CollectorRegistry()
         self._registry.register(_Figures(lambda: self._sending))
@@ -169,6 +172,15 @@ class Pushgateway:
         self.ask_to_close()
         self._thread.join(max(0.0, self._deadline - time.monotonic()))
 
+    def unsent(self) -> Unsent | None:
+        """Say how many pushes failed; one that is still waited for once this is closed, too."""
+        hangs = self._closing.is_set() and self._thread.is_alive()
+        failed = self._failures + hangs
+        if not failed:
+            return None
+        why = f"no answer within {self._config.close_s:g} s" if hangs else self._why
+        return Unsent(failed, self._config.url, why)
+
     def _run(self) -> None:
         while not self._closing.wait(self._config.interval_s):
             self._push(self._config.timeout_s)
@@ -189,7 +201,7 @@ class Pushgateway:
             )
         except (OSError, HTTPException, ValueError) as error:
             self._failures += 1
-            self._failure = f"{type(error).__name__}: {error}"
+            self._failure, self._why = f"{type(error).__name__}: {error}", _reason(error)
         else:
             self._pushes += 1
             self._pushed = self._sending
@@ -214,6 +226,23 @@ class Pushgateway:
         return send
 
 
+def _reason(error: Exception) -> str:
+    """Say in a few words what was wrong, with nothing in them that a terminal obeys.
+
+    Examples
+    --------
+    >>> _reason(URLError(ConnectionRefusedError(111, "Connection refused")))
+    'connection refused'
+    """
+    cause = error.reason if isinstance(error, URLError) else error
+    if isinstance(error, HTTPError):
+        said = f"answer {error.code}"
+    else:
+        said = (cause.strerror if isinstance(cause, OSError) else None) or str(cause)
+    said = "".join(letter if letter.isprintable() else "?" for letter in said[:_LONGEST])
+    return f"{said[:1].lower()}{said[1:]}" or type(error).__name__
+
+
 class _Figures:
     """Shows a registry the figures of a tally, whenever it asks."""
 
@@ -231,7 +260,7 @@ class _Figures:
 
 
 def _family(name: str, samples: Iterable[Sample]) -> Metric:
-    kind, labels, words = METRICS[name]
+    kind, labels, _, words = METRICS[name]
     full = PREFIX + name
     match kind:
         case "summary":

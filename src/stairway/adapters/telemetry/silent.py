@@ -5,7 +5,7 @@ from __future__ import annotations
 from stairway.base import config as base
 from stairway.base.verdict import Verdict
 from stairway.simulation.health import Health
-from stairway.training.meter import Batch
+from stairway.training.meter import Batch, Unsent
 
 
 class Config(base.Config, frozen=True, kw_only=True):
@@ -39,3 +39,7 @@ class Silent:
 
     def close(self) -> None:
         """There is nothing to send."""
+
+    def unsent(self) -> Unsent | None:
+        """There is nothing to send."""
+        return None

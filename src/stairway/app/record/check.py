@@ -75,7 +75,7 @@ def check(place: Place, progress: Stages) -> Checked:
     ConfigError
         If there is nothing to check, or it was written by another version.
     """
-    found = Findings(progress)
+    found = Findings(str(place), progress)
     try:
         with closing(opened(place)) as log:
             streams = log.streams()
@@ -86,14 +86,13 @@ def check(place: Place, progress: Stages) -> Checked:
         found.complaints.append(str(error))
     found.complaints += _of_server(place) if place.folder is None else _of_files(place, found)
     complaints = tuple(dict.fromkeys(found.complaints))
-    held = _HELD if place.folder is not None else _HELD_ELSEWHERE
     return Checked(
         log=str(place),
         intact=not complaints,
         events=found.events,
         streams=len(found.streams),
         complaints=complaints,
-        held=msgspec.UNSET if complaints else held,
+        held=msgspec.UNSET if complaints else _held(place),
     )
 
 
@@ -101,6 +100,7 @@ def check(place: Place, progress: Stages) -> Checked:
 class Findings:
     """What has been found so far; call it with every event that is what was written."""
 
+    log: str
     progress: Stages
     complaints: list[str] = field(default_factory=list[str])
     streams: set[str] = field(default_factory=set[str])
@@ -110,9 +110,15 @@ class Findings:
         """Take it into account."""
         self.streams.add(envelope.stream)
         self.events += 1
-        self.complaints += _unknown(envelope)
+        self.complaints += _unknown(envelope, self.log)
         if self.events % _EVERY == 0:
             self.progress.advance(self.events)
+
+
+def _held(place: Place) -> str:
+    if place.folder is not None:
+        return _HELD
+    return getattr(plugins.load("logs", place.engine), "HELD", _HELD_ELSEWHERE)
 
 
 def _length(log: EventLog, stream: str) -> int:
@@ -150,10 +156,14 @@ def _of_server(place: Place) -> tuple[str, ...]:
     return ()
 
 
-def _unknown(envelope: Envelope) -> tuple[str, ...]:
+def _unknown(envelope: Envelope, log: str) -> tuple[str, ...]:
     try:
         CODEC.decode(envelope.payload)
     except DataError as error:
         where = f"stream {envelope.stream!r}, position {envelope.position}"
-        return (f"{where}: it is what was written, but {error}",)
+        way_out = (
+            f"read it with the version that wrote it, or `stairway log export '{log}' FILE` "
+            "carries its bytes away"
+        )
+        return (f"{where}: it is what was written, but {error}; {way_out}",)
     return ()

@@ -74,7 +74,7 @@ def named(url: str, run: Path) -> str:
     return parts._replace(query=urlencode(options)).geturl()
 
 
-def is_named(url: str, kept: str) -> bool:
+def is_named(url: str, kept: str, variable: str = VARIABLE) -> bool:
     """Say whether ``url`` may be the one that ``run.json`` shows as ``kept``; take it if so.
 
     It may leave out what ``run.json`` knows, such as the name of the log.
@@ -82,7 +82,7 @@ def is_named(url: str, kept: str) -> bool:
     said, known = shown(url).partition("?"), kept.partition("?")
     if said[0] != known[0] or not set(parse_qsl(said[2])) <= set(parse_qsl(known[2])):
         return False
-    os.environ[VARIABLE] = url
+    os.environ[variable] = url
     return True
 
 
@@ -151,12 +151,19 @@ def watched(bars: Iterable[PairBar], log: EventLog) -> Iterator[PairBar]:
         yield bar
 
 
-def left_behind(log: EventLog) -> tuple[str, ...]:
-    """Say what an engine elsewhere has not got yet; wait a moment for it first."""
+def unsent(log: EventLog) -> str | None:
+    """Say why an engine elsewhere has not got everything; wait a moment for it first."""
     if not isinstance(log, Forwarded) or log.catch_up(_PATIENCE_S):
-        return ()
+        return None
     verdict = log.health()
-    why = "; ".join(finding.detail for finding in verdict.findings) or "it is slow"
+    return "; ".join(finding.detail for finding in verdict.findings) or "it is slow"
+
+
+def left_behind(log: EventLog) -> tuple[str, ...]:
+    """Say what an engine elsewhere has not got of a run; wait a moment for it first."""
+    why = unsent(log)
+    if why is None:
+        return ()
     sentence = (
         f"the record is whole in the run's folder, but not all of it was sent on ({why}); see "
         "to it, and stairway run --resume sends the rest"

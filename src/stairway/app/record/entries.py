@@ -182,15 +182,40 @@ def newest(
     return tuple(reversed(nlargest(count, found, key=attrgetter("recorded_ns"))))
 
 
+def left_out(
+    shown: Sequence[Envelope],
+    upto: Mapping[str, int],
+    count: int,
+    floors: Mapping[str, int],
+) -> str | None:
+    """Say which of the ``count`` newest events may lie in an archive that is out of reach.
+
+    ``shown`` is what ``newest`` returned for the same words; ``None`` where it has them all.
+    """
+    older: list[str] = []
+    for stream, floor in floors.items():
+        here = sum(event.stream == stream for event in shown)
+        is_cut = upto[stream] - count < floor and here == upto[stream] - floor
+        begins = len(shown) == count > 0 and shown[0].stream == stream
+        if floor > 0 and is_cut and not begins:
+            older.append(f"{stream} up to #{floor}")
+    if not older:
+        return None
+    return (
+        f"older events were archived and are not shown ({', '.join(older)}): add "
+        "archive=FOLDER to the address, where they were archived to"
+    )
+
+
 @contextmanager
-def waiting(place: Place) -> Generator[Callable[[], object]]:
-    """Yield how to wait for more: a log in a folder rings, any other is asked now and then."""
+def waiting(place: Place, log: EventLog) -> Generator[Callable[[], object]]:
+    """Yield how to wait for more of ``log``: one in a folder rings, others are asked."""
     with ExitStack() as stack:
         bell = None
         if place.folder is not None:
             # Where no bell can be hung up, asking does as well.
             with suppress(ConfigError):
-                bell = stack.enter_context(Doorbell(place.folder))
+                bell = stack.enter_context(Doorbell(place.folder, log))
         yield partial(time.sleep, _POLL_S) if bell is None else partial(bell.wait, LOOK_S)
 
 

@@ -13,7 +13,9 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 import msgspec
 
+from stairway.adapters.journal.archive import OPTION, archive_of
 from stairway.app import plugins
+from stairway.app.plain_file import read_plain
 from stairway.app.record.wiring import wired
 from stairway.base.errors import ConfigError
 from stairway.events.ports import EventLog
@@ -25,7 +27,7 @@ VARIABLE = "STAIRWAY_LOG"
 _ALSO = {"rediss": "redis", "postgres": "postgresql"}
 _LIKE_A_URL = re.compile(r"(sqlite|rediss?|postgres(ql)?):", re.IGNORECASE)
 _FORM = "write redis://USER:PASSWORD@HOST:PORT/0?log=NAME or postgresql://USER@HOST/DB?log=NAME"
-_SHOWN = frozenset({"log", "writers", "wait_ms", "host", "archive"})
+_SHOWN = frozenset({"log", "writers", "wait_ms", "host", OPTION})
 _FILES = ("durable.db", "durable.mark", "telemetry.db", "telemetry.mark")
 
 
@@ -132,12 +134,12 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{user}{host}{parts.path}" + (f"?{kept}" if kept else "")
 
 
-def whole(url: str) -> str:
+def whole(url: str, variable: str = VARIABLE) -> str:
     """Return a URL that ``shown`` wrote, with its secrets if the environment has them.
 
     The environment may leave out which log it is: that is kept in ``run.json``.
     """
-    given = os.environ.get(VARIABLE, "")
+    given = os.environ.get(variable, "")
     if shown(given).partition("?")[0] != url.partition("?")[0]:
         return url
     parts = split(given)
@@ -182,7 +184,7 @@ class _Kept(msgspec.Struct):
 def _of_run(ask: Path) -> str | None:
     """Look where a run says that its record is kept."""
     try:
-        return msgspec.json.decode(ask.read_bytes(), type=_Kept).log
+        return msgspec.json.decode(read_plain(ask), type=_Kept).log
     except (OSError, msgspec.MsgspecError):
         return None
 
@@ -210,18 +212,13 @@ def server_of(place: Place) -> Server | None:
     return None if url is None else Server(scheme(url), url)
 
 
-def archive_named(place: Place) -> str | None:
-    """Folder that the address of a log elsewhere names for its archive."""
-    return _options(place).get("archive") or None
+def archive_named(place: Place, otherwise: str = "") -> Path | None:
+    """Folder that the address of a log elsewhere names for its archive.
 
-
-def name_of(place: Place, otherwise: str) -> str:
-    """Name of a log elsewhere, as its address says it."""
-    return _options(place).get("log", otherwise)
-
-
-def _options(place: Place) -> dict[str, str]:
-    return dict(parse_qsl(split(place.url or "").query))
+    ``otherwise`` is what the log is called where its address does not say.
+    """
+    options = dict(parse_qsl(split(place.url or "").query))
+    return archive_of(options, options.get("log", otherwise))
 
 
 def opened(place: Place) -> EventLog:

@@ -16,7 +16,7 @@ from stairway.adapters.journal.segment import Segment
 from stairway.adapters.outbox.address import NAME as DEFAULT_NAME
 from stairway.app.progress import Stages
 from stairway.app.record.consumers import needed
-from stairway.app.record.place import Place, archive_named, name_of, server_of, shipped
+from stairway.app.record.place import Place, archive_named, server_of, shipped
 from stairway.app.record.wiring import wired
 from stairway.base.errors import ConfigError
 
@@ -58,7 +58,15 @@ def would_move(place: Place, rules: RetentionRules) -> Moved:
     ------
     ConfigError
         If the address does not say where the archive lies, or names another log's.
+    DamagedLogError
+        If the archive lacks a part: nothing is moved behind a gap.
     """
+    archive = _archive(place) if place.folder is None else Archive(place.folder)
+    archive.require_whole()
+    return _foretold(place, rules)
+
+
+def _foretold(place: Place, rules: RetentionRules) -> Moved:
     now_ns = time.time_ns()
     if place.folder is not None:
         cuts = plan(place.folder, rules, needed(place), now_ns)
@@ -78,7 +86,7 @@ def move(place: Place, rules: RetentionRules, progress: Stages) -> Moved:
     ConfigError
         As ``would_move`` does, or if this user may not trim.
     """
-    told = would_move(place, rules)
+    told = _foretold(place, rules)
     progress.begin("archiving", sum(told.events.values()))
     ends = {} if place.folder is None else _ends(Archive(place.folder), told)
     done: dict[str, int] = {}
@@ -119,14 +127,14 @@ def _kept(place: Place) -> Generator[Kept]:
 
 def _archive(place: Place) -> Archive:
     """Archive of a log elsewhere: ``FOLDER/NAME``, as its readers find it."""
-    folder = archive_named(place)
+    folder = archive_named(place, DEFAULT_NAME)
     if folder is None:
         msg = (
             f"{place} does not say where its archive lies: add archive=FOLDER to the address "
             "(...?log=NAME&archive=FOLDER); whoever reads old events names the same folder"
         )
         raise ConfigError(msg)
-    return Archive(Path(folder) / name_of(place, DEFAULT_NAME), str(place))
+    return Archive(folder, str(place))
 
 
 def _told(place: Place, archive: Path, cuts: tuple[Cut, ...]) -> Moved:
