@@ -22,7 +22,8 @@ test-long: ## the same with long profiles of faults and properties
 	@scripts/setup.sh tests
 	@STAIRWAY_PROFILE=long $(BIN)/pytest $(WORKERS) $(ARGS)
 
-quality-gate-cutover: setup ## judge SOURCE=... from CUTOVER_TS=... on: exit 0 pass, 2 not, 1 an error
+quality-gate-cutover: setup ## judge SOURCE=... from CUTOVER_TS=... on: 0 it passes, else not (make says 2 for an error too)
+	@$(if $(and $(SOURCE),$(CUTOVER_TS)),:,echo "give both: make $@ SOURCE=bot.jsonl CUTOVER_TS=2026-03-02T11:00:00Z" >&2; exit 1)
 	@$(BIN)/stairway gate --source "$(SOURCE)" --after "$(CUTOVER_TS)" $(ARGS)
 
 check: setup ## format, lint, types, import contracts

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -159,3 +162,47 @@ def test_what_is_still_missing_is_said_while_waiting(bots: Path) -> None:
         "waiting: 41 events, 5 a minute; forest/forest-v1: 41 of 200 answers; enough in about "
         "52 minutes; asked again in 60 s"
     )
+
+
+def test_json_is_called_as_elsewhere_too(stairway: Callable[..., Any], bots: Path) -> None:
+    said = stairway("gate", "--source", bots / "healthy.jsonl", "--json")
+    assert json.loads(said.out)["verdict"]["type"] == "pass"
+    assert json.loads(said.out)["source"].endswith("healthy.jsonl")
+
+
+def test_two_forms_at_once_contradict_each_other(
+    refused: Callable[..., str], bots: Path
+) -> None:
+    asked = ("--source", bots / "healthy.jsonl", "--json", "--format", "md")
+    assert "contradict each other" in refused("gate", *asked)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_stopping_in_the_middle_of_a_pass_is_one_line_and_keeps_nothing(
+    number: signal.Signals, bots: Path, tmp_path: Path
+) -> None:
+    program = "from stairway.cli.main import main; main()"
+    child = subprocess.Popen(
+        [sys.executable, "-c", program, "gate", "--source", "-"],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert child.stdin is not None
+    assert child.stderr is not None
+    child.stdin.write((bots / "healthy.jsonl").read_bytes())
+    child.stdin.flush()
+    assert b"reading" in child.stderr.readline()
+    child.send_signal(number)
+    # What it waits for has to end, as whatever is cut off by Ctrl-C in a pipe does.
+    out, err = child.communicate(timeout=30)
+    assert out == b""
+    assert not (tmp_path / "reports").exists()
+    if number is signal.SIGKILL:
+        assert child.returncode == -9
+    else:
+        assert child.returncode == 130
+        assert err.decode().splitlines() == [
+            "stairway: stopped; what was read is as it was, and no verdict was kept"
+        ]

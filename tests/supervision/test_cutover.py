@@ -216,3 +216,13 @@ def test_other_regimes_are_warned_of() -> None:
     assert "different regimes (0% in common)" in other
     (one,) = warned(hourly(np.arange(48), [0] * 24 + [-1] * 24), 24)
     assert "on one side only" in one
+
+
+def test_cliffs_delta_has_a_chance_of_its_own() -> None:
+    rng = np.random.default_rng(1)
+    wide, narrow = (np.arange(500_000 - w, 500_001 + w, w // 100) for w in (300_000, 30_000))
+    one, two = (Spread(v, np.ones(len(v), np.int64)) for v in (wide, narrow))
+    spread = apart(one, two, (200, 200), rng, 199)
+    assert (spread.ks_p < 0.01, spread.cliffs_p > 0.5) == (True, True)
+    moved = apart(one, Spread(narrow + 200_000, two.count), (200, 200), rng, 199)
+    assert moved.cliffs_p < 0.01

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stairway.base.units import NS_PER_HOUR
+from stairway.supervision import kernels
 from stairway.supervision.answers import columns
+from stairway.supervision.counts import rows_of
 from stairway.supervision.extent import Extent
 
 START_NS = 1_772_442_010 * 10**9
@@ -58,3 +63,39 @@ def test_repeats_faults_and_other_models_are_not_counted() -> None:
     extent.add(chunk(np.array([START_NS])), np.full(1, 2, np.uint8))
     extent.add(chunk(np.array([START_NS]), model=1), np.ones(1, np.uint8))
     assert extent.span_ns(0, 1, START_NS, START_NS + 1) == 0
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2), st.integers(0, 3)), max_size=50),
+    st.integers(1, 3),
+)
+def test_runs_add_up_to_the_answers_of_each_minute_however_they_alternate(said, width) -> None:
+    minute, model, stage = (np.array([one[i] for one in said], int) for i in range(3))
+    answers = replace(
+        chunk(START_NS + minute * 60 * 10**9),
+        model=model.astype(np.int32),
+        stage=stage.astype(np.int8),
+    )
+    keys, often = np.zeros(50, np.int64), np.zeros(50, np.int64)
+    rows = rows_of(answers, np.ones(len(said), np.uint8))
+    runs = kernels.count_minutes(rows, width, keys, often)
+    found = Counter()
+    for key, n in zip(keys[:runs].tolist(), often[:runs].tolist(), strict=True):
+        found[key] += n
+    first = START_NS // (60 * 10**9)
+    assert found == Counter(
+        (first + m) // width * kernels.WHO + 4 * who + at for m, who, at in said
+    )
+
+
+def test_an_answer_at_fault_is_not_counted() -> None:
+    good = chunk(np.full(5, START_NS))
+    bad = replace(
+        good,
+        confidence=np.array([0.5, np.nan, 1.5, 0.5, 0.5]),
+        action=np.array([0, 0, 0, 3, 0], np.int8),
+        symbol=np.array([0, 0, 0, 0, -1], np.int32),
+    )
+    extent = Extent()
+    extent.add(bad, np.ones(5, np.uint8))
+    assert extent._often.tolist() == [1]

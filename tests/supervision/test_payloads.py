@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stairway.base.errors import DataError, StairwayError
+from stairway.supervision import payloads
 from stairway.supervision.answers import Answers, Names
 from stairway.supervision.events.kernels import MEMBERS
 from stairway.supervision.field_map import read_map, recognise
@@ -28,12 +29,12 @@ STAMPS = {"iso": "2026-05-15T18:18:14Z", "ms": 1_778_869_094_000}
 CODED = {"model": "models", "symbol": "symbols", "reason": "reasons", "regime": "regimes"}
 
 
-def heard(chunk, *, plain, unit="iso"):
+def heard(chunk, *, plain, unit="iso", ahead=False):
     """Read a chunk; give each column, codes as the names they stand for, and notes."""
     names, notes = Names(), Notes()
     reader = Payloads(names, notes, Times(Clock(unit)), plain=plain)
     try:
-        found = reader.read(chunk, 0)
+        found = reader.read(chunk, 0, reader.look(chunk) if ahead else ())
     except StairwayError as error:
         return type(error), str(error)
     said = {name: getattr(found, name).tolist() for name in Answers.__dataclass_fields__}
@@ -44,9 +45,9 @@ def heard(chunk, *, plain, unit="iso"):
     return said, notes
 
 
-def both(texts, **more):
+def both(texts, *, ahead=False, **more):
     chunk = Documents(texts, 1)
-    fast, slow = (heard(chunk, plain=plain, **more) for plain in (True, False))
+    fast, slow = (heard(chunk, plain=p, ahead=ahead and p, **more) for p in (True, False))
     assert fast == slow
     return fast
 
@@ -125,6 +126,51 @@ def records(draw):
 )
 def test_both_ways_read_the_same_whatever_is_said(texts, unit) -> None:
     both([text.encode() for text in texts], unit=unit)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        records() | st.integers(0, 9).map(lambda n: json.dumps(plain_event(n))),
+        min_size=5,
+        max_size=20,
+    ),
+    st.sampled_from(["iso", None]),
+)
+def test_what_was_looked_at_ahead_is_read_the_same_block_by_block(texts, unit) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(payloads, "_BLOCK", 4)
+        patch.setattr(payloads, "_FEW", 1)
+        both([text.encode() for text in texts], unit=unit, ahead=True)
+
+
+def test_behind_an_odd_event_the_rest_of_its_block_is_looked_at_again() -> None:
+    said = {"a": {"action": "BUY", "confidence": 0.5}}
+    texts = [json.dumps(plain_event(n, model_breakdown=said)).encode() for n in range(12)]
+    texts[1] = json.dumps({"payload": repr({"model_breakdown": said})}).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(payloads, "_BLOCK", 4)
+        patch.setattr(payloads, "_FEW", 1)
+        found, _ = both(texts, ahead=True)
+    assert found["place"] == list(range(12))
+
+
+def test_a_block_that_was_looked_at_is_not_looked_at_again() -> None:
+    texts = [
+        json.dumps(message).encode() for message in messages(telemetry("healthy", events=9))
+    ]
+    chunk, reader = Documents(texts, 1), Payloads(Names(), Notes(), Times(Clock("iso")))
+    looked = reader.look(chunk)
+    reader._scanner = None  # type: ignore[assignment] # nobody may ask it now
+    assert len(reader.read(chunk, 0, looked)) == 9 * 6
+
+
+def test_a_last_line_that_may_be_cut_is_not_looked_at_ahead() -> None:
+    reading = Reading(recognise(["event_type", "payload"]))
+    texts = [json.dumps(plain_event()).encode()]
+    for open_end, blocks in ((False, 1), (True, 0)):
+        _, looked = reading.look(Documents(texts, 1, open_end=open_end))
+        assert len(looked) == blocks
 
 
 @settings(max_examples=80)
@@ -227,7 +273,7 @@ def test_a_fault_is_named_by_its_line_on_both_ways() -> None:
         json.dumps(plain_event(n, ts=1_778_869_094_000 + n)).encode() for n in range(700)
     ]
     numbers[650] = json.dumps(plain_event(650, ts=1_778_869_094)).encode()
-    assert "from line 651 on: 1778869094 as ms" in both(numbers, unit="ms")[1]
+    assert "line 651: 1778869094 is no instant" in both(numbers, unit="ms")[1]
 
 
 def test_more_words_than_are_kept_are_read_all_the_same() -> None:

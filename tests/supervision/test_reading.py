@@ -112,7 +112,7 @@ def test_an_intent_that_says_nothing_is_a_fault_and_another_kind_of_event_is_not
         [NO_TIME],
     )
     assert reading.notes.passed_over == {"heartbeat": 1}
-    assert "1 records of heartbeat" in reading.notes.sentences()[0]
+    assert "1 record of heartbeat" in reading.notes.sentences()[0]
 
 
 def test_stages_before_and_after_the_members_are_heard() -> None:
@@ -181,7 +181,7 @@ def test_percentages_are_refused_until_a_map_says_so() -> None:
 def test_a_unit_that_changes_on_the_way_is_refused_with_its_place() -> None:
     reading = Reading(layout_of(table(confidence=["0.5"])))
     reading.read(table(confidence=["0.5"]))
-    with pytest.raises(DataError, match="from line 2 on: 1700000000000"):
+    with pytest.raises(DataError, match="line 2: 1700000000000"):
         reading.read(table(confidence=["0.5"], ts=["1700000000000"]))
 
 
@@ -261,3 +261,15 @@ def test_an_event_without_an_id_is_nobodys_repeat() -> None:
     said = {"a": {"action": "BUY", "confidence": 0.5}}
     _, found = read(event(said), event(said, event_id="e1"), event(said, event_id="e1"))
     assert found.event[0] == 0 < found.event[1] == found.event[2]
+
+
+@pytest.mark.parametrize("later", [-5, 0, 1_700_000_000_000])
+def test_a_stray_stamp_is_named_in_whichever_part_it_lies(later: int) -> None:
+    rows = {"symbol": ["A", "A"], "model": ["m", "m"], "action": ["BUY"] * 2}
+    rows |= {"confidence": [0.5, 0.6]}
+    first = pl.DataFrame({"ts": [1_700_000_000, 1_700_000_060]} | rows)
+    second = pl.DataFrame({"ts": [1_700_000_120, later]} | rows)
+    reading = Reading(recognise(first.columns))
+    reading.read(Table(first, 1, "row"))
+    with pytest.raises(DataError, match=f"row 4: {later} is no instant of our time"):
+        reading.read(Table(second, 3, "row"))

@@ -84,20 +84,39 @@ def fault(row: Row) -> str | None:
     return None if 0 <= row.confidence <= 1 else "outside"
 
 
-def repeated(rows: Sequence[Row]) -> list[bool]:
-    seen: deque[tuple[int, int, int]] = deque(maxlen=WINDOW)
+def marks(rows: Sequence[Row]) -> list[int]:
+    """1 where an answer is new, 2 for a repeat, 3 where it contradicts one without an id."""
+    seen: deque[tuple[object, ...]] = deque(maxlen=WINDOW)
     found = []
     for row in rows:
-        key = (row.event, row.model, row.stage)
-        found.append(row.event != 0 and key in seen)
-        if row.event != 0 and key not in seen:
-            seen.append(key)
+        key: tuple[object, ...] = (row.event, row.model, row.stage)
+        nobody = row.time_ns == NO_TIME or row.symbol < 0
+        if row.event == 0:
+            key = () if nobody else ("no id", row.time_ns, row.symbol, *key)
+        said = (*key, row.action, repr(row.confidence)) if row.event == 0 and key else ()
+        mark = 1
+        if (said or key) in seen:
+            mark = 2
+        elif key:
+            mark = 3 if said and key in seen else 1
+            # What was said is put on record before who said it.
+            seen.extend(one for one in (said, key) if one and one not in seen)
+        found.append(mark)
     return found
+
+
+def repeated(rows: Sequence[Row]) -> list[bool]:
+    return [mark == 2 for mark in marks(rows)]
 
 
 def kept(rows: Sequence[Row], model: int, stage: int) -> list[Row]:
     new = [r for r, again in zip(rows, repeated(rows), strict=True) if not again]
     return [r for r in new if fault(r) is None and (r.model, r.stage) == (model, stage)]
+
+
+def even(answers: Counter[int]) -> int:
+    """Instruments with a tenth of an even share at least."""
+    return sum(10 * len(answers) * n >= answers.total() for n in answers.values())
 
 
 def slow(rows: Sequence[Row], model: int, stage: int) -> dict[str, Any]:
@@ -117,8 +136,13 @@ def slow(rows: Sequence[Row], model: int, stage: int) -> dict[str, Any]:
         | faults
         | {
             "span_ns": max(times) - min(times) if times else 0,
+            "symbols": even(Counter(r.symbol for r in good)),
             "violations": sum(faults.values()),
             "repeats": sum(again[i] for i in mine),
+            "opposed": sum(
+                mark == 3 and fault(rows[i]) is None and i in mine
+                for i, mark in enumerate(marks(rows))
+            ),
         }
     )
 
@@ -242,6 +266,17 @@ def test_more_than_a_half_word_of_one_value_is_counted_on() -> None:
     assert tally.spread("forest").count.tolist() == [2 * n]
 
 
+def test_what_was_asked_before_is_not_what_is_told_after_more_was_said() -> None:
+    tally = counted([Row(1, 0, 0, 0, 2, 0.5)])
+    assert tally.spread("forest").count.tolist() == [1]
+    tally.add(chunk([Row(2, 0, 0, 0, 2, 0.5)]))
+    assert tally.spread("forest").count.tolist() == [2]
+    later = Tally(tally.names)
+    later.add(chunk([Row(3, 0, 0, 0, 2, 0.75)]))
+    tally.merge(later)
+    assert tally.spread("forest").ppm.tolist() == [500_000, 750_000]
+
+
 def tallied_over(like: Tally, said: dict[str, Any], n: int) -> Tally:
     other = Tally(like.names)
     other.add(columns(**said, action=np.full(n, BUY), confidence=np.full(n, 0.65)))
@@ -260,11 +295,11 @@ def test_there_is_room_for_more_models_and_instruments_than_expected() -> None:
     models = known.models.codes([f"m{i}" for i in range(100)])
     symbols = known.symbols.codes([f"s{i}" for i in range(300)])
     tally = Tally(known)
-    for _ in range(2):
+    for half in range(2):
         n = 300
         tally.add(
             columns(
-                time_ns=np.arange(n),
+                time_ns=np.arange(n) + half * n,
                 model=np.resize(models, n),
                 symbol=symbols,
                 action=np.full(n, BUY),
@@ -310,13 +345,13 @@ def test_tallies_over_different_names_do_not_merge() -> None:
 # -- repeats -------------------------------------------------------------------------------
 
 
-@given(st.lists(st.integers(0, 40), max_size=300), st.sampled_from([1, 2, 3, 8, 16]))
+@given(st.lists(st.integers(1, 40), max_size=300), st.sampled_from([1, 2, 3, 8, 16]))
 def test_a_repeat_is_known_within_the_window_and_forgotten_after(events, window) -> None:
     rows = [Row(0, e, 0, 0, 2, 0.5) for e in events]
     seen: deque[int] = deque(maxlen=window)
     for row, take in zip(rows, Repeats(window).mark(chunk(rows)), strict=True):
-        assert (take == 2) == (row.event != 0 and row.event in seen)
-        if row.event and row.event not in seen:
+        assert (take == 2) == (row.event in seen)
+        if row.event not in seen:
             seen.append(row.event)
 
 
@@ -415,7 +450,8 @@ def test_tallies_that_are_merged_keep_the_commonest_reasons_and_count_the_others
         said = {
             name: column[:6] for name, column in lively(6, np.random.default_rng(1)).items()
         }
-        said |= {"event": np.zeros(6, np.int64), "model": np.zeros(6, np.int64)}
+        said |= {"event": np.arange(6) + 6 * mine[0] + 1}
+        said |= {"model": np.zeros(6, np.int64)}
         said |= {"confidence": np.full(6, 0.5), "reason": np.array(codes)[mine]}
         side.add(columns(**said))
     sides[0].merge(sides[1])

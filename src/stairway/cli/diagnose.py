@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from stairway.cli.found import printed, stoppable
 from stairway.cli.gate import After, FieldMap, Source
 
 HELP = """Follow confidence from raw score to final intent, and name where its variance dies.
@@ -31,8 +33,11 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> int:
     """Follow confidence."""
+    return stoppable(lambda: _asked(source, after, field_map, as_json=as_json))
+
+
+def _asked(source: str, after: str | None, field_map: Path | None, *, as_json: bool) -> int:
     from stairway.app.gate.asked import Asked
     from stairway.app.gate.follow import followed
-    from stairway.cli.found import printed
 
     return printed(followed, Asked(source, after, field_map=field_map), as_json=as_json)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-import typer
-
-from stairway.cli.stopping import STOPPED
+from stairway.cli.stopping import STOPPED, Stopping
 
 if TYPE_CHECKING:
     from stairway.app.gate.asked import Asked
     from stairway.app.progress import Stages
 
-LEFT_ALONE = "stairway: stopped; what was read is as it was"
+LEFT_ALONE = "stopped; what was read is as it was, and no verdict was kept"
 
 
 class Found(Protocol):
@@ -41,15 +40,20 @@ class Question(Protocol):
         ...
 
 
+def stoppable(work: Callable[[], int]) -> int:
+    """Do it and return its exit code; Ctrl-C is said in a sentence, whenever it comes."""
+    try:
+        with Stopping(LEFT_ALONE):
+            return work()
+    except KeyboardInterrupt:
+        return STOPPED
+
+
 def printed(question: Question, asked: Asked, *, as_json: bool) -> int:
-    """Ask, print the answer and return the exit code; Ctrl-C is said in a sentence."""
+    """Ask, print the answer and return the exit code."""
     from stairway.cli.progress import Bars
 
-    try:
-        with Bars() as progress:
-            found = question(asked, progress)
-    except KeyboardInterrupt:
-        typer.echo(LEFT_ALONE, err=True)
-        return STOPPED
+    with Bars() as progress:
+        found = question(asked, progress)
     sys.stdout.write(found.as_json() if as_json else found.as_text())
     return found.exit_code

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from stairway.cli.found import LEFT_ALONE
-from stairway.cli.stopping import STOPPED
+from stairway.base.errors import ConfigError
+from stairway.cli.found import stoppable
 
 if TYPE_CHECKING:
     from stairway.app.gate.asked import Asked
@@ -48,7 +48,12 @@ class Form(StrEnum):
     HTML = "html"
 
 
-Source = Annotated[str, typer.Option("--source", help="What to read; see above.")]
+Source = Annotated[
+    str,
+    typer.Option(
+        "--source", help="What to read: a Redis stream, the folder of a run, a file, or -."
+    ),
+]
 After = Annotated[
     str | None,
     typer.Option(
@@ -57,7 +62,7 @@ After = Annotated[
     ),
 ]
 Policy = Annotated[
-    str, typer.Option("--policy", help="A shipped policy, or a .toml with [quality_gate].")
+    str, typer.Option("--policy", help=r"A shipped policy, or a .toml with \[quality_gate].")
 ]
 FieldMap = Annotated[
     Path | None, typer.Option("--field-map", help="TOML that says which field means what.")
@@ -73,6 +78,7 @@ def command(
         bool, typer.Option("--wait", help="Go on until there is enough to tell.")
     ] = False,
     form: Annotated[Form, typer.Option("--format", help="What to print.")] = Form.TEXT,
+    as_json: Annotated[bool, typer.Option("--json", help="As --format json.")] = False,
     explain_source: Annotated[
         bool, typer.Option("--explain-source", help="Only say how SOURCE is understood.")
     ] = False,
@@ -81,24 +87,45 @@ def command(
     ] = Path("reports/safety"),
 ) -> int:
     """Judge telemetry."""
+    asked = (source, after, policy, field_map)
+    if explain_source:
+        return stoppable(lambda: _explained(asked))
+    form = _form(form, as_json=as_json)
+    return stoppable(lambda: _judged(asked, form, reports, wait=wait))
+
+
+_Words: TypeAlias = tuple[str, str | None, str, Path | None]
+"""Source, cutover, policy and field map, as they were given."""
+
+
+def _explained(words: _Words) -> int:
     from stairway.app.gate.asked import Asked
-    from stairway.app.gate.audit import keep
     from stairway.app.gate.explain import explained
 
-    asked = Asked(source=source, after=after, policy=policy, field_map=field_map)
-    if explain_source:
-        sys.stdout.write(explained(asked) + "\n")
-        return 0
-    try:
-        report = _waited(asked) if wait else _once(asked)
-    except KeyboardInterrupt:
-        typer.echo(LEFT_ALONE, err=True)
-        return STOPPED
+    sys.stdout.write(explained(Asked(*words)) + "\n")
+    return 0
+
+
+def _judged(words: _Words, form: Form, reports: Path, *, wait: bool) -> int:
+    from stairway.app.gate.asked import Asked
+    from stairway.app.gate.audit import keep
+
+    report = _waited(Asked(*words)) if wait else _once(Asked(*words))
     forms = _forms(report)
     folder = keep(report, forms, reports)
     sys.stdout.write(_printed(report, forms, form))
     typer.echo(f"report {folder / 'report.html'}", err=True)
     return report.exit_code
+
+
+def _form(form: Form, *, as_json: bool) -> Form:
+    """Return what is printed: ``--json`` is what the other commands call ``--format json``."""
+    if not as_json:
+        return form
+    if form not in {Form.TEXT, Form.JSON}:
+        msg = f"--json and --format {form} contradict each other: leave one of them out"
+        raise ConfigError(msg)
+    return Form.JSON
 
 
 def _once(asked: Asked) -> GateReport:

@@ -24,8 +24,8 @@ from stairway.base.errors import DataError, InvariantError
 from stairway.market import ports
 from stairway.models.prediction import Action
 
-SELL, HOLD, BUY, UNKNOWN, MISSING = range(5)
-"""Codes of actions: three that are known, a label that is not, and none given."""
+SELL, HOLD, BUY, UNKNOWN, MISSING, NAMELESS = range(6)
+"""Codes of actions: three that are known, a label that is not, none given, one of nobody."""
 
 ACTIONS = (Action.SELL, Action.HOLD, Action.BUY)
 """The known actions in the order of their codes."""

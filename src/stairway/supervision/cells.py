@@ -13,26 +13,55 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stairway.base.arrays import FloatArray
+from stairway.base.arrays import FloatArray, IntArray
 from stairway.supervision.answers import Codes
 from stairway.supervision.field_map import Actions, action_code
+from stairway.supervision.groups.kernels import FULL, group
 
 NO_NAME = "(no name)"
 _EMPTY = ("", "nan", "NaN", "None", "null")
+_NAMES = {str, int, float, type(None)}
+_SPACE, _LAST_LETTER = 32, 127
+_FEW = 1024
 
 
 def column(values: Sequence[Any]) -> pl.Series:
     """Make a column of values of any kind; where they differ in kind, of their text.
 
+    Truth among numbers stays truth: as a number it would be a 1 that nobody said.
+
     Examples
     --------
-    >>> column([1, None, "x"]).to_list()
-    ['1', None, 'x']
+    >>> column([1, None, "x"]).to_list(), column([0.5, True]).to_list()
+    (['1', None, 'x'], ['0.5', 'true'])
     """
+    kinds = set(map(type, values)) - {type(None)}
     try:
-        return pl.Series(values, strict=True)
+        if bool not in kinds or len(kinds) == 1:
+            return pl.Series(values, strict=True)
     except (TypeError, OverflowError, pl.exceptions.PolarsError):
-        return pl.Series([None if v is None else str(v) for v in values], dtype=pl.String)
+        pass
+    return pl.Series(list(map(_said, values)), dtype=pl.String)
+
+
+def _said(value: Any) -> str | None:
+    """Write a value as text, truth as JSON does."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return None if value is None else str(value)
+
+
+def only_names(values: Sequence[Any]) -> Sequence[Any]:
+    """Return the same with nothing where there is neither text nor a number: no name.
+
+    Examples
+    --------
+    >>> only_names(["mlp", 7, ["mlp"], True, None])
+    ['mlp', 7, None, None, None]
+    """
+    if set(map(type, values)) <= _NAMES:
+        return values
+    return [value if type(value) in _NAMES else None for value in values]
 
 
 def numbers(values: pl.Series) -> FloatArray:
@@ -55,8 +84,18 @@ def words(values: pl.Series) -> pl.Series:
     """Return values as text without spaces around it, ``None`` where there is none."""
     if values.dtype.is_float():
         values = values.fill_nan(None)
-    plain = text(values).str.strip_chars()
-    return plain.set(plain.is_in(_EMPTY), None)
+    plain = text(values)
+    if not _is_bare(plain):
+        plain = plain.str.strip_chars()
+    empty = plain.is_in(_EMPTY)
+    return plain.set(empty, None) if empty.any() else plain
+
+
+def _is_bare(plain: pl.Series) -> bool:
+    """Whether every value begins and ends with a letter of ASCII that is no space."""
+    letters = plain.cast(pl.Binary).bin
+    ends = (letters.get(place, null_on_oob=True) for place in (0, -1))
+    return all(bool(((end > _SPACE) & (end < _LAST_LETTER)).all()) for end in ends)
 
 
 def text(values: pl.Series) -> pl.Series:
@@ -71,30 +110,51 @@ def text(values: pl.Series) -> pl.Series:
 def coded(values: pl.Series, codes: Codes, *, required: bool = False) -> NDArray[np.int32]:
     """Return the code of each name; -1 where there is none, a code of its own if required."""
     code = name_coder(codes, required=required).__getitem__
-    return _each_once(values, code, pl.Int32).astype(np.int32)
+    return _each_once(values, code).astype(np.int32)
 
 
 def actions(values: pl.Series, said: Actions) -> NDArray[np.int8]:
     """Return the code of each action label, by what a field map ``said``."""
-    return _each_once(values, lambda label: action_code(label, said), pl.Int8).astype(np.int8)
+    return _each_once(values, lambda label: action_code(label, said)).astype(np.int8)
 
 
-def _each_once(values: pl.Series, code: Callable[[Any], int], dtype: Any) -> Any:
+def _each_once(values: pl.Series, code: Callable[[Any], int]) -> IntArray:
     """Return the code of each value, asking once for each that is different."""
     plain = text(values)
-    known = plain.drop_nulls().unique(maintain_order=True).to_list()
-    rest = code(None) if len(known) == 0 or plain.null_count() else 0
-    if not known:
-        return np.full(len(plain), rest)
-    found = plain.replace_strict(known, [code(one) for one in known], return_dtype=dtype)
-    return found.fill_null(rest).to_numpy()
+    if plain.null_count() == len(plain):
+        return np.full(len(plain), code(None))
+    found, first = grouped(plain)
+    known: list[str | None] = plain.gather(first).to_list()
+    codes = {None: code(None)} if None in known else {}
+    return np.array([codes[w] if w in codes else code(w) for w in known], np.int64)[found]
+
+
+def grouped(plain: pl.Series) -> tuple[NDArray[np.int32], IntArray]:
+    """Return the number of each text's group, and the first row of each group, in order.
+
+    Examples
+    --------
+    >>> found, first = grouped(pl.Series(["b", None, "b", "a"]))
+    >>> found.tolist(), first.tolist()
+    ([0, 1, 0, 2], [0, 1, 3])
+    """
+    one, two = plain.hash(seed=1).to_numpy(), plain.hash(seed=2).to_numpy()
+    found, first = np.empty(len(plain), np.int32), np.empty(0, np.int64)
+    room, groups = _FEW, FULL
+    while groups == FULL:
+        first, table = np.empty(room, np.int64), np.zeros(2 * room, np.int32)
+        groups = group(one, two, table, first, found)
+        room *= 16
+    return found, first[:groups]
 
 
 def hashed(values: pl.Series) -> NDArray[np.uint64]:
     """Return a hash of each id, 0 where there is none."""
     plain = words(values)
-    found = plain.hash(seed=1).to_numpy().astype(np.uint64)
-    return np.where(plain.is_null().to_numpy(), np.uint64(0), np.maximum(found, np.uint64(1)))
+    found = np.maximum(plain.hash(seed=1).to_numpy(), np.uint64(1))
+    if plain.null_count():
+        found[plain.is_null().to_numpy()] = 0
+    return found
 
 
 def joined(slot: pl.Series, inner: pl.Series) -> pl.Series:
@@ -152,9 +212,7 @@ def name_coder(codes: Codes, *, required: bool = False) -> Coder:
 def beliefs(values: Sequence[Any]) -> FloatArray:
     """Return (n,) float64 of a list, as ``numbers`` does of a column."""
     if str in set(map(type, values)):
-        return numbers(
-            pl.Series([None if v is None else str(v) for v in values], dtype=pl.String)
-        )
+        return numbers(pl.Series(list(map(_said, values)), dtype=pl.String))
     try:
         return np.array(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):

@@ -7,12 +7,21 @@ from numpy.typing import NDArray
 
 from stairway.base.arrays import IntArray
 from stairway.supervision import kernels as k
-from stairway.supervision.answers import Codes
+from stairway.supervision.answers import Answers, Codes
 from stairway.supervision.kernels import PPM
 
 EXAMPLES = 5
 _HALF = 2**16
+_TENTHS = 10
 FAULTS = ("absent", "strange", "outside")
+
+
+def rows_of(answers: Answers, take: NDArray[np.uint8]) -> k.Rows:
+    """Return the columns that are counted; ``take`` says which rows are."""
+    return k.Rows(
+        answers.time_ns, answers.model, answers.symbol, answers.action, answers.confidence,
+        answers.stage, answers.reason, answers.regime, take,
+    )  # fmt: skip
 
 
 def nothing(slots: int, symbols: int, slot: NDArray[np.int16]) -> k.Counts:
@@ -129,3 +138,15 @@ def sums(ppm: IntArray, count: IntArray) -> tuple[int, int]:
     high, low = np.divmod(ppm * ppm, PPM)
     squares = int(high @ count) * PPM + int(low @ count)
     return int(ppm @ count), squares
+
+
+def heard_of(answers: IntArray) -> int:
+    """Count instruments that have at least a tenth of an even share of the answers.
+
+    Examples
+    --------
+    >>> heard_of(np.array([500, 500])), heard_of(np.array([999, 1, 0]))
+    (2, 1)
+    """
+    there = np.count_nonzero(answers)
+    return int(np.count_nonzero((answers > 0) & (_TENTHS * there * answers >= answers.sum())))

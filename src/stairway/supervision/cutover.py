@@ -24,6 +24,7 @@ from stairway.base.units import UtcNs
 from stairway.models.prediction import Action
 from stairway.supervision import kernels as k
 from stairway.supervision.answers import Answers, Names, Stage
+from stairway.supervision.apart.kernels import distances
 from stairway.supervision.quality_gate import PPM, Counted
 from stairway.supervision.tally import Repeats, Spread, Tally, after
 
@@ -89,6 +90,8 @@ class Apart:
     cliffs_delta, effect
         Chance that an answer after is above one before, less the chance that it is below:
         in [-1, 1]; and that in a word (negligible, small, medium, large).
+    cliffs_p
+        Of a delta as large, up or down.
     worth
         Independent answers on each side, as far as they were permuted.
     """
@@ -100,6 +103,7 @@ class Apart:
     cliffs_delta: float
     effect: str
     worth: tuple[int, int]
+    cliffs_p: float
 
     @property
     def changed(self) -> bool:
@@ -202,13 +206,7 @@ def cliffs_delta(before: Spread, later: Spread) -> float:
     (0.5, 0.0)
     """
     values, first, second = _together(before, later)
-    pairs = int(first.sum()) * int(second.sum())
-    if len(values) == 0 or pairs == 0:
-        return float("nan")
-    below = np.cumsum(first) - first
-    above = int(first.sum()) - below - first
-    # In floating point: a sum of products of counts may not fit 64 bits.
-    return float(np.sum(second * (below - above), dtype=np.float64)) / pairs
+    return _dominance(first, second) if len(values) else float("nan")
 
 
 def apart(
@@ -227,8 +225,8 @@ def apart(
     steps = np.diff(values, append=values[-1:]) / PPM
     ks, energy = _distances(np.cumsum(first / first.sum() - second / second.sum()), steps)
     sizes = (min(worth[0], _MOST_PERMUTED), min(worth[1], _MOST_PERMUTED))
-    null = np.array(_null(values, first + second, sizes, rng, n))
-    delta = cliffs_delta(before, later)
+    null = _null(values, first + second, sizes, rng, n)
+    delta = _dominance(first, second)
     return Apart(
         ks=ks,
         ks_p=_p_value(null[:, 0], ks),
@@ -237,6 +235,7 @@ def apart(
         cliffs_delta=delta,
         effect=next((word for least, word in _EFFECTS if abs(delta) >= least), "negligible"),
         worth=sizes,
+        cliffs_p=_p_value(null[:, 2], abs(delta)),
     )
 
 
@@ -258,8 +257,8 @@ def mixed(
     table = np.array([_scaled(before, worth[0]), _scaled(later, worth[1])])
     sizes, pooled = table.sum(axis=1), table.sum(axis=0)
     shuffled = rng.multivariate_hypergeometric(pooled, int(sizes[0]), size=n)
-    null = np.array([_chi_square(np.stack((one, pooled - one))) for one in shuffled])
-    chi = _chi_square(table)
+    null = _chi_squares(np.stack((shuffled, pooled - shuffled), axis=1))
+    chi = float(_chi_squares(table[np.newaxis])[0])
     return Mixed(chi, _p_value(null, chi), (chi / int(sizes.sum())) ** 0.5)
 
 
@@ -284,6 +283,16 @@ def _delta(
     )
 
 
+def _dominance(first: IntArray, second: IntArray) -> float:
+    pairs = int(first.sum()) * int(second.sum())
+    if pairs == 0:
+        return float("nan")
+    below = np.cumsum(first) - first
+    above = int(first.sum()) - below - first
+    # In floating point: a sum of products of counts may not fit 64 bits.
+    return float(np.sum(second * (below - above), dtype=np.float64)) / pairs
+
+
 def _held(m: Counted) -> float | None:
     return m.actions[Action.HOLD] / m.events if m.events else None
 
@@ -296,7 +305,7 @@ def _together(one: Spread, two: Spread) -> tuple[IntArray, IntArray, IntArray]:
     """Return the values of both, and how often each side has each."""
     counts = np.zeros((2, PPM + 1), np.int64)
     counts[0, one.ppm], counts[1, two.ppm] = one.count, two.count
-    values = np.flatnonzero(counts.any(axis=0))
+    values = np.flatnonzero(counts[0] | counts[1])
     return values, counts[0, values], counts[1, values]
 
 
@@ -310,16 +319,17 @@ def _null(
     sizes: tuple[int, int],
     rng: np.random.Generator,
     n: int,
-) -> list[tuple[float, float]]:
-    """Draw distances that there would be if labels meant nothing."""
+) -> FloatArray:
+    """Draw (n, 3) KS, energy and Cliff's delta as they are if labels mean nothing."""
     drawn = sum(sizes)
     up_to = np.cumsum(counts)
     ranks = (np.arange(drawn) + 0.5) / drawn * int(up_to[-1])
     sample = values[np.searchsorted(up_to, ranks)]
     ends = np.flatnonzero(np.diff(sample, append=-1))
     steps = np.diff(sample[ends], append=sample[-1:]) / PPM
-    labels = np.where(np.arange(drawn) < sizes[0], 1 / sizes[0], -1 / sizes[1])
-    return [_distances(np.cumsum(rng.permutation(labels))[ends], steps) for _ in range(n)]
+    is_first = np.arange(drawn) < sizes[0]
+    shuffled = np.array([rng.permutation(is_first) for _ in range(n)])
+    return distances(shuffled, ends, steps, 1 / sizes[0], 1 / sizes[1])
 
 
 def _p_value(null: FloatArray, seen: float) -> float:
@@ -332,18 +342,20 @@ def _scaled(counts: Sequence[int], worth: int) -> IntArray:
     return np.array([round(c * most / n) if most < n else c for c in counts], np.int64)
 
 
-def _chi_square(table: IntArray) -> float:
-    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / max(int(table.sum()), 1)
+def _chi_squares(tables: IntArray) -> FloatArray:
+    """Return (n,) the statistic of each of (n, 2, 3) tables, whose margins are the same."""
+    first = tables[0]
+    expected = np.outer(first.sum(axis=1), first.sum(axis=0)) / max(int(first.sum()), 1)
     there = expected > 0
-    return float(np.sum((table[there] - expected[there]) ** 2 / expected[there]))
+    return np.sum((tables[:, there] - expected[there]) ** 2 / expected[there], axis=1)
 
 
 def _warnings(sides: Sides) -> list[str]:
     one, two = sides.before.events, sides.after.events
     found = [
-        f"nothing was said {when} the cutover"
-        for when, events in (("before", one), ("after", two))
-        if events.count == 0
+        f"nothing{_but(tally)} was said {when} the cutover"
+        for when, tally in (("before", sides.before), ("after", sides.after))
+        if tally.events.count == 0
     ]
     if found:
         return found
@@ -362,6 +374,11 @@ def _warnings(sides: Sides) -> list[str]:
             "the difference may be the market's"
         )
     return found
+
+
+def _but(tally: Tally) -> str:
+    repeats = tally.repeats_heard
+    return f" but {repeats:,} repeats" if repeats else ""
 
 
 def _overlap(one: IntArray, two: IntArray) -> float:

@@ -11,19 +11,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stairway.base.arrays import IntArray
 from stairway.base.units import NS_PER_HOUR
-from stairway.supervision.answers import MISSING, NO_TIME, UNKNOWN, Answers
+from stairway.supervision import kernels as k
+from stairway.supervision.answers import Answers
+from stairway.supervision.counts import rows_of
 
 MOST = 2**16
 """Minutes of all models that are told apart."""
 
 _MINUTE_NS = NS_PER_HOUR // 60
-_WHO = 1024
 _MIDDLE = (50, 49)
 _EDGE, _ALL = 99, 100
-_NEAR = 2**20
+_NEAR = 8
+"""Places for each key up to which counting in place is faster than sorting."""
 
 
 class Extent:
@@ -46,14 +49,12 @@ class Extent:
         self._keys: IntArray = np.zeros(0, np.int64)
         self._often: IntArray = np.zeros(0, np.int64)
 
-    def add(self, answers: Answers, take: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> None:
+    def add(self, answers: Answers, take: NDArray[np.uint8]) -> None:
         """Count the answers of a chunk that are new (``take`` is 1) and keep the contract."""
-        said, action = answers.confidence, answers.action
-        kept = (take == 1) & (said >= 0.0) & (said <= 1.0) & (answers.symbol >= 0)
-        kept &= (action >= 0) & (action < min(UNKNOWN, MISSING)) & (answers.time_ns != NO_TIME)
-        minute = answers.time_ns[kept] // (_MINUTE_NS * self._width)
-        who = answers.model[kept].astype(np.int64) * 4 + answers.stage[kept]
-        self._join(*_counted(minute, who))
+        n = len(take)
+        keys, often = np.empty(n, np.int64), np.empty(n, np.int64)
+        runs = k.count_minutes(rows_of(answers, take), self._width, keys, often)
+        self._join(*_counted(keys[:runs], often[:runs]))
 
     def merge(self, later: Extent) -> None:
         """Add what ``later`` counted."""
@@ -61,12 +62,12 @@ class Extent:
             self._halve()
         often, keys = later._often, later._keys
         wider = self._width // later._width
-        self._join(keys // _WHO // wider * _WHO + keys % _WHO, often)
+        self._join(keys // k.WHO // wider * k.WHO + keys % k.WHO, often)
 
     def span_ns(self, model: int, stage: int, first_ns: int, last_ns: int) -> int:
         """Return over which time one model answered; at most from first to last."""
-        mine = self._keys % _WHO == 4 * model + stage
-        bins, often = self._keys[mine] // _WHO, self._often[mine]
+        mine = self._keys % k.WHO == 4 * model + stage
+        bins, often = self._keys[mine] // k.WHO, self._often[mine]
         if not len(bins):
             return 0
         width_ns, n = _MINUTE_NS * self._width, int(often.sum())
@@ -88,19 +89,19 @@ class Extent:
         keys, often = self._keys, self._often
         self._keys, self._often = np.zeros(0, np.int64), np.zeros(0, np.int64)
         self._width *= 2
-        self._join(keys // _WHO // 2 * _WHO + keys % _WHO, often)
+        self._join(keys // k.WHO // 2 * k.WHO + keys % k.WHO, often)
 
 
-def _counted(minute: IntArray, who: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the keys of a chunk and how often each is there, without sorting where near."""
-    if not len(who):
-        return who, who
-    least, wide = int(minute.min()), int(who.max()) + 1
-    if (int(minute.max()) - least + 1) * wide > _NEAR:
-        return minute * _WHO + who, np.ones(len(who), np.int64)
-    often = np.bincount((minute - least) * wide + who)
-    found = np.flatnonzero(often)
-    return (found // wide + least) * _WHO + found % wide, often[found].astype(np.int64)
+def _counted(keys: IntArray, often: IntArray) -> tuple[IntArray, IntArray]:
+    """Return each key of a chunk once and how often it is there, unsorted only where far."""
+    if not len(keys):
+        return keys, often
+    least = int(keys.min())
+    if int(keys.max()) - least > _NEAR * len(keys):
+        return keys, often
+    counts = np.bincount(keys - least, often)
+    found = np.flatnonzero(counts)
+    return found + least, counts[found].astype(np.int64)
 
 
 def _ranks(n: int) -> Iterator[int]:

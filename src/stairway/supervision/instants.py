@@ -110,14 +110,36 @@ def to_ns(stamps: pl.Series, clock: Clock) -> IntArray:
         )
         raise DataError(msg)
     whole, broken = _apart(_blanked(stamps))
+    if stamps.dtype.is_integer():
+        return _plain(whole * _NS_PER[unit])
     seconds = broken.floor()
     fraction = ((broken - seconds) * _NS_PER[unit]).round().cast(pl.Int64, strict=False)
     about = seconds.cast(pl.Int64, strict=False) * _NS_PER[unit] + fraction
     return _plain((whole * _NS_PER[unit]).fill_null(about))
 
 
-def first_misfit(stamps: pl.Series, unit: Unit | None) -> int | None:
+def stray(stamps: pl.Series) -> int | None:
+    """Return the row of the first number that is no instant in the unit most are of.
+
+    Examples
+    --------
+    >>> stray(pl.Series([1_700_000_000, 1_700_000_060, -5]))
+    2
+    """
+    numbers = _measured(stamps)
+    units = pl.Series([None if n is None else _unit_of(n) for n in numbers], dtype=pl.String)
+    told = units.drop_nulls()
+    if told.is_empty():
+        return None
+    usual = told.mode().sort()[0]
+    other = numbers.is_not_null() & (units.fill_null("") != usual)
+    return other.arg_max() if other.any() else None
+
+
+def first_misfit(stamps: pl.Series, unit: Unit | None, *, strict: bool = False) -> int | None:
     """Return the row of the first number that is of another unit by its size, if one is.
+
+    With ``strict``, numbers too small or too large to be an instant of any are such too.
 
     Examples
     --------
@@ -130,7 +152,7 @@ def first_misfit(stamps: pl.Series, unit: Unit | None) -> int | None:
     units = [*_LEAST, unit]
     beyond = _LEAST.get(units[units.index(unit) + 1], _MOST) if unit != "ns" else _MOST
     told = (numbers >= min(_LEAST.values())) & (numbers < _MOST)
-    other = told & ((numbers < _LEAST[unit]) | (numbers >= beyond))
+    other = (told | strict) & ((numbers < _LEAST[unit]) | (numbers >= beyond))
     return other.arg_max() if other.any() else None
 
 
@@ -176,11 +198,15 @@ def _known(stamps: pl.Series) -> pl.Series:
 
 
 def _numbers(stamps: pl.Series) -> pl.Series | None:
-    """Return stamps that are all numbers as such, ``None`` where one is other text."""
+    """Return the numbers among stamps, ``None`` where most are other text."""
     if stamps.dtype.is_numeric():
         return stamps
-    if stamps.dtype != pl.String or not stamps.str.contains(_DIGITS).all():
+    if stamps.dtype != pl.String:
         return None
+    is_number = stamps.str.contains(_DIGITS)
+    if not 2 * int(is_number.sum()) > len(stamps):
+        return None
+    stamps = stamps.filter(is_number)
     whole = stamps.cast(pl.Int64, strict=False)
     return whole if whole.null_count() == stamps.null_count() else stamps.cast(pl.Float64)
 

@@ -1,10 +1,11 @@
 """Compiled loops that count answers: one pass over a chunk, in integers, without the lock.
 
-1. ``find_repeats`` marks rows that say again what was said among the last rows with an id.
-2. ``count_answers`` sorts each row by model and stage: a fault, or an answer that adds to
+1. ``count_answers`` sorts each row by model and stage: a fault, or an answer that adds to
    counts, to the histogram of whole millionths, and to what is remembered of its value.
-3. ``count_events`` joins neighbouring rows of one instant and instrument to an event, and
+   Which rows are repeats was marked before (:mod:`~stairway.supervision.repeats.kernels`).
+2. ``count_events`` joins neighbouring rows of one instant and instrument to an event, and
    counts its votes, its hour and its distance from the one before.
+3. ``count_minutes`` counts answers by who gave them and in which minutes.
 
 State is changed in place and carried from chunk to chunk, so that no cut of the stream
 changes what is counted.
@@ -24,13 +25,14 @@ from numpy.typing import NDArray
 from stairway.base.arrays import FloatArray, IntArray
 
 PPM = 1_000_000
-SKIPPED, TAKEN, REPEATED = 0, 1, 2
+SKIPPED, TAKEN, REPEATED, CONTRADICTS = 0, 1, 2, 3
 NO_TIME = -(2**63)
 CALIBRATED = 1
 
 # --- counters of one model at one stage
 EVENTS, FAULTS, REPEATS, FIRST_NS, LAST_NS, ACTED, MOVED = 0, 1, 4, 5, 6, 7, 10
-COUNTERS = 19
+OPPOSED = 19
+COUNTERS = 20
 ABSENT, STRANGE, OUTSIDE = 0, 1, 2
 """Faults: something is missing, a label nobody knows, a confidence outside [0, 1]."""
 
@@ -48,6 +50,9 @@ VOTES, EARLIEST, LATEST, HARD, FIRST_MET = 7, 10, 11, 12, 13
 EVENT_COUNTERS = 14
 MEMBERS = 65
 MINUTES = 64
+WHO = 1024
+"""Codes of who answered: four stages of each model."""
+
 _MINUTE_NS = 60_000_000_000
 _HOUR_NS = 60 * _MINUTE_NS
 
@@ -94,93 +99,11 @@ class Pace(NamedTuple):
     heard: IntArray
 
 
-class Seen(NamedTuple):
-    """The last keys, in order (``ring``) and to be found (``table``); ``at`` is how many."""
-
-    ring: NDArray[np.uint64]
-    table: NDArray[np.uint64]
-    at: IntArray
-
-
-@njit(cache=True, nogil=True)
-def key_of(event: np.uint64, model: int, stage: int) -> np.uint64:
-    """Mix an event's hash (splitmix64); the model changes low bits only, to lie beside it."""
-    z = event + np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z = (z ^ (z >> np.uint64(31))) ^ np.uint64(model * 4 + stage)
-    return z if z != np.uint64(0) else np.uint64(1)
-
-
-@njit(cache=True, nogil=True)
-def home_of(key: np.uint64, mask: int) -> int:
-    """Where in the table a key is looked for first: all models of an event in one line."""
-    line = np.int64(key >> np.uint64(11)) * 8
-    return int((line + np.int64(key & np.uint64(7))) & mask)
-
-
-@njit(cache=True, nogil=True)
-def place_of(table: NDArray[np.uint64], key: np.uint64) -> int:
-    """Where a key is, or the empty place where it would be."""
-    mask = len(table) - 1
-    at = home_of(key, mask)
-    while table[at] != np.uint64(0) and table[at] != key:
-        at = (at + 1) & mask
-    return at
-
-
-@njit(cache=True, nogil=True)
-def forget(table: NDArray[np.uint64], key: np.uint64) -> None:
-    """Take a key out, and close the hole so that no other key is lost behind it."""
-    mask = len(table) - 1
-    hole = place_of(table, key)
-    at = hole
-    table[hole] = np.uint64(0)
-    while True:
-        at = (at + 1) & mask
-        if table[at] == np.uint64(0):
-            return
-        home = home_of(table[at], mask)
-        if ((at - home) & mask) >= ((at - hole) & mask):
-            table[hole] = table[at]
-            table[at] = np.uint64(0)
-            hole = at
-
-
-@njit(cache=True, nogil=True)
-def find_repeats(
-    event: NDArray[np.uint64],
-    model: NDArray[np.int32],
-    stage: NDArray[np.int8],
-    seen: Seen,
-    take: NDArray[np.uint8],
-) -> None:
-    """Mark rows whose event, model and stage are among the last ones; remember the others."""
-    ring, table, known = seen
-    size, heard = len(ring), int(known[0])
-    for i in range(len(event)):
-        take[i] = TAKEN
-        if event[i] == np.uint64(0):
-            continue
-        key = key_of(event[i], model[i], stage[i])
-        at = place_of(table, key)
-        if table[at] == key:
-            take[i] = REPEATED
-            continue
-        oldest = heard % size
-        table[at] = key
-        if heard >= size:
-            forget(table, ring[oldest])
-        ring[oldest] = key
-        heard += 1
-    known[0] = heard
-
-
 @njit(cache=True, nogil=True)
 def fault_of(time_ns: int, symbol: int, action: int, confidence: float) -> int:
     """Return the fault of an answer; -1 for none. NaN is missing."""
     c = confidence
-    if c != c or action == 4 or symbol < 0 or time_ns == NO_TIME:  # noqa: PLR0124, PLR2004 - NaN; MISSING
+    if c != c or action >= 4 or symbol < 0 or time_ns == NO_TIME:  # noqa: PLR0124, PLR2004 - NaN; MISSING, NAMELESS
         return ABSENT
     if action > 2 or action < 0:  # noqa: PLR2004 - UNKNOWN
         return STRANGE
@@ -213,6 +136,7 @@ def count_answers(rows: Rows, counts: Counts, start: int, keep: int) -> int:
             counters[slot, FAULTS + fault] += 1
             write_example(examples, (slot, fault), i, keep)
             continue
+        counters[slot, OPPOSED] += take[i] == CONTRADICTS
         count_kept(counters, acted, ends, slot, (t, s, a))
         ppm = int(np.rint(confidence[i] * PPM))
         remember(memory, (slot, bucket_of(ppm)), ppm, t, (s, int(reason[i])))
@@ -363,7 +287,7 @@ def count_events(rows: Rows, pace: Pace) -> None:
     mine, votes, hours, regimes, minutes, heard = pace
     for i in range(len(take)):
         t, s = time_ns[i], symbol[i]
-        if take[i] != TAKEN or t == NO_TIME:
+        if take[i] & 1 == 0 or t == NO_TIME:  # odd are TAKEN and CONTRADICTS
             continue
         who = 4 * model[i] + stage[i]
         again = heard[who] == mine[GROUPS]
@@ -376,3 +300,28 @@ def count_events(rows: Rows, pace: Pace) -> None:
         heard[who] = mine[GROUPS]
         if stage[i] == CALIBRATED and fault_of(t, s, action[i], confidence[i]) < 0:
             mine[VOTES + action[i]] += 1
+
+
+@njit(cache=True, nogil=True)
+def count_minutes(rows: Rows, width: int, keys: IntArray, often: IntArray) -> int:
+    """Count answers that keep the contract in runs; return how many runs there are.
+
+    A run is of one model at one stage, within ``width`` minutes, and ends with its next
+    answer in others. ``keys[i]`` is ``minute // width * WHO + 4 * model + stage`` of a run
+    and ``often[i]`` its answers; both have room for every row.
+    """
+    time_ns, model, symbol, action, confidence, stage, _, _, take = rows
+    last = np.full(WHO, -1)
+    runs = 0
+    for i in range(len(take)):
+        if take[i] & 1 == 0 or fault_of(time_ns[i], symbol[i], action[i], confidence[i]) >= 0:
+            continue
+        who = 4 * model[i] + stage[i]
+        key = time_ns[i] // (_MINUTE_NS * width) * WHO + who
+        at = last[who]
+        if at < 0 or keys[at] != key:
+            at = last[who] = runs
+            keys[at], often[at] = key, 0
+            runs += 1
+        often[at] += 1
+    return runs

@@ -11,12 +11,16 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from stairway.base.errors import DataError
 
 _DEEPEST = 32
 _NO_NUMBERS = ("NaN", "Infinity")
+_MOST_DIGITS = 400
+"""More than any number of 64 bits in floating point has before its point."""
+
 _SPACE = re.compile(r"\s*")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|nan|inf)")
 _DRESSED = re.compile(r"(?:np|numpy)\.(?:float|int|bool|str)\d*_?\(")
@@ -52,11 +56,33 @@ def read_literal(text: str) -> Any:
     return value
 
 
-def _json(text: str) -> Any:
+def read_wide(text: str | bytes) -> Any:
+    """Read JSON with numbers too large for 64 bits, which become infinite; else ``None``.
+
+    Examples
+    --------
+    >>> read_wide('{"confidence": 1' + "0" * 5000 + "}"), read_wide("{'a': 1}")
+    ({'confidence': inf}, None)
+    """
+    return _json(text, _no_constant)
+
+
+def _no_constant(word: str) -> float:
+    msg = f"{word} is no JSON"
+    raise ValueError(msg)
+
+
+def _whole(word: str) -> int | float:
+    return int(word) if len(word) <= _MOST_DIGITS else float(word)
+
+
+def _json(text: str | bytes, constant: Callable[[str], float] = float) -> Any:
     """Read what Python's ``json.dumps`` wrote of numbers that JSON does not have."""
     try:
-        return json.loads(text, object_pairs_hook=_once)
-    except (json.JSONDecodeError, RecursionError):
+        return json.loads(
+            text, object_pairs_hook=_once, parse_int=_whole, parse_constant=constant
+        )
+    except (ValueError, RecursionError):
         return None
 
 
@@ -94,7 +120,7 @@ def _word(text: str, at: int, depth: int) -> tuple[Any, int]:
     if number := _NUMBER.match(text, at):
         word = number[0]
         whole = word.lstrip("+-").isdigit()
-        return (int(word) if whole else float(word)), number.end()
+        return (_whole(word) if whole else float(word)), number.end()
     raise _fault(text, at)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from stairway.base.arrays import FloatArray, IntArray
+from stairway.supervision.answers import NO_TIME
 
 _QUOTED, _LONGEST = 64, 40
 
@@ -37,6 +39,10 @@ class Notes:
     places, quoted
         Of the first records with an answer at fault: how a person finds them, and what stands
         where a confidence should. By the number of the record, from 0.
+    stamps
+        What stands there for a time and is none.
+    strange
+        Words that are no action, by model; the first that were met.
     """
 
     records: int = 0
@@ -48,6 +54,24 @@ class Notes:
     cut: int = 0
     places: dict[int, str] = field(default_factory=dict[int, str])
     quoted: dict[int, str] = field(default_factory=dict[int, str])
+    stamps: dict[int, str] = field(default_factory=dict[int, str])
+    strange: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+
+    def quote_times(self, stamps: pl.Series, time_ns: IntArray, place: IntArray) -> None:
+        """Keep the first stamps that are there and are not understood."""
+        rows = np.flatnonzero(time_ns == NO_TIME)
+        if not len(rows) or len(self.stamps) >= _QUOTED:
+            return
+        for row in rows[:_QUOTED].tolist():
+            said_so = "" if stamps[row] is None else str(stamps[row]).strip()
+            if said_so:
+                self.stamps.setdefault(int(place[row]), said_so[:_LONGEST])
+
+    def count_strange(self, said: Iterable[tuple[str, str]]) -> None:
+        """Count words that are no action, each with the model that said it."""
+        for model, word in said:
+            if len(self.strange) < _QUOTED or (model, word) in self.strange:
+                self.strange[model, word] += 1
 
     def quote(
         self, found: Callable[[], Sequence[Any]], said: FloatArray, place: IntArray
@@ -66,16 +90,22 @@ class Notes:
         """Say it, one sentence each; nothing where nothing was noticed."""
         said = [
             *(
-                f"{n:,} records of {what} hold no answers"
+                f"{_of(n, 'record')} of {what} {'holds' if n == 1 else 'hold'} no answers"
                 for what, n in self.passed_over.items()
             ),
-            *(f"{model} said nothing in {n:,} rows" for model, n in self.silent.items()),
-            *(f"{n:,} answers failed to come: {why}" for why, n in self.failures.items()),
+            *(f"{model} said nothing in {_of(n, 'row')}" for model, n in self.silent.items()),
+            *(f"{_of(n, 'answer')} failed to come: {why}" for why, n in self.failures.items()),
         ]
         if self.reprs:
-            said.append(f"{self.reprs:,} records hold Python values instead of JSON")
+            said.append(f"Python values instead of JSON in {_of(self.reprs, 'record')}")
         if self.from_ids:
-            said.append(f"{self.from_ids:,} events take their time from the id of their entry")
+            whose = "takes its" if self.from_ids == 1 else "take their"
+            events = _of(self.from_ids, "event")
+            said.append(f"{events} {whose} time from the id of their entry")
         if self.cut:
             said.append("the last line is not complete yet and was left out")
         return tuple(said)
+
+
+def _of(n: int, noun: str) -> str:
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

@@ -9,19 +9,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import compress
 from operator import attrgetter
 from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from stairway.base.arrays import IntArray
 from stairway.supervision import cells
-from stairway.supervision.answers import MISSING, NO_TIME, Answers, Names, Stage, columns
+from stairway.supervision.answers import (
+    MISSING,
+    NO_TIME,
+    UNKNOWN,
+    Answers,
+    Names,
+    Stage,
+    columns,
+)
 from stairway.supervision.cells import NO_NAME
 from stairway.supervision.event_columns import events_in
 from stairway.supervision.events import kernels as roles
@@ -72,8 +81,24 @@ class Payloads:
         }
         self._is_fast = plain
 
-    def read(self, chunk: Chunk, start: int) -> Answers:
+    def look(self, chunk: Chunk) -> tuple[Events | None, ...]:
+        """Find where values lie in each block of a chunk, for ``read`` to go on from.
+
+        It depends on nothing that was read before and changes nothing, so that another
+        thread may do it for the next chunk meanwhile.
+        """
+        if not self._is_fast:
+            return ()
+        texts = (texts_of(part_of(chunk, at, at + _BLOCK)) for at in _starts(chunk))
+        return tuple(None if one is None else Scanner().read(one) for one in texts)
+
+    def read(self, chunk: Chunk, start: int, looked: Sequence[Events | None] = ()) -> Answers:
         """Return the answers of a chunk whose first record is number ``start`` of the stream.
+
+        Parameters
+        ----------
+        looked
+            What ``look`` found in the same chunk; it changes no answer.
 
         Raises
         ------
@@ -84,8 +109,10 @@ class Payloads:
         """
         parts, at, few = list[Answers](), 0, _FEW
         while at < len(chunk):
-            piece = part_of(chunk, at, at + _BLOCK)
-            answers, n = self._fast(piece, start + at)
+            block, within = divmod(at, _BLOCK)
+            piece = part_of(chunk, at, at - within + _BLOCK)
+            known = looked[block] if looked and not within else None
+            answers, n = self._fast(piece, start + at, known)
             parts.append(answers)
             at += n
             if n == len(piece):
@@ -98,12 +125,16 @@ class Payloads:
 
     # -- the fast way ----------------------------------------------------------------------
 
-    def _fast(self, chunk: Chunk, start: int) -> tuple[Answers, int]:
+    def _fast(
+        self, chunk: Chunk, start: int, known: Events | None = None
+    ) -> tuple[Answers, int]:
         """Read events up to the first that is not plain; return how many these are."""
-        texts = texts_of(chunk) if self._is_fast and self._times.clock.unit else None
+        if not (self._is_fast and self._times.clock.unit):
+            return interleaved([]), 0
+        texts = texts_of(chunk) if known is None else known.texts
         if texts is None:
             return interleaved([]), 0
-        events = self._scanner.read(texts)
+        events = known or self._scanner.read(texts)
         rows = np.flatnonzero(~events.is_passed)
         form, whole, broken = events.stamps(rows)
         n = _alike(form)
@@ -160,6 +191,13 @@ class Payloads:
             "model": model[which],
         }
         coded = {name: codes[which] for name, codes in found.items() if codes is not None}
+        text, told = events.texts.text, stage != Stage.RAW
+        start, end = events.answer(int(roles.COLUMN[roles.ACTION]))
+        self._count_strange(
+            model[which[told]],
+            coded["action"][told],
+            lambda row: _word(text, start, end, int(which[told][row])),
+        )
         return own | coded
 
     # -- the careful way -------------------------------------------------------------------
@@ -182,11 +220,16 @@ class Payloads:
             self.notes.passed_over.update(gone)
             outer, inner = list(compress(outer, there)), list(compress(inner, there))
             rows = rows[there]
-        event = self._about(outer, inner, chunk, rows) | {"place": rows + start}
+        event = self._about(outer, inner, chunk, rows, start) | {"place": rows + start}
         return interleaved([self._flat(flat, event) for flat in unfolded(inner)])
 
     def _about(
-        self, outer: list[Event], inner: list[Event], chunk: Chunk, rows: IntArray
+        self,
+        outer: list[Event],
+        inner: list[Event],
+        chunk: Chunk,
+        rows: IntArray,
+        start: int,
     ) -> dict[str, Any]:
         """Return what holds for a whole event; the payload's word counts before others."""
 
@@ -201,8 +244,11 @@ class Payloads:
         if None in given:
             pairs = zip(given, said("timestamp"), strict=True)
             given = [other if ts is None else ts for ts, other in pairs]
+        stamps = cells.column(given)
+        time_ns = self._when(stamps, chunk, rows)
+        self.notes.quote_times(stamps, time_ns, rows + start)
         return {
-            "time_ns": self._when(cells.column(given), chunk, rows),
+            "time_ns": time_ns,
             "event": cells.hashed(cells.column(said("event_id"))),
             "symbol": self._symbol.codes(said("symbol")),
             "regime": self._regime.codes(said("regime")),
@@ -230,13 +276,27 @@ class Payloads:
         said = cells.beliefs(flat.confidence)
         self.notes.quote(lambda: flat.confidence, said, about["place"])
         pairs = list(zip(flat.model, flat.inner, strict=True))
+        model, action = self._member.codes(pairs), self._action.codes(flat.action)
+        if flat.stage != Stage.RAW:
+            self._count_strange(model, action, lambda row: flat.action[row])
         return columns(
-            model=self._member.codes(pairs),
-            action=self._action.codes(flat.action),
+            model=model,
+            action=action,
             confidence=said,
             stage=np.full(len(flat.row), flat.stage),
             reason=self._reason.codes(flat.reason),
             **about,
+        )
+
+    def _count_strange(
+        self, model: NDArray[np.int32], action: NDArray[np.int32], word: Callable[[int], Any]
+    ) -> None:
+        """Count words that are no action, as each model said them."""
+        names = self.names.models.names
+        rows: list[int] = np.flatnonzero(action == UNKNOWN).tolist()
+        who: list[int] = model[rows].tolist()
+        self.notes.count_strange(
+            (names[m], str(word(row)).strip()) for m, row in zip(who, rows, strict=True)
         )
 
     def _member_code(self, pair: tuple[str, str | None]) -> int:
@@ -244,6 +304,10 @@ class Payloads:
         name = slot.strip() or NO_NAME
         within = (inner or "").strip()
         return self.names.models.code(f"{name}/{within}" if within not in {"", name} else name)
+
+
+def _word(text: NDArray[np.uint8], start: IntArray, end: IntArray, at: int) -> Any:
+    return msgspec.json.decode(text[start[at] : end[at]].tobytes())
 
 
 def _require_once(chunk: Chunk) -> None:
@@ -256,6 +320,10 @@ def _require_once(chunk: Chunk) -> None:
     for row, text in enumerate(texts):
         if text:
             require_event_once(text, chunk.place(row))
+
+
+def _starts(chunk: Chunk) -> range:
+    return range(0, len(chunk), _BLOCK)
 
 
 def texts_of(chunk: Chunk) -> Texts | None:

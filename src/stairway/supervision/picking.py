@@ -13,9 +13,9 @@ import msgspec
 import polars as pl
 
 from stairway.base.errors import ConfigError, DataError
-from stairway.supervision.cells import column
+from stairway.supervision.cells import column, only_names
 from stairway.supervision.field_map import Field, Said
-from stairway.supervision.literal import read_literal
+from stairway.supervision.literal import read_literal, read_wide
 from stairway.supervision.ports import Chunk, Documents
 from stairway.supervision.twice import require_keys_once
 from stairway.supervision.unfold import too_deep
@@ -60,6 +60,8 @@ def _either(text: str | bytes, place: Callable[[int], str], row: int) -> tuple[A
         why = str(error)
     except RecursionError as error:
         raise too_deep(place(row)) from error
+    if (wide := read_wide(text)) is not None:
+        return wide, False
     try:
         return read_literal(text if isinstance(text, str) else text.decode()), True
     except (DataError, UnicodeDecodeError) as error:
@@ -103,12 +105,27 @@ class Picker:
             If the records have no such field.
         """
         if named is None:
-            return pl.Series([None] * len(self), dtype=pl.String)
+            return pl.Series([None], dtype=pl.String).new_from_index(0, len(self))
         if isinstance(named, Said):
             return self.always(named.value)
         if isinstance(self._chunk, Documents):
             return self._from_records(named)
         return self._from_frame(self._chunk.frame, named)
+
+    def names(self, named: Field | None) -> pl.Series:
+        """Return the column of a field that holds names; null where it holds none.
+
+        Raises
+        ------
+        ConfigError
+            If the records have no such field.
+        """
+        if isinstance(self._chunk, Documents) and isinstance(named, str):
+            return column(only_names(self._values(named)))
+        found = self.pick(named)
+        if found.dtype == pl.Boolean or found.dtype.is_nested():
+            return pl.Series([None], dtype=pl.String).new_from_index(0, len(self))
+        return found
 
     def _from_frame(self, frame: pl.DataFrame, named: str | int) -> pl.Series:
         if isinstance(named, int):
@@ -124,22 +141,26 @@ class Picker:
             raise self._missing(repr(named), there)
         if head not in self._inside:
             self._inside[head] = [_opened(value) for value in frame[head].to_list()]
-        return self._stepped(self._inside[head], rest, named)
+        return column(self._stepped(self._inside[head], rest, named))
 
     def _from_records(self, named: str | int) -> pl.Series:
         if isinstance(named, int):
             msg = f"column {named} has no meaning in records with names; name the field"
             raise ConfigError(msg)
+        return column(self._values(named))
+
+    def _values(self, named: str) -> list[Any]:
+        """Return what each record says under a name, or at a path."""
         if any(named in record for record in self._records):
-            return column([record.get(named) for record in self._records])
+            return [record.get(named) for record in self._records]
         return self._stepped(list(self._records), named, named)
 
-    def _stepped(self, values: list[Any], path: str, named: str) -> pl.Series:
+    def _stepped(self, values: list[Any], path: str, named: str) -> list[Any]:
         for step in path.split("."):
             values = [_step(value, step) for value in values]
         if self._strict and all(value is None for value in values):
             raise self._missing(repr(named), "none of that name in the first records")
-        return column(values)
+        return values
 
     def _missing(self, what: str, there: str) -> ConfigError:
         msg = (

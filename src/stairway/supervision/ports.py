@@ -142,16 +142,37 @@ class Feed(Protocol):
         """
         ...
 
+    def more(self, rows: int, only: Sequence[str] | None = None) -> Iterator[Chunk] | None:
+        """Yield what came since the last call, everything at the first; each call to its end.
+
+        A record that is not whole yet is left for the next call. ``None`` where a source is
+        written anew each time, so that only a whole pass tells.
+
+        Raises
+        ------
+        SourceChangedError
+            If what was yielded before is no longer there.
+        """
+        ...
+
     def size(self) -> int | None:
         """Count the records, for a progress bar; ``None`` where that takes a pass."""
         ...
 
     def mark(self) -> Mapping[str, Any]:
-        """Describe what is there now: length, first and last id, or size and hash."""
+        """Describe what is there now: length, first and last id, or size and hash.
+
+        After ``more``, a file is described as far as that has come.
+
+        Raises
+        ------
+        SourceChangedError
+            If that is no longer what was yielded.
+        """
         ...
 
     def wait(self, seconds: float) -> bool:
-        """Wait until there is more than at the last ``mark``; False where none came."""
+        """Wait until there is more than at the last ``mark`` or ``more``; else False."""
         ...
 
     def close(self) -> None:

@@ -125,12 +125,15 @@ class Counted(Measured, frozen=True):
         whose confidence lies outside [0, 1].
     repeats
         Answers that were given before. They are counted here and nowhere else.
+    opposed
+        Answers without an id that differ from one of the same instant and instrument.
     """
 
     absent: int = 0
     strange: int = 0
     outside: int = 0
     repeats: int = 0
+    opposed: int = 0
 
     @property
     def std(self) -> float:
@@ -188,7 +191,7 @@ def judge_spread(measured: Measured, rules: QualityRules) -> Verdict:
 
 
 def _checks(m: Measured, model: str, rules: QualityRules) -> Iterator[Verdict]:
-    yield from _faults(m) if isinstance(m, Counted) else (_contract(m),)
+    yield from _of_stream(m) if isinstance(m, Counted) else (_contract(m),)
     hours = m.span_ns / NS_PER_HOUR
     yield _at_least("gate.too_few", "answers", m.events, rules.min_events, m.events)
     yield _at_least("gate.span", "hours of answers", hours, rules.min_span_hours, m.events)
@@ -210,10 +213,21 @@ def _contract(m: Measured) -> Verdict:
     return passed("gate.contract", "every answer kept the contract", 0, 0, m.events)
 
 
+def _of_stream(m: Counted) -> Iterator[Verdict]:
+    yield from _faults(m)
+    if m.repeats > 0 and m.opposed > 0:
+        detail = (
+            f"{m.repeats} answers repeat one of the same instant and instrument and "
+            f"{m.opposed} contradict one, so nobody can tell what was sent again: give every "
+            "event an event_id"
+        )
+        yield inconclusive("gate.repeats", detail, m.opposed, 0, m.events)
+
+
 def _faults(m: Counted) -> Iterator[Verdict]:
     seen, kinds = m.events + m.violations, 0
     for count, what in (
-        (m.absent, "lack an action, a confidence, an instrument or a time"),
+        (m.absent, "lack a model, an action, a confidence, an instrument or a time"),
         (m.strange, "have an action that is none of BUY, HOLD and SELL"),
         (m.outside, "have a confidence outside [0, 1]"),
     ):
@@ -250,7 +264,7 @@ def _spread(m: Measured, rules: QualityRules) -> Iterator[Verdict]:
 
 def _distinct(m: Measured, rules: QualityRules) -> Verdict:
     if not m.distinct >= rules.min_distinct:
-        detail = f"only {m.distinct} different confidences"
+        detail = f"only {m.distinct} different confidence{'s' if m.distinct != 1 else ''}"
         return refuse("gate.distinct", detail, m.distinct, rules.min_distinct, m.events)
     return _share("gate.single_value", "one value", m.commonest, m.events, rules.max_single_pct)
 

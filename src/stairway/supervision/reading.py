@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -19,7 +20,9 @@ from stairway.base.arrays import FloatArray
 from stairway.base.errors import DataError
 from stairway.supervision import cells
 from stairway.supervision.answers import (
+    INTENT,
     MISSING,
+    NAMELESS,
     NO_TIME,
     UNKNOWN,
     Answers,
@@ -42,6 +45,7 @@ from stairway.supervision.instants import Clock, to_ns
 from stairway.supervision.notes import Notes
 from stairway.supervision.payloads import Payloads, interleaved
 from stairway.supervision.picking import Picker, parsed
+from stairway.supervision.plain import Events
 from stairway.supervision.ports import Chunk, Documents, Ragged, Table
 from stairway.supervision.times import Times
 from stairway.supervision.twice import used
@@ -49,6 +53,8 @@ from stairway.supervision.twice import used
 _PERCENT, _NO_FRACTION = 100.0, 2.0
 _POINTED = 256
 _OPENS = ("{", "b'{'")
+_INTENT = "trade.intent"
+_OWN_KINDS = ("model.predicted", "model.excluded", _INTENT)
 _BROKEN = ("member.contract_violation", "member.not_finite")
 
 
@@ -81,14 +87,30 @@ class Reading:
         self._payloads = Payloads(self.names, self.notes, self._times)
         self._width: int | None = None
         self._looked = False
+        self._last: tuple[int, Chunk | None] = 0, None
 
     @property
     def clock(self) -> Clock:
         """How stamps are read, as far as it is known."""
         return self._times.clock
 
-    def read(self, chunk: Chunk) -> Answers:
+    def look(self, chunk: Chunk) -> tuple[Chunk, Sequence[Events | None]]:
+        """Return a chunk with all that can be found in it before those ahead of it are read.
+
+        What is returned is for ``read``. Nothing here changes, so another thread may do it.
+        """
+        is_whole = isinstance(chunk, Table) or not chunk.open_end
+        if self.layout.name != PAYLOAD or not is_whole:
+            return chunk, ()
+        return chunk, self._payloads.look(chunk)
+
+    def read(self, chunk: Chunk, looked: Sequence[Events | None] = ()) -> Answers:
         """Return the answers that a chunk of records holds.
+
+        Parameters
+        ----------
+        looked
+            What ``look`` found in this chunk. It spares time, and changes nothing.
 
         Raises
         ------
@@ -105,15 +127,25 @@ class Reading:
             return interleaved([])
         start = self.notes.records
         self.notes.records += len(chunk)
+        self._last = start, chunk
         if self.layout.name == PAYLOAD:
-            answers = self._payloads.read(chunk, start)
+            answers = self._payloads.read(chunk, start, looked)
         elif self.layout.name == STAIRWAY:
             answers = self._own(chunk, start)
         else:
             answers = self._rows(chunk, start)
+        answers = self._nameless(answers)
         self._look(answers.confidence, chunk)
         self._point(answers, chunk, start)
         return answers
+
+    def _nameless(self, answers: Answers) -> Answers:
+        """Mark the answers of which nobody says which model gave them: a fault."""
+        if cells.NO_NAME not in self.names.models.names:
+            return answers
+        whose = self.names.models.code(cells.NO_NAME)
+        action = np.where(answers.model == whose, NAMELESS, answers.action)
+        return replace(answers, action=action.astype(np.int8))
 
     def _point(self, answers: Answers, chunk: Chunk, start: int) -> None:
         """Keep where the first answers at fault lie, as a person finds them."""
@@ -124,6 +156,15 @@ class Reading:
         kept &= (answers.symbol >= 0) & (answers.time_ns != NO_TIME)
         for place in dict.fromkeys(answers.place[~kept][:room].tolist()):
             self.notes.places[place] = chunk.place(place - start)
+
+    def where(self, place: int) -> str:
+        """Say how a person finds a record of the chunk that was read last, or a known one."""
+        known = self.notes.places.get(place)
+        if known is not None:
+            return known
+        start, chunk = self._last
+        at = place - start
+        return chunk.place(at) if chunk and 0 <= at < len(chunk) else f"record {place + 1}"
 
     def _without_cut(self, chunk: Documents) -> Documents:
         """Leave the last line out where it was cut: its writer may not be done with it."""
@@ -170,10 +211,13 @@ class Reading:
         own, kept = mapped.fields, _kept(picker, mapped)
         if kept is not None:
             self.notes.passed_over["rows that the map leaves out"] += int((~kept).sum())
+        stamps = picker.pick(own.time)
+        time_ns = self._times.read(stamps, chunk)
+        self.notes.quote_times(stamps, time_ns, place)
         event = {
-            "time_ns": self._times.read(picker.pick(own.time), chunk),
+            "time_ns": time_ns,
             "event": cells.hashed(picker.pick(own.event_id)),
-            "symbol": cells.coded(picker.pick(own.symbol), self.names.symbols),
+            "symbol": cells.coded(picker.names(own.symbol), self.names.symbols),
             "regime": cells.coded(picker.pick(own.regime), self.names.regimes),
             "place": place,
         }
@@ -195,7 +239,7 @@ class Reading:
         label, belief = picker.pick(voice.action), picker.pick(voice.confidence)
         said = cells.numbers(belief)
         self.notes.quote(belief.to_list, said, event["place"])
-        model = picker.pick(mapped.fields.model) if name is None else picker.always(name)
+        model = picker.names(mapped.fields.model) if name is None else picker.always(name)
         answers = columns(
             model=cells.coded(model, self.names.models, required=True),
             action=cells.actions(label, mapped.actions),
@@ -205,12 +249,21 @@ class Reading:
             **event,
         )
         there = np.ones(len(label), dtype=bool) if kept is None else kept
+        self._count_strange(answers, label, there)
         if name is not None:
             silent = (cells.words(label).is_null() & cells.words(belief).is_null()).to_numpy()
             if count := int((silent & there).sum()):
                 self.notes.silent[name] += count
             there = there & ~silent
-        return answers.where(there)
+        return answers if there.all() else answers.where(there)
+
+    def _count_strange(self, answers: Answers, label: pl.Series, there: Any) -> None:
+        rows = np.flatnonzero((answers.action == UNKNOWN) & there)
+        if len(rows) and (answers.stage[0] != Stage.RAW):
+            models = self.names.models.names
+            said: list[str] = cells.text(label.gather(rows)).str.strip_chars().to_list()
+            who: list[int] = answers.model[rows].tolist()
+            self.notes.count_strange((models[m], w) for m, w in zip(who, said, strict=True))
 
     # -- Stairway's own record ------------------------------------------------------------
 
@@ -218,9 +271,7 @@ class Reading:
         frame = own_facts(chunk)
         frame = frame.with_columns(place=pl.Series(np.arange(start, start + len(chunk))))
         kind = frame["type"]
-        self.notes.passed_over.update(
-            str(one) for one in kind.filter(~kind.is_in(["model.predicted", "model.excluded"]))
-        )
+        self.notes.passed_over.update(str(one) for one in kind.filter(~kind.is_in(_OWN_KINDS)))
         failed = frame.filter((kind == "model.excluded") & ~frame["code"].is_in(_BROKEN))
         failed = failed.filter(failed["code"] != "member.warming_up")
         self.notes.failures.update(
@@ -228,7 +279,9 @@ class Reading:
         )
         broken = (kind == "model.excluded") & frame["code"].is_in(_BROKEN)
         kept = frame.filter((kind == "model.predicted") | broken.fill_null(value=False))
-        return interleaved([self._stage(kept, Stage.RAW), self._stage(kept, Stage.CALIBRATED)])
+        wanted = frame.filter(kind == _INTENT).with_columns(model=pl.lit(INTENT))
+        parts = [self._stage(kept, Stage.RAW), self._stage(kept, Stage.CALIBRATED)]
+        return interleaved([*parts, self._stage(wanted, Stage.INTENT)])
 
     def _stage(self, frame: pl.DataFrame, stage: Stage) -> Answers:
         belief = cells.numbers(frame["raw" if stage is Stage.RAW else "confidence"])

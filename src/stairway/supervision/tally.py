@@ -1,7 +1,8 @@
 """What is counted of a stream of answers, in memory that does not grow with the stream.
 
 1. Repeats are marked first: an answer whose event, model and stage are among the last 2^20
-   answers with an id is counted as a repeat, and nowhere else.
+   answers with an id is counted as a repeat, and nowhere else. Where nobody gives an id, the
+   same answer of the same model, stage, instant and instrument is one among the last 2^19.
 2. Each (model, stage) has a slot: counts, and a histogram over whole millionths of
    confidence, from which spread, quantiles, distinct values and the commonest are exact at
    a resolution of 1e-6. A slot takes 2 MB as a rule, and less where few values occur.
@@ -28,6 +29,7 @@ from stairway.supervision.event_rate import Events
 from stairway.supervision.extent import Extent
 from stairway.supervision.faults import Example
 from stairway.supervision.quality_gate import Counted, worth
+from stairway.supervision.repeats.kernels import Said, Seen, find_repeats
 
 WINDOW = 2**20
 """Answers with an id among which a repeat is always seen."""
@@ -58,16 +60,23 @@ class Repeats:
 
     def __init__(self, window: int = WINDOW) -> None:
         slots = 2 ** int(np.ceil(np.log2(2 * window)))
-        self._seen = k.Seen(
+        self._seen = Seen(
             np.zeros(window, np.uint64),
             np.zeros(max(slots, 8), np.uint64),
-            np.zeros(1, np.int64),
+            np.zeros(3, np.int64),
         )
 
     def mark(self, answers: Answers) -> Take:
-        """Return 1 for each row that is new and 2 for one that repeats, and remember them."""
+        """Return 1 for each row that is new and 2 for one that repeats, and remember them.
+
+        A new one without an id that contradicts one of its instant and instrument is 3.
+        """
         take = np.empty(len(answers), np.uint8)
-        k.find_repeats(answers.event, answers.model, answers.stage, self._seen, take)
+        said = Said(
+            answers.event, answers.model, answers.stage, answers.time_ns, answers.symbol,
+            answers.action, answers.confidence,
+        )  # fmt: skip
+        find_repeats(said, self._seen, take)
         return take
 
 
@@ -138,6 +147,8 @@ class Tally:
         init=False, default_factory=dict[tuple[int, int], int]
     )
 
+    _spreads: dict[int, Spread] = field(init=False, default_factory=dict[int, Spread])
+
     def __post_init__(self) -> None:
         self._counts = counts.nothing(_SLOTS, _SYMBOLS, np.full((_MODELS, 4), -1, np.int16))
 
@@ -156,12 +167,10 @@ class Tally:
             If a code stands for no name.
         """
         self._check(answers)
+        self._spreads.clear()
         self._make_room(len(self.names.symbols))
         marked = self.repeats.mark(answers) if take is None else take
-        rows = k.Rows(
-            answers.time_ns, answers.model, answers.symbol, answers.action, answers.confidence,
-            answers.stage, answers.reason, answers.regime, marked,
-        )  # fmt: skip
+        rows = counts.rows_of(answers, marked)
         already = self._counts.examples[:, :, 0].copy()
         at = k.count_answers(rows, self._counts, 0, EXAMPLES)
         while at < len(answers):
@@ -175,6 +184,11 @@ class Tally:
     def examples(self) -> list[Example]:
         """The first faults of each kind of everybody, in the order in which they were heard."""
         return [example for slot in sorted(self._examples) for example in self._examples[slot]]
+
+    @property
+    def repeats_heard(self) -> int:
+        """How many answers, of all models at all stages, were repeats."""
+        return int(self._counts.counters[:, k.REPEATS].sum())
 
     def heard(self) -> list[tuple[str, Stage]]:
         """Return who answered at which stage, in order of stage and first answer."""
@@ -197,7 +211,7 @@ class Tally:
             violations=absent + strange + outside,
             effective=worth(actions, int(moved.trace()), int(moved.sum())) if n else 0,
             span_ns=self._span_ns(model, stage),
-            symbols=int(np.count_nonzero(self.acted(model, stage).sum(axis=1))),
+            symbols=counts.heard_of(self.acted(model, stage).sum(axis=1)),
             actions={ACTIONS[i].value: actions[i] for i in (2, 1, 0)},
             spread=n * squares - total**2,
             p10_ppm=quantile(values, 10),
@@ -208,6 +222,7 @@ class Tally:
             strange=strange,
             outside=outside,
             repeats=int(mine[k.REPEATS]),
+            opposed=int(mine[k.OPPOSED]),
         )
 
     def spread(self, model: str, stage: Stage = Stage.CALIBRATED) -> Spread:
@@ -215,7 +230,9 @@ class Tally:
         slot = self._slot(model, stage)
         if slot < 0:
             return Spread(np.zeros(0, np.int64), np.zeros(0, np.int64))
-        return Spread(*counts.bins(self._counts, slot))
+        if slot not in self._spreads:
+            self._spreads[slot] = Spread(*counts.bins(self._counts, slot))
+        return self._spreads[slot]
 
     def acted(self, model: str, stage: Stage = Stage.CALIBRATED) -> IntArray:
         """Return how often each action was chosen, (n_symbols, 3): SELL, HOLD, BUY."""
@@ -268,6 +285,7 @@ class Tally:
         if later.names is not self.names:
             msg = "tallies are merged over the same names"
             raise InvariantError(msg)
+        self._spreads.clear()
         self._make_room(later._counts.acted.shape[1])
         for (model, stage), theirs in later._slots.items():
             mine = self._open(model, stage)

@@ -6,7 +6,7 @@ import polars as pl
 
 from stairway.base.arrays import IntArray
 from stairway.base.errors import DataError
-from stairway.supervision.instants import Clock, first_misfit, to_ns, unit_of
+from stairway.supervision.instants import Clock, first_misfit, stray, to_ns, unit_of
 from stairway.supervision.ports import Chunk
 
 
@@ -20,7 +20,7 @@ class Times:
     """
 
     def __init__(self, clock: Clock) -> None:
-        self.clock = clock
+        self.clock, self._is_learnt = clock, clock.unit is None
 
     def read(self, stamps: pl.Series, chunk: Chunk, rows: IntArray | None = None) -> IntArray:
         """Return (n,) ns, ``NO_TIME`` where a stamp is missing or cannot be read.
@@ -41,10 +41,24 @@ class Times:
         try:
             if self.clock.unit is None:
                 self.clock = Clock(unit_of(stamps), self.clock.tz)
-            row = first_misfit(stamps, self.clock.unit)
-            return to_ns(stamps, self.clock)
+            row = first_misfit(stamps, self.clock.unit, strict=self._is_learnt)
+            if row is None:
+                return to_ns(stamps, self.clock)
+            unit = self.clock.unit
         except DataError as error:
-            at = row or 0
-            at = int(rows[at]) if rows is not None and len(rows) else at
-            msg = f"from {chunk.place(at)} on: {error}"
-            raise DataError(msg) from error
+            row = stray(stamps)
+            if row is None:
+                msg = f"from {self._place(0, chunk, rows)} on: {error}"
+                raise DataError(msg) from error
+            unit = None
+        others = "the others" if unit is None else f"the others, which are in {unit}"
+        msg = (
+            f"{self._place(row, chunk, rows)}: {stamps[row]} is no instant of our time "
+            f"in the unit of {others}: the stamps of one stream have one unit; mend that line, "
+            "split the file, or name the unit under [fields] of a field map"
+        )
+        raise DataError(msg)
+
+    @staticmethod
+    def _place(row: int, chunk: Chunk, rows: IntArray | None) -> str:
+        return chunk.place(int(rows[row]) if rows is not None and len(rows) else row)

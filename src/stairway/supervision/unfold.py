@@ -21,7 +21,7 @@ import numpy as np
 from stairway.base.arrays import IntArray
 from stairway.base.errors import DataError
 from stairway.supervision.answers import ENSEMBLE, INTENT, Stage
-from stairway.supervision.literal import read_literal
+from stairway.supervision.literal import read_literal, read_wide
 
 Loose: TypeAlias = str | int | float | None
 
@@ -133,6 +133,8 @@ def _value(text: str | bytes, place: Any, row: int) -> tuple[Any, bool]:
         why = str(error)
     except RecursionError as error:
         raise too_deep(place(row)) from error
+    if (wide := read_wide(text)) is not None:
+        return wide, False
     try:
         return read_literal(text if isinstance(text, str) else text.decode()), True
     except (DataError, UnicodeDecodeError) as error:

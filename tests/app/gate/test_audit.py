@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -26,3 +27,19 @@ def test_a_verdict_that_cannot_be_kept_is_an_error(bots: Path, tmp_path: Path) -
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="audit trail"):
         keep(gate(bots / "healthy.jsonl"), {}, tmp_path / "file")
+
+
+class Stops(dict[str, str]):
+    """Forms of which only the first can be written before somebody types Ctrl-C."""
+
+    def items(self) -> Any:
+        yield "report.json", "{}"
+        raise KeyboardInterrupt
+
+
+def test_whoever_is_stopped_while_a_verdict_is_kept_leaves_nothing(
+    bots: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        keep(gate(bots / "healthy.jsonl"), Stops(), tmp_path / "safety")
+    assert list((tmp_path / "safety").iterdir()) == []

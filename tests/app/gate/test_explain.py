@@ -72,3 +72,12 @@ def test_a_map_of_rows_with_one_answer_shows_reason_and_model(tmp_path: Path) ->
         "numbers in s since 1970",
     ):
         assert words in said
+
+
+def test_a_column_that_is_named_twice_is_refused_here_too(tmp_path: Path) -> None:
+    source = tmp_path / "a.csv"
+    source.write_text(
+        "ts,symbol,model,action,confidence,confidence\n1772442000,A,m,BUY,.6,.7\n"
+    )
+    with pytest.raises(ConfigError, match=r"'confidence' twice \(columns 5 and 6\)"):
+        explained(Asked(str(source)))

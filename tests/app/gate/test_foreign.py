@@ -65,7 +65,7 @@ def test_an_answer_dated_after_now_is_refused_with_the_first(tmp_path: Path) -> 
     report = gate(table(tmp_path / "a.csv", last=f"{late},A,m,BUY,0.5"))
     assert report.codes == ("gate.future",)
     assert "1 answer is dated after now: the first, of m" in shown(report)
-    assert "record 1001" in report.reasons[0].detail
+    assert "line 1002" in report.reasons[0].detail
 
 
 def test_another_clock_may_go_a_little_before_ours(tmp_path: Path) -> None:

@@ -7,21 +7,24 @@ trained, activated or written are inside each.
 
 from __future__ import annotations
 
+import errno
+import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from stairway.app.folder import write_whole
 from stairway.app.gate.report import GateReport
 from stairway.base.errors import ConfigError
 from stairway.base.hashing import digest
 
 FOLDER = Path("reports") / "safety"
-_SHORT = 8
+_SHORT, _BEGUN = 8, ".begun-"
 
 
 def keep(report: GateReport, forms: Mapping[str, str], root: Path = FOLDER) -> Path:
     """Write every form of a report into a folder of its own; return the folder.
 
+    The folder is filled beside its place and renamed into it, so one that is there is whole.
     The same report kept twice lies in one folder.
 
     Raises
@@ -33,13 +36,28 @@ def keep(report: GateReport, forms: Mapping[str, str], root: Path = FOLDER) -> P
     when = report.at.replace("-", "").replace(":", "").partition(".")[0].removesuffix("Z")
     folder = root / f"{when}Z-{word}-{digest(report.as_json().encode())[:_SHORT]}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=_BEGUN, dir=root) as beside:
+            _fill(Path(beside) / folder.name, forms, folder)
     except OSError as error:
         msg = (
-            f"{folder} cannot be made ({error.strerror}), and a verdict that is not kept is "
-            "no audit trail; give another folder with --reports"
+            f"{folder} cannot be written ({error.strerror}), and a verdict that is not kept is "
+            "no audit trail; make room, or give another folder with --reports"
         )
         raise ConfigError(msg) from error
-    for name, text in forms.items():
-        write_whole(folder / name, text.encode())
     return folder
+
+
+def _fill(beside: Path, forms: Mapping[str, str], folder: Path) -> None:
+    """Write the forms ``beside`` and put them in their place, unless the same lie there."""
+    beside.mkdir()
+    for name, text in forms.items():
+        with (beside / name).open("wb") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+    try:
+        beside.rename(folder)
+    except OSError as error:
+        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+            raise

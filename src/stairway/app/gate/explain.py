@@ -13,6 +13,7 @@ from stairway.app.gate.source import kind, opened
 from stairway.supervision.answers import NO_TIME, Answers, Names, Stage
 from stairway.supervision.field_map import Field, Layout, Opening, Said, recognise
 from stairway.supervision.reading import Reading
+from stairway.supervision.twice import require_columns_once
 
 _SHOWN = 6
 _CLOCKS = {"": "not known yet", "iso": "text, ISO 8601"}
@@ -25,7 +26,7 @@ def explained(asked: Asked) -> str:
     Raises
     ------
     ConfigError
-        If it cannot be opened, or no layout fits.
+        If it cannot be opened, no layout fits, or a column that is read is named twice.
     DataError
         If it is empty, or what is there is damaged.
     """
@@ -34,6 +35,7 @@ def explained(asked: Asked) -> str:
         head = feed.head(HEAD)
         found = fields(head)
         layout = recognise(found, mapped)
+        require_columns_once(found, layout)
         reading = Reading(layout)
         answers = reading.read(head)
     unit = reading.clock.unit

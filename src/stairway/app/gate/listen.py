@@ -7,9 +7,10 @@ pass, and an event that was sent again on the other side is a repeat there too.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import starmap
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from stairway.app.gate.asked import Asked
 from stairway.app.gate.cutover import Cutover, cutover
 from stairway.app.gate.source import kind, opened
 from stairway.app.progress import Stages
-from stairway.base.errors import ConfigError
+from stairway.base.errors import ConfigError, NoRecordsError
 from stairway.base.units import NS_PER_HOUR, UtcNs
 from stairway.supervision.answers import Answers
 from stairway.supervision.cutover import Sides
@@ -66,10 +67,15 @@ class Heard:
         How it was read, and what was noticed, in sentences.
     future, unseen
         Answers that are dated after now; entries that were taken out before they were read.
-    places, quoted
-        Where the first records with a fault lie, and what stands there for a confidence.
+    places, quoted, stamps
+        Where the first records with a fault lie, and what stands there for a confidence or
+        for a time.
+    strange
+        How often a model said which word that is no action.
     own
         True for a log of Stairway's own, whose slots are those of the policy.
+    changed
+        What became of the source while it was waited for, in a sentence; or nothing.
     """
 
     after: Tally
@@ -82,7 +88,10 @@ class Heard:
     unseen: int = 0
     places: Mapping[int, str] = field(default_factory=dict[int, str])
     quoted: Mapping[int, str] = field(default_factory=dict[int, str])
+    stamps: Mapping[int, str] = field(default_factory=dict[int, str])
+    strange: Mapping[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     own: bool = False
+    changed: str = ""
 
     @property
     def before(self) -> Tally | None:
@@ -100,11 +109,32 @@ def listen(asked: Asked, progress: Stages) -> Heard:
     DataError
         If what is there is damaged.
     """
-    cut = None if asked.after is None else cutover(asked.after, time.time_ns())
+    cut = asked_cutover(asked)
+    with closing(opened_as(asked)) as feed:
+        mark = dict(feed.mark())
+        counting = Counting(feed, asked, cut)
+        progress.begin("reading", feed.size() or 0)
+        counting.add(feed.chunks(ROWS, counting.columns), progress)
+        return counting.heard((mark, dict(feed.mark())))
+
+
+def asked_cutover(asked: Asked) -> Cutover | None:
+    """Find the cutover that is asked for, if one is. Raises what ``cutover`` raises."""
+    return None if asked.after is None else cutover(asked.after, time.time_ns())
+
+
+def opened_as(asked: Asked) -> Feed:
+    """Open what is asked about, cut into values as its field map says.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be opened, or the field map is none.
+    DataError
+        If there is nothing in it.
+    """
     mapped = field_map(asked)
-    with closing(opened(asked.source, Opening() if mapped is None else mapped.source)) as feed:
-        heard = _counted(feed, mapped, cut, progress)
-    return replace(heard, own=kind(asked.source) == "sqlite")
+    return opened(asked.source, Opening() if mapped is None else mapped.source)
 
 
 def field_map(asked: Asked) -> FieldMap | None:
@@ -127,36 +157,59 @@ def field_map(asked: Asked) -> FieldMap | None:
     return read_map(text, str(path))
 
 
-def _counted(
-    feed: Feed, mapped: FieldMap | None, cut: Cutover | None, progress: Stages
-) -> Heard:
-    mark = dict(feed.mark())
-    found = fields(feed.head(HEAD))
-    layout = recognise(found, mapped)
-    require_columns_once(found, layout)
-    reading = Reading(layout)
-    sides = None if cut is None else Sides(reading.names, UtcNs(cut.at_ns))
-    tally = Tally(reading.names) if sides is None else sides.after
-    counting = tally if sides is None else sides
-    progress.begin("reading", feed.size() or 0)
-    future: Future | None = None
-    for answers in ahead(map(reading.read, feed.chunks(ROWS, layout.columns))):
-        counting.add(answers)
-        future = ahead_of_time(answers, time.time_ns(), reading, future)
-        progress.advance(reading.notes.records)
-    marks = (mark, dict(feed.mark()))
-    return Heard(
-        after=tally,
-        sides=sides,
-        cutover=cut,
-        marks=marks,
-        understood=(_read_as(reading), *reading.notes.sentences()),
-        records=reading.notes.records,
-        future=future,
-        unseen=int(marks[1].get("unseen", 0)),
-        places=reading.notes.places,
-        quoted=reading.notes.quoted,
-    )
+class Counting:
+    """What is counted of one source, a part of it at a time.
+
+    Parameters
+    ----------
+    feed
+        Its first records say how it is read.
+
+    Raises
+    ------
+    ConfigError
+        If no layout fits, or a column that is read is named twice.
+    """
+
+    def __init__(self, feed: Feed, asked: Asked, cut: Cutover | None) -> None:
+        found = fields(feed.head(HEAD))
+        layout = recognise(found, field_map(asked))
+        require_columns_once(found, layout)
+        self.columns = layout.columns
+        self._reading = Reading(layout)
+        self._cut, self._own = cut, kind(asked.source) == "sqlite"
+        names = self._reading.names
+        self._sides = None if cut is None else Sides(names, UtcNs(cut.at_ns))
+        self._tally = Tally(names) if self._sides is None else self._sides.after
+        self._future: Future | None = None
+
+    def add(self, chunks: Iterable[Chunk], progress: Stages) -> None:
+        """Count all of these. Raises DataError where one of them is damaged."""
+        counting, reading = self._sides or self._tally, self._reading
+        for answers in ahead(starmap(reading.read, ahead(map(reading.look, chunks)))):
+            counting.add(answers)
+            self._future = ahead_of_time(answers, time.time_ns(), reading, self._future)
+            progress.advance(reading.notes.records)
+
+    def heard(self, marks: tuple[dict[str, Any], dict[str, Any]], changed: str = "") -> Heard:
+        """Return what was heard so far."""
+        notes = self._reading.notes
+        return Heard(
+            after=self._tally,
+            sides=self._sides,
+            cutover=self._cut,
+            marks=marks,
+            understood=(_read_as(self._reading), *notes.sentences()),
+            records=notes.records,
+            future=self._future,
+            unseen=int(marks[1].get("unseen", 0)),
+            places=notes.places,
+            quoted=notes.quoted,
+            stamps=notes.stamps,
+            strange=notes.strange,
+            own=self._own,
+            changed=changed,
+        )
 
 
 def ahead_of_time(
@@ -171,7 +224,7 @@ def ahead_of_time(
             count=0,
             model=reading.names.models.names[int(answers.model[row])],
             at_ns=int(answers.time_ns[row]),
-            place=f"record {int(answers.place[row]) + 1}",
+            place=reading.where(int(answers.place[row])),
         )
     return so_far and replace(so_far, count=so_far.count + n)
 
@@ -189,8 +242,18 @@ def fields(chunk: Chunk) -> list[str]:
 
 def _fields(chunk: Chunk) -> Iterator[str]:
     if isinstance(chunk, Documents):
-        values, _ = parsed(chunk.texts, chunk.place)
+        values, _ = parsed(_whole(chunk), chunk.place)
         for value in values:
             yield from value
     else:
         yield from chunk.frame.columns
+
+
+def _whole(chunk: Documents) -> Sequence[str | bytes]:
+    """Leave the last line out where it has no end: its writer may not be done with it."""
+    if len(chunk) > 1:
+        return chunk.texts[:-1] if chunk.open_end else chunk.texts
+    if chunk.open_end and not str(chunk.texts[0][-1:]).strip("b'\"").endswith("}"):
+        msg = f"{chunk.place(0)} is the only one and not complete yet: there are no records"
+        raise NoRecordsError(msg)
+    return chunk.texts

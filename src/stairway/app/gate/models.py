@@ -12,7 +12,7 @@ from stairway.app.gate.listen import Heard
 from stairway.app.gate.report import Comparison, Example, ModelReport, Rate, Side, Spike
 from stairway.base.units import NS_PER_HOUR
 from stairway.base.verdict import Finding, Refuse, Verdict
-from stairway.supervision.answers import MISSING, NO_TIME, Stage
+from stairway.supervision.answers import MISSING, NAMELESS, NO_TIME, Stage
 from stairway.supervision.constants import constants
 from stairway.supervision.cutover import Comparison as Compared
 from stairway.supervision.cutover import Delta
@@ -22,15 +22,19 @@ from stairway.supervision.tally import FAULTS, Spread, Tally
 from stairway.supervision.tally import Example as Fault
 
 BINS = 100
-_WORDS = ("SELL", "HOLD", "BUY", "unknown", "missing")
+_WORDS = ("SELL", "HOLD", "BUY", "unknown", "missing", "of no model")
 _MINUTE_NS = NS_PER_HOUR // 60
 _SLOW_HOURS = 24.0
+_MOST_WORDS = 3
 
 
 def judged(
     heard: Heard, compared: Compared | None, rules: QualityRules
 ) -> tuple[ModelReport, ...]:
-    """Judge all who answered on either side; a raw score only where it is all there is."""
+    """Judge all who answered on either side; a raw score only where it is all there is.
+
+    What capital wanted, of a log of our own, is followed and not judged: no model said it.
+    """
     tallies = [tally for tally in (heard.after, heard.before) if tally is not None]
     who = list(dict.fromkeys(one for tally in tallies for one in tally.heard()))
     spoken = {model for model, stage in who if stage is not Stage.RAW}
@@ -48,6 +52,7 @@ def judged(
         )
         for model, stage in who
         if stage is not Stage.RAW or model not in spoken
+        if not (heard.own and stage is Stage.INTENT)
     )
 
 
@@ -58,7 +63,9 @@ def _tests(change: Delta | None) -> tuple[Comparison, ...]:
     said, acted = change.confidence, change.actions
     detail = f"worth {said.worth[0]:,} independent answers before, {said.worth[1]:,} after"
     return (
-        Comparison("confidence", "Cliff's delta", said.cliffs_delta, said.ks_p, said.effect),
+        Comparison(
+            "confidence", "Cliff's delta", said.cliffs_delta, said.cliffs_p, said.effect
+        ),
         Comparison("its distribution", "KS", said.ks, said.ks_p, detail),
         Comparison("its distribution", "energy", said.energy, said.energy_p, detail),
         Comparison("actions", "Cramér's V", acted.cramers_v, acted.p, detail),
@@ -172,15 +179,31 @@ def _examples(tally: Tally, model: str, stage: Stage, heard: Heard) -> tuple[Exa
 def _what(one: Fault, heard: Heard) -> str:
     """Name the part at fault."""
     if one.fault == "strange":
-        return "an action that is not known"
+        return _words(one.model, heard) or "an action that is not known"
     if one.fault == "outside":
         return "confidence outside [0, 1]"
+    return "no model" if one.action == NAMELESS else _lacking(one, heard)
+
+
+def _lacking(one: Fault, heard: Heard) -> str:
+    """Name what an answer lacks, or quote what stands there."""
     if math.isnan(one.confidence):
         quoted = heard.quoted.get(one.place)
         return "no confidence" if quoted is None else f'confidence "{quoted}" is no number'
     if one.action == MISSING:
         return "no action"
-    return "no time" if one.time_ns == NO_TIME else "no instrument"
+    if one.time_ns != NO_TIME:
+        return "no instrument"
+    stamp = heard.stamps.get(one.place)
+    return "no time" if stamp is None else f'time "{stamp}" is not understood'
+
+
+def _words(model: str, heard: Heard) -> str:
+    """Quote the words of a model that are no action, the commonest first."""
+    said = [(n, word) for (who, word), n in heard.strange.items() if who == model]
+    most = sorted(said, key=lambda one: -one[0])[:_MOST_WORDS]
+    told = ", ".join(f'"{word}" ({n:,} time{"s" if n > 1 else ""})' for n, word in most)
+    return f"the action {told} is not known" if told else ""
 
 
 def _where(one: Fault, heard: Heard) -> str:

@@ -83,7 +83,7 @@ def gated(asked: Asked, progress: Stages) -> GateReport:
     try:
         heard = listen(asked, progress)
     except NoRecordsError as error:
-        return _nothing(asked, bounds, str(error))
+        return nothing(asked, bounds, str(error))
     return reported(asked, bounds, heard)
 
 
@@ -113,10 +113,26 @@ def reported(asked: Asked, bounds: GatePolicy, heard: Heard) -> GateReport:
         rate=rate(heard, models, bounds.rules),
         models=models,
         agreement=None if agreed is None else _told(agreed),
-        warnings=() if compared is None else compared.warnings,
+        warnings=(*_repeats(heard), *(() if compared is None else compared.warnings)),
         command=asked.command(),
         diagnosis=tuple(one.sentence for one in diagnose(heard.after, bounds.rules).deaths),
     )
+
+
+def _repeats(heard: Heard) -> Iterator[str]:
+    """Say how many answers were not counted, since they came before."""
+    tally = heard.after
+    counted = [tally.measured(*who) for who in tally.heard()]
+    repeats = sum(one.repeats for one in counted)
+    opposed = sum(one.opposed for one in counted)
+    n = repeats + sum(one.events + one.violations for one in counted)
+    if repeats > 0:
+        yield f"{repeats:,} of {n:,} answers were repeats, counted once"
+    if opposed > 0:
+        yield (
+            f"{opposed:,} of {n:,} answers contradict one of the same model, instant and "
+            "instrument: without an event_id, all of them count"
+        )
 
 
 def _agreement(heard: Heard, least: int) -> Agreed | None:
@@ -145,6 +161,8 @@ def _verdicts(heard: Heard, models: tuple[ModelReport, ...]) -> Iterator[Verdict
         what = "entry was" if heard.unseen == 1 else "entries were"
         detail = f"trimmed while it was read: {heard.unseen} {what} not seen"
         yield inconclusive("gate.source_changed", detail, heard.unseen, 0, heard.records)
+    if heard.changed:
+        yield inconclusive("gate.source_changed", heard.changed, 1, 0, heard.records)
     if heard.future is not None:
         one = heard.future
         what = "answer is" if one.count == 1 else "answers are"
@@ -167,7 +185,8 @@ def _named(model: str, finding: Finding) -> Finding:
     return replace(finding, detail=f"{model}: {finding.detail}")
 
 
-def _nothing(asked: Asked, bounds: GatePolicy, why: str) -> GateReport:
+def nothing(asked: Asked, bounds: GatePolicy, why: str) -> GateReport:
+    """Make the report of a source in which there is nothing."""
     return GateReport(
         layout=LAYOUT,
         version=version("stairway"),

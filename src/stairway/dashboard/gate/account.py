@@ -9,15 +9,15 @@ from typing import assert_never
 
 from stairway.app.gate.instants import said
 from stairway.app.gate.report import GateReport, ModelReport, Side
-from stairway.base.verdict import Inconclusive, Pass, Refuse
+from stairway.base.verdict import Finding, Inconclusive, Pass, Refuse
 from stairway.dashboard.words import (
     MINUS,
     count,
     counted,
     figure,
     listed,
+    plain,
     sentence,
-    share,
     word,
 )
 
@@ -25,6 +25,18 @@ ACTIONS = ("SELL", "HOLD", "BUY")
 DASH = "\N{EN DASH}"
 _MOST_SPIKES = 3
 _UNLIKELY = 1e-12
+_DAY_S, _LONG_DAYS = 86_400, 7
+STD, WIDTH = "std of confidence", f"P10{DASH}P90"
+_SHARES = frozenset({"gate.majority", "gate.dead_zone", "gate.single_value"})
+_COUNTED = frozenset(
+    {"gate.contract", "gate.repeats", "gate.too_few", "gate.symbols", "gate.span"}
+)
+_WHOLE = {
+    "gate.future": "answers are dated after now",
+    "gate.no_answers": "there are no answers",
+    "gate.no_before": "there is no before",
+    "gate.source_changed": "the source changed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +56,12 @@ def title(one: ModelReport) -> str:
 
 def headline(report: GateReport) -> str:
     """Say the verdict and whom it is about, in one sentence."""
+    return _verdict(report) + _silence(report)
+
+
+def _verdict(report: GateReport) -> str:
     bad = [title(m) for m in report.models if word(m.verdict) == word(report.verdict)]
+    bad = bad or list(dict.fromkeys(_WHOLE.get(f.code, f.code) for f in report.missing))
     match report.verdict:
         case Pass():
             n = len(report.models)
@@ -55,6 +72,14 @@ def headline(report: GateReport) -> str:
             return f"Not enough to tell: {listed(bad)}." if bad else "Not enough to tell."
         case _:
             assert_never(report.verdict)
+
+
+def _silence(report: GateReport) -> str:
+    """Say that nothing has come for a week; nothing where something has."""
+    if not report.rate.first:
+        return ""
+    days = (_instant(report.at) - _instant(report.rate.last)).total_seconds() / _DAY_S
+    return f" Silent for {days:,.0f} days." if days >= _LONG_DAYS else ""
 
 
 def scope(report: GateReport) -> str:
@@ -115,7 +140,25 @@ def why(one: ModelReport) -> tuple[str, ...]:
     """Say in one sentence each what decided about a model; nothing where it passed."""
     if isinstance(one.verdict, Pass):
         return ()
-    return tuple(f"{sentence(finding)} ({finding.code})" for finding in one.verdict.findings)
+    return tuple(f"{_because(finding)} ({finding.code})" for finding in one.verdict.findings)
+
+
+def _because(one: Finding) -> str:
+    """Put a finding in words: counts as counts, and no bound that reads like what it bounds.
+
+    Examples
+    --------
+    >>> _because(Finding("gate.majority", "BUY in 701 of 1001 answers", 0.7003, 0.7, 1001))
+    'BUY in 701 of 1001 answers, at most 700 may be'
+    """
+    if one.code in _SHARES and one.bound is not None and one.n:
+        return f"{plain(one.detail)}, at most {round(100 * one.bound) * one.n // 100:,} may be"
+    if one.code in _COUNTED:
+        return plain(one.detail)
+    value, bound = one.value, one.bound
+    if value is not None and bound is not None and figure(value) == figure(bound):
+        return f"{plain(one.detail)} ({value:.9g} against {bound:g}, n {count(one.n)})"
+    return sentence(one)
 
 
 def vitals(side: Side) -> str:
@@ -124,7 +167,7 @@ def vitals(side: Side) -> str:
         return counted(side.counted.events, "answer")
     parts = (
         counted(side.counted.events, "answer"),
-        f"HOLD {share(side.hold_frac)}",
+        f"HOLD {percent_of(side.hold_frac)}",
         f"std {side.std:.3f}",
         f"P10{DASH}P90 {width(side)}",
     )
@@ -180,6 +223,9 @@ def _rows(before: Side | None, after: Side) -> Iterator[Row]:
         was = None if before is None else value(before)
         now = value(after)
         change = "" if was is None or now is None else _change(now - was, text)
+        if what == WIDTH:
+            yield Row(what, "" if before is None else width(before), width(after), change)
+            continue
         yield Row(what, text(was), text(now), change)
 
 
@@ -228,8 +274,8 @@ _FIGURES: tuple[
     ("answers", _count, _answers),
     ("worth, of independent ones", _count, _worth),
     ("HOLD", _share, lambda side: side.hold_frac),
-    ("std of confidence", _three, lambda side: side.std),
-    (f"P10{DASH}P90, width", _three, _wide),
+    (STD, _three, lambda side: side.std),
+    (WIDTH, _three, _wide),
     ("commonest value", _share, lambda side: side.single_frac),
     ("different values", _count, _different),
 )

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from stairway.app.gate.instants import said
 from stairway.app.gate.report import GateReport, ModelReport
 from stairway.dashboard.gate import account
+from stairway.dashboard.gate.cleaning import clean
 from stairway.dashboard.words import capital, figure, word
 
 
 def draw(report: GateReport) -> str:
     """Write the whole account."""
-    return "\n".join(_lines(report)) + "\n"
+    return "\n".join(_lines(clean(report))) + "\n"
 
 
 def _lines(report: GateReport) -> Iterator[str]:

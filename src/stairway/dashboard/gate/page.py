@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from stairway.app.gate.instants import said
 from stairway.app.gate.report import GateReport, ModelReport
 from stairway.dashboard.gate import account, picture
+from stairway.dashboard.gate.cleaning import clean
 from stairway.dashboard.report import environment
 from stairway.dashboard.words import word
 
@@ -28,9 +29,15 @@ class Shown:
     matrix: tuple[tuple[picture.Cell, ...], ...]
     symbols: tuple[picture.Symbol, ...]
 
+    @property
+    def marked(self) -> bool:
+        """Whether any exact value is marked, on either side."""
+        return any(side.marks for side in (self.before, self.after) if side is not None)
+
 
 def page(report: GateReport) -> str:
     """Set the whole page."""
+    report = clean(report)
     cut = report.cutover
     return (
         environment()

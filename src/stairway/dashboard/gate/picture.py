@@ -11,7 +11,7 @@ its share is written beside it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stairway.app.gate.report import ModelReport, Side
 from stairway.dashboard.gate.account import ACTIONS, percent_of
@@ -83,8 +83,13 @@ class Symbol:
 def histograms(one: ModelReport) -> tuple[Histogram | None, Histogram]:
     """Draw both sides on one scale of shares."""
     most = max(_highest(side) for side in (one.before, one.after) if side is not None)
-    before = None if one.before is None else _histogram(one.before, most)
-    return before, _histogram(one.after, most)
+    after = _histogram(one.after, most)
+    if one.before is None:
+        return None, after
+    before = _histogram(one.before, most)
+    # As many lines of labels over both, so that they stand at one height.
+    rows = max(before.rows, after.rows)
+    return replace(before, rows=rows), replace(after, rows=rows)
 
 
 def matrix(side: Side) -> tuple[tuple[Cell, ...], ...]:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import io
-import unicodedata
 from collections.abc import Iterator
-from typing import Any, cast
 
-import msgspec
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -15,13 +12,14 @@ from rich.text import Text
 
 from stairway.app.gate.report import GateReport, ModelReport
 from stairway.dashboard.gate import account
+from stairway.dashboard.gate.cleaning import clean, visible
 from stairway.dashboard.terminal import readable
-from stairway.dashboard.words import count, word
+from stairway.dashboard.words import word
 
 _MARKS = {"pass": ("✓", "green"), "refuse": ("✕", "red"), "inconclusive": ("?", "yellow")}
 _NARROWEST, _WIDEST = 40, 110
 _MOST_REASONS = 6
-_HIDDEN = frozenset({"Cc", "Cf", "Zl", "Zp"})
+_SHOWN = ("answers", "HOLD", account.STD, account.WIDTH)
 
 
 def draw(report: GateReport, width: int | None = None) -> str:
@@ -36,42 +34,11 @@ def draw(report: GateReport, width: int | None = None) -> str:
         no_color=screen.no_color,
         highlight=False,
     )
-    for part in _parts(_clean(report)):
+    for part in _parts(clean(report)):
         console.print(part)
     console.print(f"again  {visible(report.command)}", soft_wrap=True, markup=False)
     trimmed = "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
     return readable(trimmed, screen.encoding)
-
-
-def visible(text: str) -> str:
-    r"""Write control characters out: a name must not move the cursor or take a colour.
-
-    Examples
-    --------
-    >>> print(visible(chr(27) + "[31mred"))
-    \x1b[31mred
-    """
-    return "".join(
-        c.encode("unicode_escape").decode() if unicodedata.category(c) in _HIDDEN else c
-        for c in text
-    )
-
-
-def _clean(report: GateReport) -> GateReport:
-    """Return the same report with every text made visible."""
-    plain = msgspec.to_builtins(report)
-    return msgspec.convert(_cleaned(plain), GateReport)
-
-
-def _cleaned(value: Any) -> Any:
-    if isinstance(value, str):
-        return visible(value)
-    if isinstance(value, dict):
-        named = cast("dict[Any, Any]", value)
-        return {_cleaned(key): _cleaned(one) for key, one in named.items()}
-    if isinstance(value, list | tuple):
-        return [_cleaned(one) for one in cast("list[Any]", value)]
-    return value
 
 
 def _parts(report: GateReport) -> Iterator[RenderableType]:
@@ -117,20 +84,14 @@ def _model(one: ModelReport, report: GateReport) -> RenderableType:
 def _changes(report: GateReport) -> Table:
     """Set answers, HOLD and spread of each model, before and after."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("before > after", overflow="fold")
-    for name in ("answers", "HOLD", "std"):
+    table.add_column("", overflow="fold")
+    for name in ("before", "after", "change"):
         table.add_column(name, justify="right", no_wrap=True)
     for one in report.models:
         if one.before is None:
             continue
-        table.add_row(Text(account.title(one)), *_pairs(one))
+        table.add_row(Text(account.title(one), style="bold"))
+        for row in account.figures(one):
+            if row.what in _SHOWN:
+                table.add_row(f"  {row.what}", row.before, row.after, row.change)
     return table
-
-
-def _pairs(one: ModelReport) -> Iterator[str]:
-    before, after = one.before, one.after
-    assert before is not None  # noqa: S101 - asked for models of both sides only
-    yield f"{count(before.counted.events)} > {count(after.counted.events)}"
-    for was, now in ((before.hold_frac, after.hold_frac), (before.std, after.std)):
-        texts = ["none" if v is None else f"{v:.2f}" for v in (was, now)]
-        yield " > ".join(texts)

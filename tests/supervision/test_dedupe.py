@@ -6,18 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stairway.base.units import UtcNs
-from stairway.supervision.ledger import Ledger, admit
+from stairway.supervision.dedupe import Dedupe, admit
 
 SPAN = 100
 
 
-def deliver(deliveries: list[tuple[str, int]], span: int = SPAN) -> tuple[Ledger, list[str]]:
-    ledger, counted = Ledger(), []
+def deliver(deliveries: list[tuple[str, int]], span: int = SPAN) -> tuple[Dedupe, list[str]]:
+    dedupe, counted = Dedupe(), []
     for key, time_ns in deliveries:
-        ledger, is_new = admit(ledger, key, UtcNs(time_ns), span)
+        dedupe, is_new = admit(dedupe, key, UtcNs(time_ns), span)
         if is_new:
             counted.append(key)
-    return ledger, counted
+    return dedupe, counted
 
 
 def test_a_new_trade_counts() -> None:
@@ -25,9 +25,9 @@ def test_a_new_trade_counts() -> None:
 
 
 def test_a_repeat_does_not_count_and_is_noted() -> None:
-    ledger, counted = deliver([("a", 5), ("b", 6), ("a", 5), ("a", 5)])
+    dedupe, counted = deliver([("a", 5), ("b", 6), ("a", 5), ("a", 5)])
     assert counted == ["a", "b"]
-    assert ledger.repeated == 2
+    assert dedupe.repeated == 2
 
 
 def test_a_repeat_under_another_time_is_still_a_repeat() -> None:
@@ -39,14 +39,14 @@ def test_out_of_order_within_the_span_is_fine() -> None:
 
 
 def test_what_is_too_late_to_be_told_from_a_repeat_does_not_count() -> None:
-    ledger, counted = deliver([("a", 200), ("b", 99)])
+    dedupe, counted = deliver([("a", 200), ("b", 99)])
     assert counted == ["a"]
-    assert ledger.late == 1
+    assert dedupe.late == 1
 
 
 def test_lateness_never_moves_the_newest_time_back() -> None:
-    ledger, _ = deliver([("a", 200), ("b", 150)])
-    assert ledger.newest_ns == 200
+    dedupe, _ = deliver([("a", 200), ("b", 150)])
+    assert dedupe.newest_ns == 200
 
 
 @given(
@@ -61,5 +61,5 @@ def test_a_trade_is_never_counted_twice(times, data) -> None:
 
 @given(times=st.lists(st.integers(0, 10_000), max_size=80))
 def test_memory_is_bounded_by_the_span(times) -> None:
-    ledger, _ = deliver([(f"t{i}", t) for i, t in enumerate(times)])
-    assert all(t >= ledger.newest_ns - SPAN for t, _ in ledger.seen)
+    dedupe, _ = deliver([(f"t{i}", t) for i, t in enumerate(times)])
+    assert all(t >= dedupe.newest_ns - SPAN for t, _ in dedupe.seen)

@@ -1,0 +1,1 @@
+"""Equal values of a column, found by one compiled pass over their hashes."""

@@ -1,0 +1,1 @@
+"""What was said lately, to know it again."""

@@ -1,0 +1,193 @@
+"""What once passed in silence, and what once was said untruly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stairway.app.gate import gate
+from stairway.app.gate.report import GateReport
+from stairway.base.errors import DataError
+from stairway.dashboard.gate import account, markdown, page, terminal
+
+START_S = 1_763_628_000
+Row = dict[str, Any]
+
+
+def alive(n: int = 1_000, every_s: int = 12) -> list[Row]:
+    rng = np.random.default_rng(5)
+    return [
+        {
+            "ts": START_S + every_s * i,
+            "symbol": "AB"[i % 2],
+            "model": "m",
+            "action": str(rng.choice(["BUY", "HOLD", "SELL"])),
+            "confidence": float(np.clip(rng.normal(0.5, 0.16), 0, 1)),
+        }
+        for i in range(n)
+    ]
+
+
+def judged(
+    rows: list[Row], tmp_path: Path, dump: Callable[[Row], str] = json.dumps
+) -> GateReport:
+    path = tmp_path / "bot.jsonl"
+    path.write_text("".join(f"{dump(row)}\n" for row in rows))
+    return gate(path)
+
+
+def test_what_is_alive_passes(tmp_path: Path) -> None:
+    assert judged(alive(), tmp_path).passed
+
+
+@pytest.mark.parametrize("dump", [json.dumps, repr])
+@pytest.mark.parametrize("at", [0, 500, 999])
+def test_truth_is_no_confidence_wherever_it_stands(dump, at: int, tmp_path: Path) -> None:
+    rows = alive()
+    rows[at]["confidence"] = True
+    report = judged(rows, tmp_path, dump)
+    assert report.codes == ("gate.contract",)
+    assert f'"true" is no number (line {at + 1},' in report.reasons[0].detail
+
+
+@pytest.mark.parametrize("model", [None, "", ["m"], True, {"a": 1}])
+def test_an_answer_of_no_model_is_a_fault(model: object, tmp_path: Path) -> None:
+    rows = alive()
+    rows[6]["model"] = model
+    report = judged(rows, tmp_path)
+    assert "gate.contract" in report.codes
+    assert "no model (line 7," in report.reasons[0].detail
+
+
+@pytest.mark.parametrize("symbol", [True, ["A"], {"a": 1}])
+def test_what_is_no_name_is_no_instrument(symbol: object, tmp_path: Path) -> None:
+    rows = alive()
+    rows[6]["symbol"] = symbol
+    report = judged(rows, tmp_path)
+    assert report.codes == ("gate.contract",)
+    assert "no instrument (line 7," in report.reasons[0].detail
+
+
+def test_what_is_sent_again_without_an_id_counts_once(tmp_path: Path) -> None:
+    report = judged(7 * alive(150, every_s=60), tmp_path)
+    assert report.models[0].after.counted.events == 150
+    assert report.codes == ("gate.too_few",)
+    assert "900 of 1,050 answers were repeats, counted once" in report.warnings
+    for said in (terminal.draw(report), markdown.draw(report), page.page(report)):
+        assert "were repeats, counted once" in " ".join(said.split())
+
+
+def test_other_answers_of_one_instant_count_and_are_said(tmp_path: Path) -> None:
+    rows = alive()
+    for one, other in zip(rows[::2], rows[1::2], strict=True):
+        other["ts"], other["symbol"] = one["ts"], one["symbol"] = (
+            one["ts"],
+            "AB"[one["ts"] // 24 % 2],
+        )
+    report = judged(rows, tmp_path)
+    assert report.passed
+    assert report.models[0].after.counted.events == 1_000
+    assert any(line.startswith("500 of 1,000 answers contradict") for line in report.warnings)
+
+
+def test_repeats_among_contradictions_cannot_be_told_apart(tmp_path: Path) -> None:
+    rows = alive()
+    for i, row in enumerate(rows):
+        row["ts"] = START_S + 600 * (i // 50)
+        if i % 10 < 7:
+            row["action"], row["confidence"] = "BUY", 0.75
+    report = judged(rows, tmp_path)
+    assert not report.passed
+    assert "gate.repeats" in report.codes
+
+
+def test_a_number_beyond_all_is_a_violation_and_no_fault_of_ours(tmp_path: Path) -> None:
+    path = tmp_path / "bot.jsonl"
+    lines = [json.dumps(row) for row in alive()]
+    lines[3] = lines[3].replace('"confidence": 0', '"confidence": 1' + 5_000 * "0")
+    path.write_text("\n".join(lines) + "\n")
+    report = gate(path)
+    assert report.codes == ("gate.contract",)
+    assert report.models[0].after.counted.outside == 1
+    assert not any("Python" in line for line in report.understood)
+    lines[5] = lines[5].replace('"ts": 1', '"ts": 1' + 5_000 * "0")
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(DataError, match="line 6"):
+        gate(path)
+
+
+def test_words_that_are_no_action_are_quoted_with_their_counts(tmp_path: Path) -> None:
+    rows = alive()
+    for row in rows[10:50]:
+        row["action"] = "-"
+    rows[60]["action"] = "LONG"
+    report = judged(rows, tmp_path)
+    assert 'the action "-" (40 times), "LONG" (1 time)' in report.reasons[0].detail
+    assert "&#34;-&#34; (40 times)" in page.page(report)
+
+
+@pytest.mark.parametrize("stray", [-5, 0, 1_763_628_000_000])
+def test_a_stamp_of_another_unit_is_named_by_its_line(stray: int, tmp_path: Path) -> None:
+    rows = alive()
+    rows[41]["ts"] = stray
+    with pytest.raises(DataError, match=f"line 42: {stray} is no instant"):
+        judged(rows, tmp_path)
+
+
+def test_a_time_that_is_not_understood_is_quoted_at_its_line(tmp_path: Path) -> None:
+    rows = alive()
+    rows[41]["ts"] = "soon"
+    report = judged(rows, tmp_path)
+    assert report.models[0].after.counted.absent == 1
+    assert 'time "soon" is not understood (line 42,' in report.reasons[0].detail
+
+
+def test_only_repeats_after_a_cutover_are_not_called_nothing(tmp_path: Path) -> None:
+    rows = [row | {"event_id": str(i)} for i, row in enumerate(alive(500))]
+    again = [row | {"ts": START_S + 6_000 + i} for i, row in enumerate(rows)]
+    path = tmp_path / "bot.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in [*rows, *again]))
+    report = gate(path, after=str(START_S + 6_000))
+    assert "nothing but 500 repeats was said after the cutover" in report.warnings
+
+
+def test_one_stray_row_is_no_second_instrument(tmp_path: Path) -> None:
+    rows = alive()
+    for row in rows:
+        row["symbol"] = "A"
+    rows[500]["symbol"] = "B"
+    assert judged(rows, tmp_path).codes == ("gate.symbols",)
+
+
+def test_refusals_at_the_bound_are_said_in_counts(tmp_path: Path) -> None:
+    rows = alive(1_001)
+    for i, row in enumerate(rows):
+        row["action"] = "BUY" if i * 701 % 1_001 < 701 else ("SELL", "HOLD")[i % 2]
+    said = terminal.draw(judged(rows, tmp_path), 100)
+    assert "BUY in 701 of 1001 answers, at most 700 may be (gate.majority)" in said
+
+
+def test_what_decided_on_the_whole_is_in_the_headline(tmp_path: Path) -> None:
+    rows = alive()
+    rows[999]["ts"] = 4_000_000_000
+    report = judged(rows, tmp_path)
+    assert account.headline(report).startswith("Refused: answers are dated after now.")
+    assert "(line 1000)" in report.missing[0].detail
+
+
+def test_silence_is_in_the_headline(tmp_path: Path) -> None:
+    assert "Silent for " in account.headline(judged(alive(), tmp_path))
+
+
+def test_a_name_moves_no_cursor_in_any_form(tmp_path: Path) -> None:
+    rows = alive()
+    for row in rows:
+        row["model"] = "\x1b[31mred"
+    report = judged(rows, tmp_path)
+    for said in (terminal.draw(report), markdown.draw(report), page.page(report)):
+        assert "\x1b" not in said
