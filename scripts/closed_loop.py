@@ -3,7 +3,8 @@
 ``benchmarks/bench_closed_loop.py`` measures; this reads what it wrote. Blocks between
 ``<!-- loop: NAME -->`` and ``<!-- /loop -->`` hold one of the tables below, and
 ``docs/images/closed_loop.svg`` is the picture. The table of speeds is of what
-``benchmarks/bench_practice_env.py`` wrote. A test keeps all of them true: ``--check`` says
+``benchmarks/bench_practice_env.py`` wrote, and that of gateways of what
+``benchmarks/bench_metrics.py`` wrote. A test keeps all of them true: ``--check`` says
 whether they are.
 """
 
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "closed_loop.json"
 SPEED = ROOT / "benchmarks" / "results" / "practice_env.json"
+METRICS = ROOT / "benchmarks" / "results" / "metrics.json"
 PAGE = ROOT / "docs" / "practice.md"
 PICTURE = ROOT / "docs" / "images" / "closed_loop.svg"
 _BLOCK = re.compile(r"(<!-- loop: (\w+) -->\n).*?(<!-- /loop -->)", re.DOTALL)
@@ -227,6 +229,26 @@ def speed(_result: Result) -> str:
     return table(("steps by", "a second of one core"), rows)
 
 
+def gateway(_result: Result) -> str:
+    """Say what a gateway costs training, by what it does."""
+    measured = json.loads(METRICS.read_text("utf-8"))
+    rows = [
+        (
+            name,
+            *(
+                f"{cost['wall_pct'][part]:+.2f} %".replace("-", "\N{MINUS SIGN}")
+                for part in ("median", "low", "high")
+            ),
+            f"{measured['bound_pct']:g} %",
+            str(cost["pushes"]),
+            str(cost["failures"]),
+        )
+        for name, cost in measured["cost"].items()
+    ]
+    head = ("the gateway is", "time, median", "from", "to", "bound", "pushes", "failed")
+    return table(head, rows)
+
+
 TABLES: dict[str, Callable[[Result], str]] = {
     "asked": asked,
     "cycles": cycles,
@@ -236,6 +258,7 @@ TABLES: dict[str, Callable[[Result], str]] = {
     "divergence": divergence,
     "settings": settings,
     "speed": speed,
+    "gateway": gateway,
 }
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import pytest
 
 from stairway.app.rl import listen as rl_listen
+from stairway.cli import train, watching
 from stairway.testing.journal import practice_result
 
 
@@ -76,6 +78,25 @@ def test_a_refused_policy_ends_with_2(
     assert said.code == code
     assert words in said.out
     assert Path("here/train.html").stat().st_size > 10_000
+
+
+def test_the_board_counts_a_seed_s_steps_from_the_reference_on(
+    stairway: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+
+    def hear(_seeds: object, before: int = 0) -> NoReturn:
+        told.append(before)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(watching, "Watching", hear)
+    stairway("train", "rl", "--out", "here")
+    assert told == [409_600]
+
+
+def test_the_first_look_in_the_help_is_a_file_that_there_is() -> None:
+    (named,) = re.findall(r"--practice (\S+\.toml)", train.HELP)
+    assert (Path(__file__).parents[2] / named).is_file()
 
 
 def test_json_is_the_result_and_nothing_else(trained: Callable[..., Any]) -> None:

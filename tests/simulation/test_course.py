@@ -111,6 +111,22 @@ def test_too_few_bars_for_the_features_are_refused() -> None:
         made(random_walk(40, seed=2))
 
 
+def test_too_few_bars_say_how_many_it_takes() -> None:
+    needed = RULES.features.warm_up_bars
+    with pytest.raises(DataError, match=rf"windows of \[features\] need {needed}; give more"):
+        made(random_walk(40, seed=2))
+
+
+def test_an_instrument_that_never_moves_is_named_and_more_bars_are_not_asked_for() -> None:
+    bars = random_walk(400, seed=2)
+    still = {name: getattr(bars, name).copy() for name in ("open", "high", "low", "close")}
+    for column in still.values():
+        column[:, 1] = 100.0
+    symbol = bars.symbols[1]
+    with pytest.raises(DataError, match=rf": {symbol} never has \w+.*give bars in which both"):
+        made(replace(bars, **still))
+
+
 def test_a_feature_that_is_lost_again_is_refused_by_name() -> None:
     bars = random_walk(400, seed=2)
     still = slice(200, 330)

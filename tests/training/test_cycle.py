@@ -190,7 +190,38 @@ def test_small_falls_do_not_add_up() -> None:
     assert (state.kept.cycle, state.kept.progress, state.kept.worst_progress) == (2, 0.75, 0.75)
     third = report_of([standing(1, 0.4)], rules=rules, state=state)
     assert third.decision is Decision.REVERT
-    assert "progress 0.400, and 0.750 was reached by cycle 2" in third.reason
+    assert "progress 0.400, and 0.750 was reached by cycle 1" in third.reason
+
+
+def test_a_fall_is_held_against_the_cycle_that_reached_more_median_and_worst_apart() -> None:
+    rules = cycle_rules(keep_tolerance=0.25, stop_from_cycle=9)
+    high = [standing(1, 0.5, progress=0.55), standing(2, 0.5, progress=0.8)]
+    even = [standing(1, 0.5, progress=0.6), standing(2, 0.5, progress=0.6)]
+    state, _ = walk_cycle(
+        start([GOLD]).state, [*high, standing(3, 0.5, progress=0.8)], rules=rules
+    )
+    state, _ = walk_cycle(state, [*even, standing(3, 0.5, progress=0.6)], rules=rules)
+    median = report_of([standing(1, 0.5, progress=0.5)], rules=rules, state=state)
+    assert "the median seed fell back: progress 0.500, and 0.800 was reached by cycle 1" in (
+        median.reason
+    )
+    seeds = [standing(1, 0.5, progress=0.3), *[standing(s, 0.5, progress=0.9) for s in (2, 3)]]
+    worst = report_of(seeds, rules=rules, state=state)
+    assert "the worst seed fell back: progress 0.300, and 0.600 was reached by cycle 2" in (
+        worst.reason
+    )
+
+
+def test_a_fall_behind_the_reference_names_the_reference_however_many_were_kept() -> None:
+    rules = cycle_rules(keep_tolerance=0.25, stop_from_cycle=9)
+    state = start([GOLD]).state
+    for come in (0.4, 0.45):
+        state, _ = walk_cycle(state, [standing(1, come)], rules=rules)
+        assert state.reports[-1].reason == (
+            f"the gate did not pass; the median seed fell back: progress {come:.3f}, and 0.500 "
+            "was reached by the reference; a fall of up to 0.25 is allowed"
+        )
+    assert (state.kept.cycle, state.kept.progress_by, state.kept.worst_by) == (2, 0, 0)
 
 
 def test_what_is_measured_as_stable_is_against_the_cycle_that_stands() -> None:

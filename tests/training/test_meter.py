@@ -37,6 +37,9 @@ class Listener:
     def close(self) -> None:
         raise NotImplementedError
 
+    def unsent(self) -> None:
+        raise NotImplementedError
+
 
 def told(rollout: Rollout) -> Listener:
     meter = Listener()

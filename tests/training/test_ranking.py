@@ -107,6 +107,7 @@ def summed(cycle: int, *come: float, passed: bool = False) -> Kept:
 def test_the_best_that_was_kept_is_what_counts_for_the_median_and_the_worst_apart() -> None:
     both = summed(1, 0.5, 0.9).followed_by(summed(2, 0.6, 0.7)).followed_by(summed(3, 0.4, 0.5))
     assert (both.cycle, both.progress, both.worst_progress) == (3, 0.6, 0.6)
+    assert (both.progress_by, both.worst_by) == (2, 2)
     assert not both.passed
 
 
@@ -115,3 +116,16 @@ def test_from_the_first_that_passed_on_only_those_that_passed_count() -> None:
     assert first == summed(2, 0.3, passed=True)
     later = first.followed_by(summed(3, 0.5, passed=True))
     assert (later.cycle, later.progress, later.passed) == (3, 0.5, True)
+
+
+def test_the_cycle_that_reached_most_is_remembered_and_the_first_where_several_did() -> None:
+    best = summed(1, 0.7, 0.7).followed_by(summed(2, 0.7, 0.7)).followed_by(summed(3, 0.2, 0.9))
+    assert (best.cycle, best.progress_by, best.worst_by) == (3, 1, 1)
+    raised = best.followed_by(summed(4, 0.5, 0.9, 0.9))
+    assert (raised.progress, raised.progress_by) == (0.9, 4)
+    assert (raised.worst_progress, raised.worst_by) == (0.7, 1)
+
+
+def test_what_was_reached_without_a_seed_that_diverged_is_nobody_s_mark() -> None:
+    best = summed(1, 0.5).followed_by(summed(2, 0.9), everybody=False)
+    assert (best.cycle, best.progress, best.progress_by, best.worst_by) == (2, 0.5, 1, 1)

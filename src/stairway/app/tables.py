@@ -43,7 +43,8 @@ def read(what: str, name: str, shipped: Collection[str]) -> dict[str, Any]:
         )
         raise ConfigError(msg)
     try:
-        return tomllib.loads(content.decode("utf-8"))
+        # Some editors put a byte order mark first, which says nothing.
+        return tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         msg = f"{what} {name!r} is not TOML: {error}"
         raise ConfigError(msg) from error

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from stairway.app.folder import Ask, RunFolder
+from stairway.app.plain_file import read_plain
 from stairway.app.terms import terms_hash
 from stairway.base.errors import DataError
 from stairway.market.bars import PairBars
@@ -68,7 +69,7 @@ def require_taught(
 def _told(folder: RunFolder) -> Told:
     path = folder.root / "job.json"
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Told)
+        return msgspec.json.decode(read_plain(path), type=Told)
     except (OSError, ValueError) as error:
         msg = (
             f"{path} cannot be read ({error}), so nobody can tell what the models of this run "

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from stairway.app.folder import write_whole
+from stairway.app.plain_file import read_plain
 from stairway.app.practised import TeachingAsked
 from stairway.app.rl import rules as rl_rules
 from stairway.base.errors import ConfigError
@@ -170,6 +171,6 @@ def from_bytes(content: bytes, name: str) -> Taught | None:
 
 def _read(path: Path, name: str) -> Taught | None:
     try:
-        return from_bytes(path.read_bytes(), name)
+        return from_bytes(read_plain(path), name)
     except OSError:
         return None

@@ -6,6 +6,7 @@ import msgspec
 
 from stairway.app.child import Child
 from stairway.app.folder import Ask, RunFolder, write_json
+from stairway.app.plain_file import read_plain
 from stairway.app.progress import Progress
 from stairway.base.errors import DataError
 from stairway.training.report import TrainingReport
@@ -61,7 +62,7 @@ def read_report(folder: RunFolder) -> TrainingReport:
         If the file is missing or damaged.
     """
     try:
-        return msgspec.json.decode(folder.training.read_bytes(), type=TrainingReport)
+        return msgspec.json.decode(read_plain(folder.training), type=TrainingReport)
     except (OSError, ValueError) as error:
         msg = f"{folder.training} cannot be read ({error}); start a new run with another --out"
         raise DataError(msg) from error

@@ -36,7 +36,7 @@ training saw. Mostly it does not.
 
   A first look, in seconds (see docs/practice.md):
 
-    stairway train rl --practice small.toml --seeds 1
+    stairway train rl --practice examples/small_practice.toml --seeds 1
 
   Your own minutes (see examples/):
 
@@ -202,12 +202,13 @@ def _require_few(seeds: int) -> None:
 
 
 def _perform(folder: RlFolder, stopping: Stopping, *, as_json: bool) -> int:
-    from stairway.app.rl.ask import open_practice
+    from stairway.app.rl.ask import open_practice, reference_steps
     from stairway.app.rl.listen import practise
     from stairway.cli.watching import Watching
 
     _, ask = open_practice(folder.root)
-    with Watching(ask.seeds) as watching:
+    before = 0 if folder.result.exists() else reference_steps(folder, ask)
+    with Watching(ask.seeds, before) as watching:
         stopping.tell = watching.last_words
         result = practise(folder, watching)
     stopping.tell = say

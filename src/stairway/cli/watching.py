@@ -24,9 +24,9 @@ _QUARTERS, _LONG = 4, 40
 class Watching:
     """An ear that draws. Use as a context manager."""
 
-    def __init__(self, seeds: Sequence[int]) -> None:
+    def __init__(self, seeds: Sequence[int], before: int = 0) -> None:
         self._console = Console(stderr=True, highlight=False)
-        self._board = Board(seeds)
+        self._board = Board(seeds, before)
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),

@@ -7,7 +7,7 @@ it can be walked: columns of one length, prices finite and positive, features kn
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -170,7 +170,7 @@ def course(
         last_of_session=bars.last_of_session,
         score=weather.table[:, SCORE],
         regime=weather.codes,
-        first=first_known(rows),
+        first=first_known(rows, bars.symbols, rules.features.warm_up_bars),
         bars_per_session=session.bars_per_session,
         periods_per_year=session.periods_per_year,
         lot_units=(bars.instruments[0].lot_units, bars.instruments[1].lot_units),
@@ -188,12 +188,21 @@ def raw_rows(bars: PairBars, rules: PipelineRules) -> FloatArray:
     return engine.batch(bars, rules.features).reshape(len(bars), WIDTH)
 
 
-def first_known(rows: FloatArray) -> int:
+def first_known(
+    rows: FloatArray, symbols: Sequence[str] = (), needed_bars: int | None = None
+) -> int:
     """First row in which every feature is known.
+
+    Parameters
+    ----------
+    rows
+        As :func:`raw_rows` gives them.
+    symbols, needed_bars
+        Of both instruments, and after how many bars all is known: for the sentence.
 
     Raises
     ------
-    DataError
+    TooLittleError
         If there is none.
 
     Examples
@@ -201,14 +210,31 @@ def first_known(rows: FloatArray) -> int:
     >>> first_known(np.array([[np.nan, 1.0], [2.0, 3.0]]))
     1
     """
-    known = np.isfinite(rows).all(axis=1)
+    there = np.isfinite(rows)
+    known = there.all(axis=1)
     if not known.any():
-        msg = (
-            f"none of {len(rows)} bars has all of its features: the windows need more bars "
-            "than there are, or one instrument never moves; give more bars"
-        )
-        raise TooLittleError(msg)
+        msg = f"none of {len(rows)} bars has all of its features: "
+        raise TooLittleError(msg + _unknown(there, symbols, needed_bars))
     return int(known.argmax())
+
+
+def _unknown(there: BoolArray, symbols: Sequence[str], needed_bars: int | None) -> str:
+    """Say why no row is whole, and what is to be done about it."""
+    n, each = len(there), len(FEATURE_NAMES)
+    if needed_bars is not None and n < needed_bars:
+        return f"the windows of [features] need {needed_bars}; give more bars"
+    never = np.flatnonzero(~there.any(axis=0)).tolist()
+    whose = [s for i, s in enumerate(symbols) if any(c // each == i for c in never)]
+    if whose:
+        names = [FEATURE_NAMES[c % each] for c in never if symbols[c // each] == whose[0]]
+        return (
+            f"{' and '.join(whose)} never has {', '.join(names)}, as an instrument that stands "
+            "still has none; give bars in which both move"
+        )
+    return (
+        "the windows need more bars than there are, or one instrument never moves; give more "
+        "bars"
+    )
 
 
 def _require_pair(bars: PairBars) -> None:

@@ -73,6 +73,15 @@ class MeterContract:
         meter.feel(some_health())
         meter.close()
 
+    def test_what_could_not_be_sent_is_said_in_a_printable_line(self, meter: Meter) -> None:
+        """And a meter that tells nobody has nothing that could not be sent."""
+        meter.record(some_batch())
+        meter.close()
+        unsent = meter.unsent()
+        assert unsent is None or (
+            unsent.failed > 0 and f"{unsent.where}{unsent.why}".isprintable()
+        )
+
     def test_numbers_that_are_none_do_not_stop_it(self, meter: Meter) -> None:
         """A diverged policy is reported like any other."""
         meter.record(some_batch(reward=math.nan))

@@ -274,29 +274,30 @@ def _decided(
             return Decision.REVERT, "the gate did not pass"
         case KeepWhen.PROGRESS:
             fell = _fallen(before, now, rules.keep_tolerance)
-            why = f"the gate did not pass, but {_held(before, now, rules.keep_tolerance)}"
+            why = f"the gate did not pass{_held(before, now, rules.keep_tolerance)}"
             return (Decision.KEEP, why) if fell is None else (Decision.REVERT, fell)
 
 
 def _fallen(before: Kept, now: Kept, slack: float) -> str | None:
     """Say who fell back behind the best that was kept, and how far; ``None`` where nobody."""
-    for who, was, is_now in (
-        ("median", before.progress, now.progress),
-        ("worst", before.worst_progress, now.worst_progress),
+    for who, was, by, is_now in (
+        ("median", before.progress, before.progress_by, now.progress),
+        ("worst", before.worst_progress, before.worst_by, now.worst_progress),
     ):
         # Written so that NaN falls back.
         if not is_now >= was - slack:
-            how = f"progress {is_now:.3f}, and {was:.3f} was reached by cycle {before.cycle}"
+            reached = f"cycle {by}" if by else "the reference"
+            how = f"progress {is_now:.3f}, and {was:.3f} was reached by {reached}"
             return f"the {who} seed fell back: {how}"
     return None
 
 
 def _held(before: Kept, now: Kept, slack: float) -> str:
-    """Say that nobody fell back, or by how much somebody did within what is allowed."""
+    """Go on: nobody fell back, or by how much somebody did within what is allowed."""
     fell = _fallen(before, now, 0.0)
     if fell is None:
-        return "neither median nor worst seed fell back"
-    return f"{fell}; up to {slack:g} is allowed"
+        return ", but neither median nor worst seed fell back"
+    return f"; {fell}; a fall of up to {slack:g} is allowed"
 
 
 def _stability(before: Figures, now: Figures, rules: CycleRules) -> float:

@@ -32,35 +32,71 @@ Kind: TypeAlias = Literal["counter", "gauge", "summary"]
 
 
 class Metric(NamedTuple):
-    """One name: its kind, the labels that its samples carry, and what it says."""
+    """One name: its kind, the labels that its samples carry, its unit, and what it says."""
 
     kind: Kind
     labels: tuple[str, ...]
+    unit: str
     help: str
 
 
 METRICS: Mapping[str, Metric] = {
-    "steps_total": Metric("counter", (), "Steps of single environments."),
-    "fills_total": Metric("counter", (), "Position changes made by the policy."),
-    "reward": Metric("summary", (), "Reward of a step, all terms: count and sum of steps."),
-    "reward_variance": Metric("gauge", (), "Variance of a step's reward over the last batch."),
-    "hold_ratio": Metric("gauge", (), "Share of steps whose action was to hold both."),
-    "hold_target_ratio": Metric("gauge", (), "Hold rate that the controller is after."),
-    "no_fill_ratio": Metric("gauge", (), "Share of steps without a fill."),
-    "fills_per_session": Metric("gauge", (), "Fills per session of both instruments."),
-    "fills_target_per_session": Metric("gauge", (), "Fills that the controller is after."),
-    "actions_total": Metric("counter", ("first", "second"), "Actions by what they ask for."),
-    "regime_score": Metric("gauge", (), "Mean regime score of the last batch, in [-3, 3]."),
-    "regime_steps_total": Metric("counter", ("regime",), "Steps spent in each regime."),
-    "reward_term": Metric("gauge", ("term",), "Terms of the reward in force."),
-    "controller_health_ratio": Metric("gauge", ("part",), "Controller health by part."),
-    "episodes_total": Metric("counter", ("end",), "Episodes ended, early or at full length."),
-    "episode_bars": Metric("summary", (), "Length of ended episodes: count and sum."),
-    "drawdown_ratio": Metric("gauge", (), "Deepest drawdown of any environment, last batch."),
-    "position_ratio": Metric("gauge", ("instrument",), "Mean position, in [-1, 1]."),
-    "gate_results_total": Metric("counter", ("gate", "result"), "Answers of each gate."),
-    "gate_passed": Metric("gauge", ("gate",), "1 where the gate's last answer was a pass."),
-    "spoilt_batches_total": Metric("counter", (), "Batches with a number that was none."),
+    "steps_total": Metric("counter", (), "steps", "Steps of single environments."),
+    "fills_total": Metric("counter", (), "fills", "Position changes made by the policy."),
+    "reward": Metric(
+        "summary", (), "units of reward", "Reward of a step, all terms: count and sum of steps."
+    ),
+    "reward_variance": Metric(
+        "gauge",
+        (),
+        "squared units of reward",
+        "Variance of a step's reward over the last batch.",
+    ),
+    "hold_ratio": Metric(
+        "gauge", (), "0 to 1", "Share of steps whose action was to hold both."
+    ),
+    "hold_target_ratio": Metric(
+        "gauge", (), "0 to 1", "Hold rate that the controller is after."
+    ),
+    "no_fill_ratio": Metric("gauge", (), "0 to 1", "Share of steps without a fill."),
+    "fills_per_session": Metric(
+        "gauge", (), "fills a session", "Fills per session of both instruments."
+    ),
+    "fills_target_per_session": Metric(
+        "gauge", (), "fills a session", "Fills that the controller is after."
+    ),
+    "actions_total": Metric(
+        "counter", ("first", "second"), "steps", "Actions by what they ask for."
+    ),
+    "regime_score": Metric("gauge", (), "-3 to 3", "Mean regime score of the last batch."),
+    "regime_steps_total": Metric(
+        "counter", ("regime",), "steps", "Steps spent in each regime."
+    ),
+    "reward_term": Metric(
+        "gauge", ("term",), "units of reward", "Terms of the reward in force."
+    ),
+    "controller_health_ratio": Metric(
+        "gauge", ("part",), "0 to 1", "Controller health by part."
+    ),
+    "episodes_total": Metric(
+        "counter", ("end",), "episodes", "Episodes ended, early or at full length."
+    ),
+    "episode_bars": Metric("summary", (), "bars", "Length of ended episodes: count and sum."),
+    "drawdown_ratio": Metric(
+        "gauge", (), "0 to 1", "Deepest drawdown of any environment, last batch."
+    ),
+    "position_ratio": Metric(
+        "gauge", ("instrument",), "-1 to 1", "Mean position of the accounts."
+    ),
+    "gate_results_total": Metric(
+        "counter", ("gate", "result"), "answers", "Answers of each gate."
+    ),
+    "gate_passed": Metric(
+        "gauge", ("gate",), "0 or 1", "1 where the gate's last answer was a pass."
+    ),
+    "spoilt_batches_total": Metric(
+        "counter", (), "batches", "Batches with a number that was none."
+    ),
 }
 """Every name there is, without :data:`PREFIX`."""
 

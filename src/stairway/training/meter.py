@@ -6,7 +6,7 @@ were not there. Nothing that training decides may depend on one.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -47,6 +47,24 @@ class Batch(msgspec.Struct, frozen=True):
             raise InvariantError(msg)
 
 
+class Unsent(NamedTuple):
+    """What a meter could not get rid of.
+
+    Attributes
+    ----------
+    failed
+        How many times it tried, and told nobody.
+    where
+        Whom it was to tell.
+    why
+        What was wrong the last time; printable.
+    """
+
+    failed: int
+    where: str
+    why: str
+
+
 class Meter(Protocol):
     """Where the figures of one seed go. Called from that seed's thread only.
 
@@ -56,6 +74,7 @@ class Meter(Protocol):
     - What was counted is not lost when a listener is away: it hears it when it is back.
     - What comes after ``ask_to_close`` is not sent; closing twice is closing once.
     - ``close`` counts its time from ``ask_to_close``, so that many may send side by side.
+    - Who asks once it is closed hears what was not sent.
 
     ``stairway.testing.meter.MeterContract`` checks them.
     """
@@ -78,6 +97,10 @@ class Meter(Protocol):
 
     def close(self) -> None:
         """Send what was not sent yet, for a short time, and end."""
+        ...
+
+    def unsent(self) -> Unsent | None:
+        """Say what could not be sent so far; ``None`` where everything was."""
         ...
 
 

@@ -103,7 +103,7 @@ def prepare(
     ear.begin("computing features", 1)
     _require_warm(bars, watch)
     rows = raw_rows(bars, watch)
-    first = first_known(rows)
+    first = first_known(rows, bars.symbols, watch.features.warm_up_bars)
     if not first < cuts[0]:
         msg = (
             f"all features are known from bar {first} on, and training ends with bar "

@@ -55,10 +55,12 @@ class Kept(msgspec.Struct, frozen=True):
     Attributes
     ----------
     cycle
-        Number of the last.
+        Number of the last; 0 is the reference.
     progress, worst_progress
         Lower median and least over its seeds that did not diverge: the best of all that
         were kept or, once the gate passed, of those that passed.
+    progress_by, worst_by
+        Numbers of the cycles that reached these two, the first where several did.
     figures
         Medians over the same seeds, of the last.
     passed
@@ -68,6 +70,8 @@ class Kept(msgspec.Struct, frozen=True):
     cycle: int
     progress: float
     worst_progress: float
+    progress_by: int
+    worst_by: int
     figures: Figures
     passed: bool = False
 
@@ -83,19 +87,23 @@ class Kept(msgspec.Struct, frozen=True):
         Examples
         --------
         >>> at = Figures(0.5, 17.0, 0.0, 0.01)
-        >>> best = Kept(1, 0.75, 0.5, at).followed_by(Kept(2, 0.7, 0.6, at))
-        >>> best.cycle, best.progress, best.worst_progress
-        (2, 0.75, 0.6)
+        >>> best = Kept(1, 0.75, 0.5, 1, 1, at).followed_by(Kept(2, 0.7, 0.6, 2, 2, at))
+        >>> best.cycle, (best.progress, best.progress_by), (best.worst_progress, best.worst_by)
+        (2, (0.75, 1), (0.6, 2))
         """
         if now.passed and not self.passed:
             return now
         if not everybody:
             now = msgspec.structs.replace(now, progress=0.0, worst_progress=0.0)
-        return msgspec.structs.replace(
-            now,
-            progress=max(self.progress, now.progress),
-            worst_progress=max(self.worst_progress, now.worst_progress),
-        )
+        if not now.progress > self.progress:
+            now = msgspec.structs.replace(
+                now, progress=self.progress, progress_by=self.progress_by
+            )
+        if not now.worst_progress > self.worst_progress:
+            now = msgspec.structs.replace(
+                now, worst_progress=self.worst_progress, worst_by=self.worst_by
+            )
+        return now
 
 
 class Ranking(NamedTuple):
@@ -156,6 +164,8 @@ def kept(cycle: int, ranking: Ranking, *, passed: bool = False) -> Kept:
         cycle=cycle,
         progress=come[(len(come) - 1) // 2],
         worst_progress=come[0],
+        progress_by=cycle,
+        worst_by=cycle,
         figures=Figures(
             hold_rate=median(f.hold_rate for f in figures),
             trades_per_day=median(f.trades_per_day for f in figures),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -74,7 +75,10 @@ def over(tmp_path: Path) -> Over:
             "seed_cycles": result.seed_cycles,
         }
         mark = Mark(-1, index, 0, 24_000)
-        write_json(folder.ask, {"bars_fingerprint": BARS})
+        named = ("version", "source", "policy_name", "seeds")
+        asked: dict[str, Any] = {name: getattr(result, name) for name in named}
+        asked["instruments"] = [{"symbol": symbol} for symbol in result.symbols]
+        write_json(folder.ask, asked | {"bars_fingerprint": BARS})
         # What was practised with stands there for every seed.
         tensors = {f"{seed}/good/{WEIGHTS}": weights_of(ACTOR) for seed in result.seeds}
         last = Checkpoint(mark, result.frozen, tensors, msgspec.to_builtins(notes))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
-from stairway.app.rl.ask import open_practice, require_seeds
+from stairway.app.rl.ask import Ask, open_practice, reference_steps, require_seeds
+from stairway.app.rl.folder import RlFolder
+from stairway.app.tables import read
 from stairway.base.errors import ConfigError, DataError
+from stairway.base.units import UtcNs
+from stairway.market.facts import DataReport, TableReport
 from stairway.training.journal import LAYOUT
 
 
@@ -64,3 +69,39 @@ def test_a_run_of_the_other_kind_is_said_to_be_one(tmp_path: Path) -> None:
 def test_seeds_that_cannot_run_are_refused(seeds: tuple[int, ...]) -> None:
     with pytest.raises(ConfigError, match="give 1 to 64 different whole numbers"):
         require_seeds(seeds)
+
+
+def asked(**changes: Any) -> Ask:
+    none = TableReport("A", 0, 0, {})
+    report = DataReport((none, none), 0, 0, 0, 0, UtcNs(0), UtcNs(0), 60, "")
+    shipped = read("practice file", "practice", ["practice"])
+    usual: dict[str, Any] = {
+        "layout": LAYOUT,
+        "version": "0",
+        "source": "sample",
+        "source_options": {},
+        "policy_name": "daily",
+        "policy": {"session": {"kind": "daily"}},
+        "practice_name": "practice",
+        "practice": shipped,
+        "seeds": (1,),
+        "gold": "/gold",
+        "instruments": (),
+        "data_report": report,
+        "bars_fingerprint": "",
+    }
+    return Ask(**(usual | changes))
+
+
+def test_the_steps_of_the_reference_are_those_that_were_asked_for(tmp_path: Path) -> None:
+    assert reference_steps(RlFolder(tmp_path), asked()) == 409_600
+
+
+@pytest.mark.parametrize(
+    "change", [{"policy": {}}, {"practice": {}}, {"policy": {"session": 3}}]
+)
+def test_settings_that_do_not_say_it_are_refused_by_name(
+    change: dict[str, Any], tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=r"practice.json cannot be used .*restore it or start"):
+        reference_steps(RlFolder(tmp_path), asked(**change))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -201,3 +202,17 @@ def test_half_a_shared_checkpoint_of_another_run_stands_in_nobody_s_way(tmp_path
     made = encode(checkpoint(1))
     write_encoded(tmp_path / "state", made, shared=True)
     assert read_encoded(tmp_path / "state", "it", "") == made
+
+
+def nowhere(path: Path) -> None:
+    path.symlink_to(path.with_name("nothing"))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, nowhere], ids=["a pipe", "a dangling link"])
+def test_what_lies_where_checkpoints_belong_and_is_no_folder_is_not_an_empty_one(
+    make: Callable[[Path], None], tmp_path: Path
+) -> None:
+    assert newest(tmp_path / "cycles", "") == []
+    make(tmp_path / "cycles")
+    with pytest.raises(DataError, match=r"cycles is no folder, and the checkpoints .* copy"):
+        newest(tmp_path / "cycles", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from threading import Event
 
@@ -87,3 +88,11 @@ def test_a_picture_that_can_be_written_again_is(scene, tmp_path: Path) -> None:
     (tmp_path / "live.json").rmdir()
     live.rollout(rollout(1, 1))
     assert msgspec.json.decode((tmp_path / "live.json").read_bytes(), type=PracticeResult)
+
+
+def test_a_pipe_beside_the_picture_is_not_waited_for(scene, tmp_path: Path) -> None:
+    live, ear, *_ = scene
+    os.mkfifo(tmp_path / ".live.json.new")
+    live.rollout(rollout(1, 0))
+    assert (tmp_path / "live.json").is_file()
+    assert ear.heard == [rollout(1, 0)]

@@ -17,6 +17,7 @@ from stairway.base.errors import ConfigError
 from stairway.testing.journal import practice_result, rollout
 from stairway.testing.meter import some_health
 from stairway.testing.ears import Deaf
+from stairway.training.meter import Unsent
 
 RUN = Path("runs/run")
 
@@ -24,7 +25,8 @@ RUN = Path("runs/run")
 class Heard:
     """A meter that remembers."""
 
-    def __init__(self) -> None:
+    def __init__(self, missed: Unsent | None = None) -> None:
+        self.missed = missed
         self.said: list[tuple[str, object]] = []
 
     def record(self, batch) -> None:
@@ -41,6 +43,10 @@ class Heard:
 
     def close(self) -> None:
         self.said.append(("closed", None))
+
+    def unsent(self) -> Unsent | None:
+        assert self.said[-1] == ("closed", None), "only then is it known"
+        return self.missed
 
 
 def test_each_seed_has_a_meter_of_its_own() -> None:
@@ -97,6 +103,40 @@ def test_all_are_asked_to_close_before_any_is_waited_for() -> None:
     for meter in meters.values():
         meter._thread.join(60.0)
         assert (meter._thread.is_alive(), meter.pushes) == (False, 0)
+
+
+class Noted(Deaf):
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, line: str) -> None:
+        self.notes.append(line)
+
+
+def test_what_no_gateway_took_is_said_once_for_all_seeds() -> None:
+    ear = Noted()
+    refused = Unsent(40, "http://gone:9091", "connection refused")
+    Metered(ear, {1: Heard(), 2: Heard(refused), 3: Heard(refused)}, 2_000, 390).close()
+    failed = "telemetry: 80 pushes to http://gone:9091 failed (connection refused)"
+    assert ear.notes == [f"{failed}; training did not wait"]
+
+
+def test_where_everything_was_sent_nothing_is_said() -> None:
+    ear = Noted()
+    Metered(ear, {1: Heard(), 2: Heard()}, 2_000, 390).close()
+    assert ear.notes == []
+
+
+def test_a_gateway_that_is_not_there_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    ear = Noted()
+    meter = Pushgateway(replace(rehearsal(), url=f"http://127.0.0.1:{port}"), "run-1")
+    metered = Metered(ear, {1: meter}, 2_000, 390)
+    metered.rollout(rollout(1, 0, health=None))
+    metered.close()
+    failed = f"telemetry: 1 push to http://127.0.0.1:{port} failed (connection refused)"
+    assert ear.notes == [f"{failed}; training did not wait"]
 
 
 def test_two_runs_of_one_name_are_told_apart(tmp_path: Path, monkeypatch) -> None:

@@ -75,6 +75,30 @@ def test_a_new_seal_does_not_make_another_verdict_true(name: str, over) -> None:
         read_result(folder)
 
 
+ASKED = {
+    "version": "9.9",
+    "source": "mine.toml",
+    "policy_name": "my.toml",
+    "seeds": (1, 3),
+    "symbols": ("A", "B"),
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_nor_does_it_make_another_thing_asked_for(name: str, over) -> None:
+    folder, result = over()
+    write_result(folder, msgspec.structs.replace(result, **{name: ASKED[name]}))
+    with pytest.raises(DataError, match=rf"practice.json say different things of {name}; rem"):
+        read_result(folder)
+
+
+def test_a_result_without_what_was_asked_for_is_not_believed(over) -> None:
+    folder, _ = over()
+    folder.ask.write_bytes(b"[]")
+    with pytest.raises(DataError, match=r"practice.json cannot be read"):
+        read_result(folder)
+
+
 def test_a_refused_run_cannot_be_made_an_accepted_one(over) -> None:
     folder, _ = over(practice_result(accepted=False))
     write_result(folder, practice_result(accepted=True))

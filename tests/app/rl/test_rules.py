@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from stairway.app.rl.rules import SHIPPED, decode, load
+from stairway.app.rl.rules import SHIPPED, converted, decode, load
 from stairway.base.errors import ConfigError
 from stairway.testing.cycles import as_toml, practice_rules
+from stairway.training.quick_rules import QuickRules
 
 RULES = practice_rules()
 
@@ -152,3 +153,39 @@ def test_a_file_that_is_no_toml_is_refused(content: bytes, tmp_path: Path) -> No
 def test_a_table_that_is_none_is_refused(table: object) -> None:
     with pytest.raises(ConfigError, match="practice file 'mine'"):
         decode(tables() | {"gold": table}, "daily", "mine")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        (
+            "controller.daily.law",
+            "x",
+            "law is 'x'; .*; allowed are 'regulated', 'literal', 'plan', 'fixed'; see",
+        ),
+        ("environment.daily.flips", "no", "allowed are 'at_once', 'through_flat'; see"),
+        ("cycles.daily.keep_when", "never", "allowed are 'gate', 'progress'; see the shipped"),
+        (
+            "scenarios.daily.methods",
+            ["garch", "x"],
+            r"methods\[1\] is 'x'; .*; allowed are 'bootstrap', 'garch', 'switching'; see",
+        ),
+        ("controller.daily.targets.mode", "x", "allowed are 'fixed', 'linear', 'banded'; see"),
+    ],
+)
+def test_a_word_that_is_none_of_few_is_answered_with_those_there_are(
+    place: str, value: object, words: str
+) -> None:
+    given = load(SHIPPED, "daily")[1]
+    *path, key = place.split(".")
+    at = given
+    for name in path:
+        at = at[name]
+    at[key] = value
+    with pytest.raises(ConfigError, match=words):
+        decode(given, "daily", "mine")
+
+
+def test_a_number_where_a_word_belongs_has_no_list_to_choose_from() -> None:
+    with pytest.raises(ConfigError, match=r"quick.steps is 0; expected `int` >= 1; see the"):
+        converted({"steps": 0}, QuickRules, "mine", "quick")

@@ -99,6 +99,23 @@ def test_the_newest_roll_out_is_shown_and_not_the_first() -> None:
     assert "1,000" not in drawn(board, 100)
 
 
+def test_a_seed_s_steps_are_counted_from_where_it_left_the_reference() -> None:
+    board = Board((1,), before=409_600)
+    board.rollout(rollout(0, 0, cycle=0, steps=409_600))
+    board.rollout(rollout(1, 5, steps=433_600))
+
+    gold, seed = drawn(board, 100).splitlines()[1:3]
+    assert "409,600" in gold
+    assert "24,000" in seed
+    assert "433,600" not in seed
+
+
+@pytest.mark.parametrize(("width", "told"), [(60, False), (80, True)])
+def test_the_legend_says_which_steps_are_counted_where_there_are_any(width, told) -> None:
+    said = "steps: of a seed since it left the reference, whose own are not counted"
+    assert (said in drawn(full(), width)) is told
+
+
 def test_a_refusal_says_how_many_bounds_were_missed() -> None:
     assert "2 missed" in drawn(full(), 100)
 

@@ -8,7 +8,7 @@ import pytest
 
 from stairway.base.errors import ConfigError
 from stairway.base.verdict import refuse
-from stairway.dashboard.practice.account import LEGEND
+from stairway.dashboard.practice.account import LEGEND, STEPS
 from stairway.dashboard.practice.page import again, page, write_page
 from stairway.testing.journal import practice_result
 from stairway.training.journal import CycleReport
@@ -34,7 +34,7 @@ def test_the_verdict_comes_first() -> None:
 def test_the_words_of_the_verdict_are_explained() -> None:
     said = text(practice_result())
 
-    for word, meaning in LEGEND:
+    for word, meaning in (STEPS, *LEGEND):
         assert f"{word} {meaning}" in said.replace("&#39;", "'")
 
 
@@ -43,6 +43,16 @@ def test_what_the_median_and_the_worst_seed_missed_is_told_of_each_cycle() -> No
 
     assert said.count("median seed 1: 2 of 3 bounds missed") == 2
     assert said.count("worst seed 2: 2 of 3 bounds missed") == 2
+
+
+def test_a_seed_that_was_the_median_and_the_worst_is_told_of_once() -> None:
+    result = practice_result(accepted=False)
+    cycles = tuple(replace(cycle, worst_seed=1) for cycle in result.cycles)
+    said = text(replace(result, cycles=cycles))
+
+    assert said.count("median and worst seed 1: 2 of 3 bounds missed") == 2
+    assert "worst seed 2" not in said
+    assert "median seed 1" not in said
 
 
 def test_a_seed_that_strayed_is_told_with_how_far() -> None:

@@ -15,8 +15,9 @@ from typing import Any
 import msgspec
 
 from stairway.app import folder as folders
+from stairway.app.plain_file import read_plain
 from stairway.app.rl.folder import RlFolder
-from stairway.app.rl.rules import SHIPPED
+from stairway.app.rl.rules import SHIPPED, decode
 from stairway.base.errors import ConfigError, DataError
 from stairway.market.facts import DataReport
 from stairway.training.journal import LAYOUT
@@ -109,7 +110,7 @@ def open_practice(root: Path) -> tuple[RlFolder, Ask]:
     if not folder.ask.is_file():
         raise ConfigError(_no_training(root))
     try:
-        content = folder.ask.read_bytes()
+        content = read_plain(folder.ask)
         said = msgspec.json.decode(content)
         layout, begun_by, here = said.get("layout"), said.get("version"), version("stairway")
         if layout != LAYOUT:
@@ -135,6 +136,22 @@ def open_practice(root: Path) -> tuple[RlFolder, Ask]:
         msg = f"{folder.ask} cannot be used ({error}); restore it or start a new run"
         raise DataError(msg) from error
     return folder, ask
+
+
+def reference_steps(folder: RlFolder, ask: Ask) -> int:
+    """Say how many steps the reference takes before the seeds begin.
+
+    Raises
+    ------
+    DataError
+        If the settings that were asked for cannot be read.
+    """
+    try:
+        kind = ask.policy["session"]["kind"]
+        return decode(ask.practice, kind, ask.practice_name).gold.steps
+    except (ConfigError, ValueError, TypeError, KeyError, AttributeError) as error:
+        msg = f"{folder.ask} cannot be used ({error}); restore it or start a new run"
+        raise DataError(msg) from error
 
 
 def _require_place(gold: str) -> None:

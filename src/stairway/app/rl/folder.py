@@ -147,7 +147,18 @@ def newest(folder: Path, prefix: str) -> list[Path]:
     """Checkpoints that count, newest first, without ending.
 
     Whatever else lies there under a name that is not one of ours is somebody's own.
+
+    Raises
+    ------
+    DataError
+        If what lies in the folder's place is none: that is not the same as no checkpoint.
     """
+    if not folder.is_dir() and (folder.exists() or folder.is_symlink()):
+        msg = (
+            f"{folder} is no folder, and the checkpoints of the run belong there; take it away "
+            "and put the folder back from a copy, or start a new run"
+        )
+        raise DataError(msg)
     there = (path for path in folder.glob(f"{prefix}*.json") if _OURS.fullmatch(path.stem))
     return [path.with_suffix("") for path in sorted(there, key=_numbers, reverse=True)]
 

@@ -7,6 +7,7 @@ from threading import Event
 
 import msgspec
 
+from stairway.app.plain_file import open_anew
 from stairway.app.rl.folder import RlFolder
 from stairway.training.ear import Ear
 from stairway.training.journal import CycleReport, PracticeResult, SeedCycle
@@ -69,7 +70,8 @@ class Live:
     def _show(self) -> None:
         beside = self._folder.live.with_name(".live.json.new")
         try:
-            beside.write_bytes(msgspec.json.encode(self._so_far()))
+            with open_anew(beside) as file:
+                file.write(msgspec.json.encode(self._so_far()))
             beside.replace(self._folder.live)
         except OSError as error:
             if not self._said:

@@ -16,7 +16,7 @@ from stairway.base.hashing import content_hash
 from stairway.training.ear import Ear
 from stairway.training.journal import CycleReport, SeedCycle
 from stairway.training.measured import Rollout
-from stairway.training.meter import Meter, tell
+from stairway.training.meter import Meter, Unsent, tell
 
 GATE = "training"
 """Name under which the training gate's answers are counted."""
@@ -97,8 +97,34 @@ class Metered:
         self._ear.note(line)
 
     def close(self) -> None:
-        """End all meters, which send what they have side by side, for a short time."""
+        """End all meters, which send what they have side by side, for a short time.
+
+        What could not be sent is said in a line, and stands in no result: that is the same
+        whoever listened.
+        """
         for meter in self._meters.values():
             meter.ask_to_close()
         for meter in self._meters.values():
             meter.close()
+        line = unsent_line([meter.unsent() for meter in self._meters.values()])
+        if line:
+            self._ear.note(line)
+
+
+def unsent_line(told: Sequence[Unsent | None]) -> str:
+    """Say in one line what the meters of all seeds could not send; empty where nothing.
+
+    Examples
+    --------
+    >>> unsent_line([None, Unsent(3, "http://x:1", "connection refused")])
+    'telemetry: 3 pushes to http://x:1 failed (connection refused); training did not wait'
+    """
+    missed = [one for one in told if one is not None]
+    if not missed:
+        return ""
+    failed, last = sum(one.failed for one in missed), missed[-1]
+    pushes = "push" if failed == 1 else "pushes"
+    return (
+        f"telemetry: {failed:,} {pushes} to {last.where} failed ({last.why}); training did not "
+        "wait"
+    )

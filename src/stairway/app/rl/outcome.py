@@ -1,10 +1,11 @@
 """What came of a training run: sealed when it is written, and doubted when it is read.
 
 ``result.json`` is plain text that people open, and its verdict is what they act on. So it
-is believed only where it is what was written, and where what it says of the cycles is what
-the last checkpoint says of them: a verdict that was edited has to agree with both. The
-files of the policy are bound to it (:mod:`stairway.app.rl.left`), and the weights in them
-to the checkpoint (:mod:`stairway.app.rl.weights`).
+is believed only where it is what was written, where what it says of the cycles is what the
+last checkpoint says of them, and what it says of what was asked for is what
+``practice.json`` says: one that was edited has to agree with all three. The files of the
+policy are bound to it (:mod:`stairway.app.rl.left`), and the weights in them to the
+checkpoint (:mod:`stairway.app.rl.weights`).
 
 The seal finds damage and carelessness. It is no signature: who may write the folder may
 write a run.
@@ -45,6 +46,20 @@ class _Machine(msgspec.Struct, frozen=True):
     reports: tuple[CycleReport, ...]
 
 
+class _Named(msgspec.Struct, frozen=True):
+    symbol: str
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """What ``practice.json`` says that a result says too."""
+
+    version: str
+    source: str
+    policy_name: str
+    seeds: tuple[int, ...]
+    instruments: tuple[_Named, _Named]
+
+
 class _Kept(msgspec.Struct, frozen=True):
     """What a checkpoint of the whole run says that a result says too."""
 
@@ -73,8 +88,9 @@ def read_result(folder: RlFolder) -> PracticeResult:
     ------
     DataError
         If it is missing, damaged, of another layout, was changed since it was written, or
-        says other things than the last checkpoint; or if a file of the policy is not the
-        one that was left, or does not hold the weights that the checkpoint keeps.
+        says other things than the last checkpoint or ``practice.json``; or if a file of the
+        policy is not the one that was left, or does not hold the weights that the
+        checkpoint keeps.
     """
     again = f"remove it, and stairway train rl --resume {folder.root} writes it again"
     try:
@@ -93,15 +109,35 @@ def read_result(folder: RlFolder) -> PracticeResult:
     if seal_of(result) != result.seal:
         msg = f"{folder.result} was changed after it was written: its seal differs; {again}"
         raise DataError(msg)
-    wrong = [name for name, said, kept in _both(folder, result) if said != kept]
-    if wrong:
-        msg = (
-            f"{folder.result} and the last checkpoint say different things of "
-            f"{', '.join(wrong)}; {again}"
-        )
-        raise DataError(msg)
+    for whose, pairs in (
+        ("the last checkpoint", _both(folder, result)),
+        (folder.ask.name, _asked_for(folder, result)),
+    ):
+        wrong = [name for name, said, kept in pairs if said != kept]
+        if wrong:
+            msg = (
+                f"{folder.result} and {whose} say different things of {', '.join(wrong)}; "
+                f"{again}"
+            )
+            raise DataError(msg)
     require_kept(folder, result, read_left(folder, result))
     return result
+
+
+def _asked_for(folder: RlFolder, result: PracticeResult) -> tuple[tuple[str, Any, Any], ...]:
+    """Lay what a result says beside what was asked for."""
+    try:
+        asked = msgspec.json.decode(read_plain(folder.ask), type=_Asked)
+    except (OSError, ValueError, RecursionError) as error:
+        msg = f"{folder.ask} cannot be read ({error}); restore it, or start a new run"
+        raise DataError(msg) from error
+    return (
+        ("version", result.version, asked.version),
+        ("source", result.source, asked.source),
+        ("policy_name", result.policy_name, asked.policy_name),
+        ("seeds", result.seeds, asked.seeds),
+        ("symbols", result.symbols, tuple(one.symbol for one in asked.instruments)),
+    )
 
 
 def _both(folder: RlFolder, result: PracticeResult) -> tuple[tuple[str, Any, Any], ...]:

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 import msgspec
+from msgspec import inspect
 
 from stairway.app import plugins
 from stairway.app.tables import numbers, read
@@ -173,7 +174,8 @@ def converted(
     try:
         return msgspec.convert(found, kind)
     except msgspec.ValidationError as error:
-        msg = f"{origin}: {_complaint(str(error), found, root, placed)}; see the shipped one"
+        said = _complaint(str(error), found, root, placed) + _allowed(str(error), kind)
+        msg = f"{origin}: {said}; see the shipped one"
         raise ConfigError(msg) from error
     except ConfigError as error:
         msg = f"{origin}: {error}"
@@ -190,6 +192,30 @@ def _complaint(said: str, found: Any, root: str, placed: Callable[[str], str]) -
     if isinstance(at, Mapping):
         return f"{what} in {key}"
     return f"{key} is {_shown(at)}; {what[:1].lower()}{what[1:]}"
+
+
+def _allowed(said: str, kind: type[Config]) -> str:
+    """List what is allowed where a value is one of few, which msgspec does not say."""
+    what, _, place = said.partition(" - at `$")
+    if not what.startswith("Invalid enum value"):
+        return ""
+    at: Any = inspect.type_info(kind)
+    for name, _index in _STEP.findall(place.rstrip("`")):
+        match at:
+            case inspect.StructType():
+                at = next(f.type for f in at.fields if f.encode_name == name)
+            case inspect.ListType() | inspect.VarTupleType():
+                at = at.item_type
+            case _:
+                return ""
+    match at:
+        case inspect.EnumType():
+            few: list[Any] = [one.value for one in at.cls]
+        case inspect.LiteralType():
+            few = list(at.values)
+        case _:
+            return ""
+    return f"; allowed are {', '.join(map(repr, few))}"
 
 
 def _shown(value: Any) -> str:

@@ -15,6 +15,7 @@ from typing import NoReturn
 import msgspec
 import numpy as np
 
+from stairway.app.plain_file import read_plain
 from stairway.app.rl.folder import RlFolder, newest, read_encoded
 from stairway.app.rl.left import ARCHITECTURE, TENSORS
 from stairway.base.arrays import Float32Array
@@ -105,7 +106,7 @@ def _require_same(folder: RlFolder, actor: Actor, layout: Layout, flat: Float32A
 def _seen_through(folder: RlFolder, result: PracticeResult, actor: Actor) -> str:
     """Hash of bars, split and normaliser, as checkpoints carry it."""
     try:
-        asked = msgspec.json.decode(folder.ask.read_bytes(), type=_Bars)
+        asked = msgspec.json.decode(read_plain(folder.ask), type=_Bars)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         msg = f"{folder.ask} cannot be read ({error}); restore it, or start a new run"
         raise DataError(msg) from error

@@ -35,11 +35,14 @@ LEGEND = (
     ("hold rate", "share of steps whose action is to hold both positions as they are"),
     ("no fill", "share of steps in which no position changed"),
     ("trades", "changes of position a day, both instruments together"),
-    ("kept", "a cycle's weights stay, because they made progress or lost none"),
+    ("kept", "a cycle's weights stay: it passed, or fell back by no more than is allowed"),
     ("passed", "all bounds of the gate held, for the median seed and for the worst"),
     ("accepted", "the last kept cycle passed: its policy may become a member"),
 )
 """What the words of a training run mean, the same in the terminal and on the page."""
+
+STEPS = ("steps", "of a seed since it left the reference, whose own are not counted")
+"""The same for a word that stands on the board and on the page, and not in the account."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stairway.base.verdict import Inconclusive, Pass, Refuse
-from stairway.dashboard.practice.account import cycle_line
+from stairway.dashboard.practice.account import STEPS, cycle_line
 from stairway.dashboard.practice.bounds import missed, tally
 from stairway.dashboard.words import MINUS, count, percent, sentence, share, trades, word
 from stairway.training.journal import CycleReport, SeedCycle
@@ -43,6 +43,7 @@ _LEGEND = (
     "hold rate: share of steps that hold both; | is its target",
     "trades: position changes a day / target",
 )
+_LEGEND_OF_STEPS = (f"{STEPS[0]}: {STEPS[1]}",)
 _LEGEND_OF_TERMS = (
     "bonus, ticket: what the controller pays for holding, charges for a trade",
     "health: of the controller, 0 to 1",
@@ -51,6 +52,11 @@ _LEGEND_OF_TERMS = (
 
 class Board:
     """What has been heard of a training run.
+
+    Parameters
+    ----------
+    before
+        Steps that the reference had taken when the seeds began; theirs count from there.
 
     Examples
     --------
@@ -61,7 +67,8 @@ class Board:
     2
     """
 
-    def __init__(self, seeds: Sequence[int]) -> None:
+    def __init__(self, seeds: Sequence[int], before: int = 0) -> None:
+        self._before = before
         self._newest: dict[int, Rollout | None] = dict.fromkeys(seeds)
         self._judged: dict[int, SeedCycle] = {}
         self._cycles: list[CycleReport] = []
@@ -91,7 +98,8 @@ class Board:
         for seed in self._newest:
             cells = self._cells(seed, places)
             table.add_row(*(cells.get(header, Text("")) for header in columns))
-        legend = [*_LEGEND, *(_LEGEND_OF_TERMS if "bonus" in columns else ())]
+        legend = [*_LEGEND, *(_LEGEND_OF_STEPS if "steps" in columns else ())]
+        legend += [*(_LEGEND_OF_TERMS if "bonus" in columns else ())]
         said = [Text(f"cycle {c.cycle} {cycle_line(c)}") for c in self._cycles]
         return Group(table, *said, *(Text(line, style="dim") for line in legend))
 
@@ -101,7 +109,7 @@ class Board:
             return {"seed": Text(str(seed), "bold"), "gate": Text("waiting", "dim")}
         return {
             "seed": Text("gold" if seen.cycle == 0 else str(seed), style="bold"),
-            "steps": Text(count(seen.steps)),
+            "steps": Text(count(seen.steps - (self._before if seen.cycle else 0))),
             "hold rate": dial(seen, places),
             "no fill": Text(percent(seen.no_fill_share, signed=False)),
             "trades": Text(_trades(seen)),

@@ -20,7 +20,7 @@ from stairway.dashboard import words
 from stairway.dashboard.figures.plain import Figure
 from stairway.dashboard.practice import account, bounds, curves, drift
 from stairway.dashboard.report import environment, plotly_script
-from stairway.training.journal import Decision, PracticeResult, SeedCycle
+from stairway.training.journal import CycleReport, Decision, PracticeResult, SeedCycle
 
 _MOST_REASONS = 5
 
@@ -67,7 +67,7 @@ def page(result: PracticeResult, root: Path, practice: str = SHIPPED) -> str:
             trained=account.in_training(result),
             aimed=account.aimed(result),
             unseen=account.held_out(result),
-            legend=account.LEGEND,
+            legend=(account.STEPS, *account.LEGEND),
             shown=shown,
             bounds=() if shown is None else bounds.of_the_span(shown.criteria),
             weathers=() if shown is None else _weathers(shown),
@@ -115,13 +115,20 @@ def _cycles(result: PracticeResult) -> tuple[Judged, ...]:
             line=account.cycle_line(cycle),
             seeds=tuple(
                 (f"{which} seed {one.seed}", bounds.tally(one.criteria), _missed(one))
-                for which, seed in (("median", cycle.median_seed), ("worst", cycle.worst_seed))
+                for which, seed in _standing(cycle)
                 for one in result.seed_cycles
                 if (one.seed, one.cycle) == (seed, cycle.cycle)
             ),
         )
         for cycle in result.cycles
     )
+
+
+def _standing(cycle: CycleReport) -> tuple[tuple[str, int], ...]:
+    """Say which seeds stood for a cycle; one that was both, once."""
+    if cycle.median_seed == cycle.worst_seed:
+        return (("median and worst", cycle.median_seed),)
+    return (("median", cycle.median_seed), ("worst", cycle.worst_seed))
 
 
 def _missed(one: SeedCycle) -> tuple[str, ...]:
