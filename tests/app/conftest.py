@@ -34,12 +34,21 @@ from stairway.events.envelope import Head
 from stairway.events.ports import EventLog
 from stairway.execution.orders import Command
 from stairway.features.spec import FEATURE_NAMES, schema_hash
-from stairway.lifecycle.facts import GateGiven, ModelRegistered, OperatorMoved
+from stairway.evaluation.evidence import EVIDENCE_GATES
+from stairway.evaluation.proof import hash_of
+from stairway.lifecycle.facts import (
+    Admission,
+    GateGiven,
+    ModelRegistered,
+    OperatorMoved,
+    ProofGiven,
+)
 from stairway.lifecycle.stage import Stage
 from stairway.market.bars import PairBar, PairBars
 from stairway.models.ports import ModelCard, ModelRuntime
 from stairway.simulation.fills import Luck
 from stairway.simulation.venue import Venue
+from stairway.testing.proofs import proof_of
 from stairway.testing.bars import random_walk
 from stairway.testing.log import small_settings
 from stairway.trader.book import Book
@@ -150,13 +159,13 @@ class LittleRun:
         return desk
 
 
-def admitted(now_ns: UtcNs, model: str) -> Sequence[ModelRegistered | GateGiven]:
-    """A model that passed every gate that stands before the shadow."""
-    digest = model * 8
-    gates = ("causality", "calibration_skill", "after_cost_sharpe")
+def admitted(now_ns: UtcNs, model: str) -> Sequence[Admission]:
+    """A model that has a proof, and passed every gate that stands before the shadow."""
+    digest, proof = model * 8, proof_of(model)
     return (
-        ModelRegistered(now_ns, model, "v1", digest, None, 1),
-        *(GateGiven(now_ns, gate, model, digest, Pass()) for gate in gates),
+        ModelRegistered(now_ns, model, "v1", digest, None, 1, proof=hash_of(proof)),
+        ProofGiven(now_ns, model, digest, proof),
+        *(GateGiven(now_ns, gate, model, digest, Pass()) for gate in EVIDENCE_GATES),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, get_args
@@ -19,6 +20,7 @@ from stairway.app.catalog import CODEC, Fact, stream_of, streams
 from stairway.base.errors import DataError, InvariantError
 from stairway.base.units import Lots, Micros, Ticks, UtcNs
 from stairway.base.verdict import Finding, Pass
+from stairway.evaluation.significance.deflated import Trials
 from stairway.events.streams import MEASURED, TELEMETRY, is_durable
 from stairway.execution.facts import VenueSaid
 from stairway.execution.orders import Accepted, Filled
@@ -77,9 +79,12 @@ def compound(kind: inspect.Type) -> st.SearchStrategy[Any]:
             raise AssertionError(kind)
 
 
+@cache
 def struct(cls: type) -> st.SearchStrategy[Any]:
     if cls is Instrument:
         return st.sampled_from(INSTRUMENTS)
+    if cls is Trials:
+        return st.builds(Trials, st.integers(1, 10**6), st.floats(0.0, 1e6))
     needs_a_reason = cls.__name__ in {"Refuse", "Inconclusive"}
     fields = {f.name: made(f.type) for f in inspect.type_info(cls).fields}  # type: ignore[attr-defined]
     if needs_a_reason:

@@ -28,6 +28,7 @@ from stairway.market.bars import PairBar
 from stairway.models.prediction import Exclusion, ExclusionCode, Prediction
 from stairway.risk.clamp import ClampedOrder
 from stairway.simulation.misfortune import freeze_feed
+from stairway.supervision.facts import CalibrationTracked
 from stairway.trader.facts import Decided, Marked
 
 START = 10**12
@@ -363,3 +364,24 @@ def test_a_recorder_that_only_reads_leaves_the_log_as_it_was(story: Any) -> None
     before = run_hash(story.log)
     Recorder(story.log, read_only=True).publish(*story.facts("run"))
     assert run_hash(story.log) == before
+
+
+def test_what_models_said_is_held_against_what_came_and_put_on_record(story: Any) -> None:
+    facts = of(story, "model.calibration", CalibrationTracked)
+    by_model = {fact.model for fact in facts}
+    assert by_model == {"lightgbm", "xgboost"}  # the rule has no probabilities of its own
+    labels = story.run.settings.labels
+    last: dict[tuple[str, str], int] = {}
+    for fact in facts:
+        assert fact.n > last.get((fact.digest, fact.regime), 0)
+        last[fact.digest, fact.regime] = fact.n
+    for digest in {digest for digest, _ in last}:
+        told = sum(n for (one, _), n in last.items() if one == digest)
+        said = [p for p in of(story, "model.answer", Prediction) if p.digest == digest]
+        assert len(said) - 2 * labels.horizon_bars <= told <= len(said) - 2
+
+
+def test_the_last_reading_is_on_record_before_the_run_ends(story: Any) -> None:
+    end = story.run.bars.at(len(story.run.bars) - 1).time_ns
+    facts = of(story, "model.calibration", CalibrationTracked)
+    assert facts[-1].time_ns == end

@@ -294,6 +294,8 @@ def test_settings_do_not_change() -> None:
     [
         ("evidence_gates", "causality"),
         ("evidence_gates", "after_cost_sharpe"),
+        ("evidence_gates", "leak_battery"),
+        ("evidence_gates", "deflated_sharpe"),
         ("live_gates", "quality_gate"),
         ("quarantine_gates", "artifact"),
     ],

@@ -18,11 +18,13 @@ from stairway.app.terms import terms_hash
 from stairway.base.errors import ConfigError, DataError
 from stairway.base.units import UtcNs
 from stairway.base.verdict import Pass, Refuse, refuse
-from stairway.lifecycle.facts import GateGiven, ModelRegistered
+from stairway.evaluation.proof import Proof, hash_of, to_bytes
+from stairway.lifecycle.facts import GateGiven, ModelRegistered, ProofGiven
 from stairway.lifecycle.stage import Stage
 from stairway.models.baseline import BaselineRules
 from stairway.models.manifest import GateEvidence
 from stairway.testing.bars import random_walk
+from stairway.testing.proofs import account, proof_of
 from stairway.testing.models import rule_under, toy_bundle, toy_passport
 from stairway.training.report import CandidateReport, TrainingReport
 
@@ -61,10 +63,11 @@ class Run:
     def report(self, *away: str) -> TrainingReport:
         evidence = (GateEvidence("causality", refuse("causality.leak", "it saw ahead")),)
         sealed = [
-            CandidateReport(f"slot{d}", d, "v", Pass(), (), {}, {}, None) for d in self.digests
+            CandidateReport(f"slot{d}", d, "v", Pass(), (), {}, {}, None, None)
+            for d in self.digests
         ]
         refused = [
-            CandidateReport(name, None, None, evidence[0].verdict, evidence, {}, {}, None)
+            CandidateReport(name, None, None, evidence[0].verdict, evidence, {}, {}, None, None)
             for name in away
         ]
         return TrainingReport(40, "d", "c", SCHEMA, Pass(), (*sealed, *refused), self.rule)
@@ -123,6 +126,72 @@ def test_the_rule_is_registered_with_its_passport(tmp_path: Path) -> None:
     assert registered == ModelRegistered(
         NOW, "baseline", "v20150227_210000", run.rule, None, 1, Stage.BASELINE
     )
+
+
+def proved(model: str, trials: int, per_bar: float = 0.1) -> Proof:
+    return proof_of(model, trials=trials, traded=account(per_bar))
+
+
+def put(run: Run, slot: str, trials: int, bars: str, *, last_ns: UtcNs) -> str:
+    """Seal a model of a training on these bars, with its proof."""
+    proof = proved(slot, trials)
+    passport = msgspec.structs.replace(
+        toy_passport(slot, SCHEMA),
+        last_data_ns=last_ns,
+        trials=trials,
+        data_fingerprint=bars,
+        evidence=proof.evidence,
+    )
+    bundle = replace(toy_bundle(3, passport), proof=to_bytes(proof))
+    return seal(run.folder.models, bundle, run.key)
+
+
+def test_a_model_is_registered_with_the_hash_of_its_proof_and_the_proof_follows(
+    tmp_path: Path,
+) -> None:
+    run = Run(tmp_path)
+    digest = put(run, "slot1", 3, "bars", last_ns=BARS.at(39).time_ns)
+    shelf = shelves.given(run.folder.models, run.folder.trust, DAILY, BARS)
+    registered, given, *_ = shelf.facts(NOW)
+    proof = proved("slot1", 3)
+    assert isinstance(registered, ModelRegistered)
+    assert (registered.digest, registered.trials) == (digest, 3)
+    assert registered.proof == hash_of(proof)
+    assert given == ProofGiven(NOW, "slot1", digest, proof)
+
+
+def test_trials_of_one_training_are_one_count_and_those_of_another_come_on_top(
+    tmp_path: Path,
+) -> None:
+    """What the hundredth try shows by luck is not what the first one does."""
+    run = Run(tmp_path)
+    early, late = BARS.at(30).time_ns, BARS.at(39).time_ns
+    put(run, "slot2", 98, "later bars", last_ns=late)
+    put(run, "slot1", 3, "bars", last_ns=early)
+    put(run, "slot3", 3, "bars", last_ns=early)
+    facts = shelves.given(run.folder.models, run.folder.trust, DAILY, BARS).facts(NOW)
+    counted = {f.model: f.trials for f in facts if isinstance(f, ModelRegistered)}
+    assert counted == {"slot1": 3, "slot2": 101, "slot3": 3, "baseline": 1}
+    luck = {
+        f.model: f.verdict.findings[0].value
+        for f in facts
+        if isinstance(f, GateGiven) and f.gate == "deflated_sharpe"
+    }
+    assert luck["slot1"] == luck["slot3"] > luck["slot2"]
+
+
+def test_a_proof_of_another_passport_is_not_taken(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    passport = msgspec.structs.replace(
+        toy_passport("slot1", SCHEMA), last_data_ns=BARS.at(39).time_ns
+    )
+    for content in (to_bytes(proved("slot1", 3)), b"{}"):
+        bundle = replace(toy_bundle(1, passport), proof=content)
+        digest = seal(run.folder.models, bundle, run.key)
+        shelf = shelves.given(run.folder.models, run.folder.trust, DAILY, BARS)
+        with pytest.raises(DataError, match=f"the proof of model {digest[:12]}"):
+            shelf.facts(NOW)
+        run.remove(digest)
 
 
 def test_given_models_climb_after_the_last_bar_that_any_of_them_saw(tmp_path: Path) -> None:

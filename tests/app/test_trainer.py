@@ -12,9 +12,10 @@ from stairway.adapters.artifacts.directory import list_digests, open_sealed
 from stairway.app import settings, trainer
 from stairway.app.folder import RunFolder
 from stairway.app.shelf import made
-from stairway.app.trainer import Job, main, read_job, train
+from stairway.app.trainer import Job, main, read_job, train, tried
 from stairway.base.errors import ConfigError, DataError
 from stairway.base.verdict import Inconclusive, Pass, Refuse
+from stairway.evaluation.proof import Proof, from_bytes, hash_of
 from stairway.lifecycle.facts import GateGiven
 from stairway.market.bars import PairBars
 from stairway.models.manifest import Family, GateEvidence
@@ -33,6 +34,7 @@ def policy(**changes: dict[str, object]) -> dict[str, object]:
     tables["prover"] |= {"cuts": 8, "max_bars": 300}
     tables["boosting"] |= {"rounds": 20}
     tables["calibration"] |= {"min_samples": 10}
+    tables["battery"] |= {"cuts": 1, "surrogates": 8, "shuffles": 8, "rounds": 2}
     for section, keys in changes.items():
         tables[section] |= keys
     return tables
@@ -68,9 +70,13 @@ def job_in(root: Path, bars: PairBars | None = None, **changes: object) -> Job:
     return msgspec.structs.replace(plain, **changes)
 
 
+def nothing_earned(confidence: np.ndarray) -> np.ndarray:
+    return np.zeros(confidence.shape[0])
+
+
 def no_backtest(job: Job, observed: Observed) -> Backtest:
     assert len(observed.bars) == job.n_bars
-    return Backtest(lambda confidence: np.zeros(confidence.shape[0]), 252.0)
+    return Backtest(nothing_earned, nothing_earned, 252.0)
 
 
 def silent(*_: object) -> None:
@@ -122,6 +128,64 @@ def test_the_rule_of_the_policy_is_sealed_beside_them_under_the_same_key(
     assert {m.version for m in others} == {opened.manifest.version}
     assert {m.passport.schema_hash for m in others} == {passport.schema_hash}
     assert {m.passport.data_fingerprint for m in others} == {passport.data_fingerprint}
+
+
+def test_every_model_carries_a_proof_that_its_report_names(
+    trained: tuple[Path, TrainingReport],
+) -> None:
+    root, report = trained
+    trust = (root / "trust.pub").read_bytes()
+
+    for found in report.candidates[:2]:
+        sealed = open_sealed(root / "models", found.digest, trust)
+        proof = from_bytes(sealed.proof)
+        assert isinstance(proof, Proof)
+        assert found.proof == sealed.proof_hash == hash_of(proof)
+        assert (proof.model, proof.evidence) == (found.model, found.evidence)
+        assert (proof.trials, proof.battery) == (2, report.battery)
+        assert proof.data_fingerprint == report.data_fingerprint
+        figures = proof.shown.figures
+        assert {"all", "range"} <= {one.regime for one in figures.honesty}
+        assert figures.choice is None, "accounts that hold nothing cannot be ranked"
+        assert (figures.names, figures.trials.n) == (("lightgbm", "xgboost"), 2)
+        assert figures.gross.total_return_frac == 0.0
+        asked = {one.question: one.checks for one in proof.shown.answers}
+        assert "416 of 500 returns needed" in asked["baseline"]["spa"].findings[0].detail
+        assert "not shown" in asked["costs"]["taken"].findings[0].detail
+    assert open_sealed(root / "models", report.baseline, trust).proof is None
+
+
+def test_the_leak_battery_judged_the_pipeline_once_for_all(
+    trained: tuple[Path, TrainingReport],
+) -> None:
+    _, report = trained
+    said = [
+        e.verdict for c in report.candidates for e in c.evidence if e.gate == "leak_battery"
+    ]
+
+    assert said == [report.battery.verdict] * 2
+    assert report.battery.fired == ()
+    assert report.battery.causality is not None
+
+
+def test_a_training_counts_each_family_that_it_tries() -> None:
+    families = (Family.LIGHTGBM, Family.XGBOOST, Family.POLICY)
+    walk = random_walk(60, seed=1)
+    job = Job(
+        root="x",
+        n_bars=50,
+        instruments=walk.instruments,
+        policy={},
+        families=families,
+        drill=False,
+        seed=1,
+    )
+    assert [tried(msgspec.structs.replace(job, families=families[:n])) for n in range(4)] == [
+        1,
+        1,
+        2,
+        3,
+    ]
 
 
 def test_a_policy_without_a_rule_trains_nothing(tmp_path: Path) -> None:
@@ -366,7 +430,8 @@ def test_trees_that_too_little_is_left_for_are_refused_and_the_training_goes_on(
         assert told.detail.endswith("give more bars, or raise [run] train_frac")
         assert told.bound == 5_000
         assert 0 < told.value < 5_000
-        assert {e.gate for e in found.evidence} == {"causality", "calibration_skill"}
+        assert {e.gate for e in found.evidence} == set(BINDING_GATES)
+        assert not any(f.code == "gate.unseen" for f in found.verdict.findings)
 
 
 def test_who_was_refused_for_lack_of_bars_is_turned_away_and_the_rule_trades(

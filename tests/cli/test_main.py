@@ -21,10 +21,21 @@ COMMANDS = (
     ("constants",),
     ("deployed",),
     ("prove",),
+    ("validate",),
     ("train", "rl"),
     *(
         ("log", name)
-        for name in ("tail", "stats", "groups", "verify", "archive", "attest", "export")
+        for name in (
+            "tail",
+            "stats",
+            "groups",
+            "verify",
+            "archive",
+            "attest",
+            "export",
+            "key",
+            "sign",
+        )
     ),
 )
 HEAVY = {"numba", "numpy", "polars", "apsw", "plotly", "cryptography", "psutil", "stairway.app"}

@@ -29,7 +29,13 @@ def endless(bars):
         pass
 def leaving(bars):
     raise SystemExit("gone")
+def quitting(bars):
+    import os
+    os._exit(0)
 """
+
+
+MODULE = (sys.executable, "-m", "stairway")
 
 
 @pytest.fixture
@@ -56,10 +62,15 @@ def test_a_causal_function_exits_0_and_a_leak_2(stairway: Callable[..., Any]) ->
 
 
 @pytest.mark.usefixtures("files")
-def test_json_stays_json_whatever_the_function_prints(stairway: Callable[..., Any]) -> None:
-    said = stairway("prove", "features.py:honest", "--source", "bars.csv", "--json")
-    assert json.loads(said.out)["proof"]["verdict"]["type"] == "pass"
-    assert "asked" in said.err
+def test_json_stays_json_whatever_the_function_prints() -> None:
+    said = subprocess.run(
+        [*MODULE, "prove", "features.py:honest", "--source", "bars.csv", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(said.stdout)["proof"]["verdict"]["type"] == "pass"
+    assert "asked" in said.stderr
 
 
 @pytest.mark.usefixtures("files")
@@ -74,7 +85,10 @@ def test_labels_are_handed_over_and_a_label_read_at_once_looks_ahead(
 
 
 @pytest.mark.usefixtures("files")
-@pytest.mark.parametrize(("name", "word"), [("endless", "OverdueError"), ("leaving", "gone")])
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [("endless", "OverdueError"), ("leaving", "gone"), ("quitting", "exit code 0")],
+)
 def test_a_function_that_never_comes_back_or_leaves_is_a_sentence(
     name: str, word: str, stairway: Callable[..., Any]
 ) -> None:

@@ -328,10 +328,10 @@ def a_training(name: str = "lightgbm") -> TrainingReport:
     clean = passed("causality.clean", "no past value of 30 columns moved", 0.0, 1e-9, 204)
     good = CandidateReport(
         name, A, "v2018", Pass(), (GateEvidence("causality", clean),), {},
-        {"trend": odd, "all": whole, "crisis": Reliability((), 0.0, 0.0, 0.0)}, None,
+        {"trend": odd, "all": whole, "crisis": Reliability((), 0.0, 0.0, 0.0)}, None, None,
     )  # fmt: skip
     leaking = CandidateReport(
-        "leaking", None, None, refuse("causality.ahead", "x"), (), {}, {}, None
+        "leaking", None, None, refuse("causality.ahead", "x"), (), {}, {}, None, None
     )
     return TrainingReport(20, "d" * 64, "c" * 64, "5" * 64, clean, (good, leaking), BASE)
 

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from stairway.dashboard.accounts import Account
+from stairway.dashboard.honesty import Honesty
 from stairway.dashboard.policy import PolicyInForce, in_force
 from stairway.dashboard.result import Result, Stopped
 from stairway.dashboard.stairs import Step
@@ -25,6 +26,9 @@ def result() -> Result:
         last_day="2016-01-01",
         steps=(step,),
         accounts=(account,),
+        honesty=(
+            Honesty("m", "d", "trend", 9, None, None, None, None, None, None, "pass", "why"),
+        ),
         moves=0,
         policy=in_force(()),
         notes=(),
@@ -38,7 +42,7 @@ def test_a_result_survives_being_written_and_read(result: Result) -> None:
 
 
 def test_every_field_of_a_result_is_documented() -> None:
-    for kind in (Result, Step, Account, PolicyInForce):
+    for kind in (Result, Step, Account, PolicyInForce, Honesty):
         for name in kind.__struct_fields__:
             assert name in (kind.__doc__ or ""), f"{kind.__name__}.{name}"
 

@@ -72,7 +72,9 @@ def test_every_move_keeps_the_verdicts_of_its_gates() -> None:
     verdict = Pass(refuse("calibration.skill", "skill in trend", 0.03, 0.0, 900).findings)
     for name in EVIDENCE:
         stairs.gate("d1", name, verdict)
-    assert stairs.last(ModelMoved).verdict.findings == verdict.findings * 3
+    *gates, proof = stairs.last(ModelMoved).verdict.findings
+    assert tuple(gates) == verdict.findings * len(EVIDENCE)
+    assert proof.code == "promotion.proof"
 
 
 def test_a_canary_has_one_percent_and_a_champion_begins_at_five() -> None:
@@ -133,6 +135,8 @@ def test_a_refused_candidate_retires_with_all_the_reasons() -> None:
     assert stairs.stage("d1") is Stage.CANDIDATE, "the other gates have not spoken yet"
     stairs.gate("d1", "after_cost_sharpe", refuse("sharpe.low", "negative"))
     stairs.gate("d1", "causality", Pass())
+    stairs.gate("d1", "leak_battery", Pass())
+    stairs.gate("d1", "deflated_sharpe", Pass())
     assert stairs.stage("d1") is Stage.RETIRED
     assert stairs.causes() == ["gate.refused"]
     assert codes(stairs.last(ModelMoved).verdict) == {"calibration.skill", "sharpe.low"}
@@ -684,7 +688,9 @@ def test_what_is_on_record_is_what_is_so() -> None:
     state = registry.Registry()
     for digest in ("old", "new"):
         entry = stairs.state.entry(digest)
-        born = ModelRegistered(UtcNs(0), entry.model, entry.version, digest, None, 1)
+        born = ModelRegistered(
+            UtcNs(0), entry.model, entry.version, digest, None, 1, proof=entry.proof
+        )
         state = registry.on(state, born)
     for fact in stairs.facts:
         if isinstance(fact, ModelMoved | RampChanged):

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 
 from stairway.base.units import NS_PER_HOUR, UtcNs
 from stairway.base.verdict import Pass, Refuse, inconclusive, refuse
+from stairway.evaluation.proof import hash_of
 from stairway.lifecycle import climb, registry
 from stairway.lifecycle.climb import ClimbRules
 from stairway.lifecycle.facts import (
@@ -34,6 +35,7 @@ from stairway.lifecycle.facts import (
     ModelRegistered,
     OperatorMoved,
     ProbationChanged,
+    ProofGiven,
     RampChanged,
     TradePaired,
 )
@@ -41,6 +43,7 @@ from stairway.lifecycle.probation import Status
 from stairway.lifecycle.stage import MOVES, Stage
 from stairway.supervision.facts import DriftDetected, DriftLevel
 from stairway.testing.climbing import climb_rules, closed_trade
+from stairway.testing.proofs import proof_of
 from stairway.testing.stairs import EVIDENCE, LIVE
 
 MODELS = {"a1": "a", "a2": "a", "b1": "b"}
@@ -129,9 +132,12 @@ class Climbing(RuleBasedStateMachine):
         self.last_fact: ClimbInput | None = None
         self.trades = 0
         for digest, model in MODELS.items():
-            born = ModelRegistered(self.now_ns, model, "v", digest, None, 1)
+            proof = proof_of(model)
+            name = hash_of(proof)
+            born = ModelRegistered(self.now_ns, model, "v", digest, None, 1, proof=name)
             self.recorded = registry.on(self.recorded, born)
             self.tell(born)
+            self.tell(ProofGiven(self.now_ns, model, digest, proof))
 
     def tell(self, fact: ClimbInput, *, by_hand: bool = False) -> tuple[ClimbFact, ...]:
         self.last_fact = fact
@@ -335,6 +341,13 @@ Climbing.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 test_anything_told_to_the_stairs = Climbing.TestCase
 
 
+def registered(now: UtcNs) -> climb.Climb:
+    proof = proof_of("a")
+    born = ModelRegistered(now, "a", "v", "d", None, 1, proof=hash_of(proof))
+    state, _ = climb.on(climb.start(climb_rules()), born, now)
+    return climb.on(state, ProofGiven(now, "a", "d", proof), now)[0]
+
+
 SPOILED = ("gate", "nan", "incumbent", "repeat", "hours", "stage", "inconclusive")
 
 
@@ -342,8 +355,7 @@ SPOILED = ("gate", "nan", "incumbent", "repeat", "hours", "stage", "inconclusive
 def test_one_thing_missing_and_nobody_is_promoted(spoiled: str, trades: int, data) -> None:
     """Missing, not a number, repeated, too short, of another stage: never a canary."""
     now = UtcNs(0)
-    born = ModelRegistered(now, "a", "v", "d", None, 1)
-    state, _ = climb.on(climb.start(climb_rules()), born, now)
+    state = registered(now)
     missing = data.draw(st.sampled_from(GATES)) if spoiled in {"gate", "inconclusive"} else ""
     for name in GATES:
         if name == missing and spoiled == "gate":
@@ -367,8 +379,7 @@ def test_one_thing_missing_and_nobody_is_promoted(spoiled: str, trades: int, dat
 def test_with_nothing_missing_the_same_history_is_promoted() -> None:
     """The property above is not empty: unspoiled, it ends in a canary."""
     now = UtcNs(0)
-    born = ModelRegistered(now, "a", "v", "d", None, 1)
-    state, _ = climb.on(climb.start(climb_rules()), born, now)
+    state = registered(now)
     for name in GATES[:-1]:
         state, _ = climb.on(state, GateGiven(now, name, "a", "d", Pass()), now)
     state, _ = climb.on(state, GateGiven(now, LIVE, "a", "d", Pass()), now)

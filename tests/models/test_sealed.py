@@ -422,3 +422,42 @@ def test_one_changed_byte_of_a_manifest_never_raises(data: st.DataObject) -> Non
 
 def test_a_pass_is_what_the_toy_model_carries() -> None:
     assert isinstance(toy_passport().evidence[0].verdict, Pass)
+
+
+# --- a proof beside the body
+
+
+def proved(content: bytes = b'{"trials":3}') -> Bundle:
+    return replace(toy_bundle(), proof=content)
+
+
+def test_a_proof_is_sealed_with_the_model_and_is_part_of_its_identity() -> None:
+    found = opened(proved())
+    assert found.proof == b'{"trials":3}'
+    assert found.proof_hash == hashlib.sha256(b'{"trials":3}').hexdigest()
+    assert found.digest not in {FOREST.digest, opened(proved(b"{}")).digest}
+
+
+def test_a_model_without_a_proof_is_opened_and_has_none() -> None:
+    found = opened(toy_bundle())
+    assert (found.proof, found.proof_hash) == (None, None)
+
+
+@pytest.mark.parametrize("content", [b"", b'{"trials":4}', b'{"trials":30}'])
+def test_another_proof_than_the_signed_one_is_refused(content: bytes) -> None:
+    packed = pack(proved())
+    answer = unpack(packed.manifest, {**packed.blobs, Form.PROOF: content})
+    assert code(answer) in {"artifact.size", "artifact.hash"}
+
+
+def test_a_proof_cannot_be_left_away_nor_put_beside() -> None:
+    packed = pack(proved())
+    assert code(unpack(packed.manifest, dict(FOREST.blobs))) == "artifact.size"
+    added = unpack(FOREST.manifest, {**FOREST.blobs, Form.PROOF: b"{}"})
+    assert isinstance(added, SealedModel)
+    assert added.proof is None
+
+
+def test_a_rule_has_nothing_to_prove() -> None:
+    with pytest.raises(InvariantError, match="blobs of rule must be exactly"):
+        pack(Bundle(toy_rule(), toy_rule_body(1), b"{}"))

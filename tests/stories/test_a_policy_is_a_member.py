@@ -6,7 +6,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -22,7 +21,6 @@ from stairway.app.request import Request
 from stairway.app.run import run
 from stairway.app.settings import Settings, load, plain
 from stairway.app.terms import terms_hash
-from stairway.base.verdict import passed
 from stairway.execution.facts import TradeClosed
 from stairway.features import engine
 from stairway.lifecycle.facts import ModelMoved
@@ -30,16 +28,15 @@ from stairway.lifecycle.stage import Stage
 from stairway.models.actor import Actor, believe
 from stairway.models.bodies.policy import PolicyBody, PolicyParity
 from stairway.models.calibration import apply
-from stairway.models.manifest import GateEvidence
 from stairway.models.normaliser import fit
 from stairway.models.policy import observations
 from stairway.models.prediction import Exclusion, Prediction
 from stairway.models.sealed import Bundle
 from stairway.testing.bars import random_walk
 from stairway.testing.models import rule_under, toy_actor, toy_calibration, toy_policy
+from stairway.testing.proofs import proved
 from stairway.testing.runs import MOVES, BARS, quickly, write_source
 from stairway.trader.facts import Decided
-from stairway.training.candidate import BINDING_GATES
 
 WALK = random_walk(BARS, seed=3)
 
@@ -62,10 +59,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, PolicyBod
     with quickly():
         settings = load("daily", overrides())
         terms = terms_hash(plain(settings), WALK.instruments, planted=False)
-        gates = tuple(GateEvidence(gate, passed(gate, "as given")) for gate in BINDING_GATES)
-        passport = msgspec.structs.replace(toy_policy(terms), evidence=gates)
         policy = body(settings)
-        digest = seal(home / "models", Bundle(passport, policy), key)
+        digest = seal(home / "models", proved(Bundle(toy_policy(terms), policy)), key)
         seal(home / "models", rule_under(settings.baseline, terms), key)
         (home / "trust.pub").write_bytes(public_bytes(key))
         request = Request(

@@ -76,9 +76,13 @@ def told(accepted_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Told:
     return Told(folder.root, done.run_hash, sealed, sealed.body)
 
 
+def nothing_earned(confidence: np.ndarray) -> np.ndarray:
+    return np.zeros(confidence.shape[0])
+
+
 def nothing_traded(job: Job, observed: Observed) -> Backtest:
     del job, observed
-    return Backtest(lambda confidence: np.zeros(confidence.shape[0]), 252.0)
+    return Backtest(nothing_earned, nothing_earned, 252.0)
 
 
 def facts(root: Path, stream: str | tuple[str, ...]) -> list[Any]:

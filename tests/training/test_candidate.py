@@ -67,6 +67,7 @@ RULES = CandidateRules(
 )
 ORIGIN = Origin(
     causality=passed("causality.proved", "nothing moved"),
+    battery=passed("leak.purge", "kept apart"),
     last_data_ns=UtcNs(1_514_851_200_000_000_000),
     schema_hash="schema",
     data_fingerprint="bars",
@@ -100,7 +101,7 @@ def backtest(data: Material) -> Backtest:
         side = np.nan_to_num(np.sign(confidence - 0.5))
         return np.mean(0.01 * side * came - 0.0005 * np.abs(side), axis=1)
 
-    return Backtest(returns_of, 252.0)
+    return Backtest(returns_of, returns_of, 252.0)
 
 
 def made(
@@ -147,7 +148,7 @@ def test_no_edge_is_refused_and_bundled_with_its_refusal(family: Family) -> None
 def test_everything_measured_is_on_record_beside_what_binds(skilled: Candidate) -> None:
     names = list(gates(skilled))
 
-    assert names[:3] == list(BINDING_GATES)
+    assert names[: len(BINDING_GATES)] == list(BINDING_GATES)
     assert {"measured.skill.all", "measured.brier.range", "measured.too_good.all"} <= set(names)
 
 
@@ -217,7 +218,7 @@ def test_a_back_test_of_other_bars_is_our_own_mistake() -> None:
             data,
             RULES,
             ORIGIN,
-            Backtest(lambda _: np.zeros(N - 1), 252.0),
+            Backtest(lambda _: np.zeros(N - 1), np.zeros_like, 252.0),
             lambda *_: None,
         )
 
@@ -230,7 +231,7 @@ def test_a_back_test_with_a_hole_is_refused() -> None:
         data,
         RULES,
         ORIGIN,
-        Backtest(lambda _: np.full(N, math.nan), 252.0),
+        Backtest(lambda _: np.full(N, math.nan), np.zeros_like, 252.0),
         lambda *_: None,
     )
 

@@ -37,6 +37,7 @@ import msgspec
 N_TRAIN = 2_600
 ORIGIN = Origin(
     causality=passed("causality.clean", "proved elsewhere"),
+    battery=passed("leak.purge", "kept apart"),
     last_data_ns=UtcNs(0),
     schema_hash="schema",
     data_fingerprint="bars",
@@ -89,7 +90,7 @@ def made(family: Family, data: Material, bars: PairBars, rules: TrainerRules) ->
         return (held * returns - 0.0001 * np.abs(np.diff(held, axis=0, prepend=0))).mean(axis=1)
 
     return make_candidate(
-        family, data, how, ORIGIN, Backtest(returns_of, 252.0), lambda *_: None
+        family, data, how, ORIGIN, Backtest(returns_of, returns_of, 252.0), lambda *_: None
     )
 
 

@@ -57,6 +57,7 @@ RULES = JudgeRules(
 )
 ORIGIN = Origin(
     causality=passed("causality.proved", "nothing moved"),
+    battery=passed("leak.purge", "kept apart"),
     last_data_ns=UtcNs(1_514_851_200_000_000_000),
     schema_hash="schema",
     data_fingerprint="bars",
@@ -89,7 +90,7 @@ def backtest(data: Material) -> Backtest:
         side = np.nan_to_num(np.sign(confidence - 0.5))
         return np.mean(0.01 * side * came - 0.0005 * np.abs(side), axis=1)
 
-    return Backtest(returns_of, 252.0)
+    return Backtest(returns_of, returns_of, 252.0)
 
 
 class Teacher:

@@ -27,6 +27,7 @@ def candidate(**changes: object) -> CandidateReport:
         metrics={"brier": 0.25},
         reliability={"all": diagram},
         oof="oof/lightgbm.npz",
+        proof="9" * 64,
     )
     return msgspec.structs.replace(plain, **changes)
 

@@ -21,6 +21,7 @@ RULES = BaselineRules(max_edge=0.1, scale_sigmas=2.0)
 CLEAN = passed("causality.clean", "nothing moved")
 ORIGIN = Origin(
     causality=CLEAN,
+    battery=passed("leak.purge", "kept apart"),
     last_data_ns=UtcNs(1_514_851_200_000_000_000),
     schema_hash="5" * 64,
     data_fingerprint="d" * 64,

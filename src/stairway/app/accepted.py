@@ -84,6 +84,11 @@ class Accepted:
         """Close of the last bar that it practised or was validated on."""
         return UtcNs(max(s.last_ns for s in self.result.spans if s.name in SEEN))
 
+    @property
+    def tries(self) -> int:
+        """How many it was chosen among: each seed of each cycle could have been."""
+        return len(self.result.seeds) * len(self.result.cycles)
+
 
 def opened(root: Path) -> Accepted:
     """Read the policy of a training run.

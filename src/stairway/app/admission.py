@@ -40,7 +40,6 @@ from stairway.models.sealed import Bundle
 from stairway.simulation.course import first_known, raw_rows
 from stairway.training.candidate import Candidate, CandidateRules
 from stairway.training.material import Observed
-from stairway.training.origin import Origin
 from stairway.training.policy_craft import Taught, judged_from
 from stairway.training.ppo.export import parity_of, policy_from, rebuilt
 from stairway.training.ppo.frozen import FrozenPolicy
@@ -80,12 +79,6 @@ def later(rules: CandidateRules, policy: Accepted, bars: PairBars) -> CandidateR
     least = rules.evidence.min_sharpe_bars
     first = first_judged(policy, bars.time_ns, rules.splits, least)
     return msgspec.structs.replace(rules, splits=judged_from(first, len(bars), rules.splits))
-
-
-def tried(origin: Origin, policy: Accepted) -> Origin:
-    """Count the tries of its training too: each seed of each cycle could have been chosen."""
-    result = policy.result
-    return replace(origin, trials=origin.trials - 1 + len(result.seeds) * len(result.cycles))
 
 
 def endorsed(made: Candidate, policy: Accepted) -> Candidate:

@@ -22,6 +22,7 @@ from stairway.lifecycle.facts import (
     OperatorMoved,
     PolicyHeld,
     ProbationChanged,
+    ProofGiven,
     RampChanged,
     TradePaired,
 )
@@ -29,7 +30,12 @@ from stairway.lifecycle.generation import SignedGeneration
 from stairway.market.bars import PairBar
 from stairway.market.facts import DataReport
 from stairway.models.prediction import Exclusion, Prediction
-from stairway.supervision.facts import DriftDetected, QualityMeasured, WeightsPublished
+from stairway.supervision.facts import (
+    CalibrationTracked,
+    DriftDetected,
+    QualityMeasured,
+    WeightsPublished,
+)
 from stairway.trader.facts import Decided, Marked
 
 Fact: TypeAlias = (
@@ -48,6 +54,7 @@ Fact: TypeAlias = (
     | Marked
     | Funded
     | ModelRegistered
+    | ProofGiven
     | ModelMoved
     | RampChanged
     | ProbationChanged
@@ -59,6 +66,7 @@ Fact: TypeAlias = (
     | WeightsPublished
     | WeightsInForce
     | QualityMeasured
+    | CalibrationTracked
     | Timing
 )
 
@@ -77,6 +85,7 @@ _STREAMS: dict[type, str] = {
     Marked: "book.marked",
     Funded: "book.funded",
     ModelRegistered: "model.moved",
+    ProofGiven: "model.proof",
     RampChanged: "model.moved",
     ProbationChanged: "model.probation",
     OperatorMoved: "operator",
@@ -87,6 +96,7 @@ _STREAMS: dict[type, str] = {
     WeightsPublished: "model.weights",
     WeightsInForce: "model.weights",
     QualityMeasured: "model.quality",
+    CalibrationTracked: "model.calibration",
     Timing: "timing",
 }
 

@@ -2,7 +2,8 @@
 
 1. The bar is recorded; the venue trades it, and every book settles what was said.
 2. Books are marked at the close; closed trades are credited to supervision and lifecycle.
-3. The bar is observed, every living model is asked, and its answers are recorded.
+3. The bar is observed, every living model is asked, and its answers are recorded; what it
+   said earlier is held against what came.
 4. Whoever stands on a new step gets the book that belongs to it.
 5. The policy store says how much may be entered: full size, less, or nothing.
 6. Each book decides; what it sends is on disk before it leaves.
@@ -42,6 +43,8 @@ from stairway.lifecycle.facts import PolicyHeld
 from stairway.lifecycle.leash import LOOSE, Leash
 from stairway.market.bars import PairBar
 from stairway.models.prediction import Answer
+from stairway.supervision import tracking
+from stairway.supervision.tracking import Tracker
 from stairway.trader.act import TraderRules, act
 from stairway.trader.book import Book, begun, mark
 from stairway.trader.observe import Seen, Watch, observe
@@ -63,6 +66,7 @@ class Desk:
     ensemble: EnsembleRules
     watch: Watch
     steward: Steward
+    tracker: Tracker
     books: Books
     world: World
     recorder: Recorder
@@ -86,6 +90,7 @@ class Desk:
         answered = tick_ns()
         self.recorder.publish(*answers)
         self.steward.judge(answers, seen, self.books, self.recorder)
+        self._track(seen, answers)
         self.books.follow(self.steward.registry, bar, self.recorder)
         now_ns = self.answered_ns(bar, answers)
         deciding = tick_ns()
@@ -98,6 +103,7 @@ class Desk:
 
     def finish(self, bar: PairBar) -> None:
         """Say that the last bar was handled, and wait until everything is on disk."""
+        self._read_tracks(bar.time_ns)
         self.recorder.publish(RunFinished(bar.index, bar.time_ns, self.recorder.telemetry()))
         self.recorder.flush()
 
@@ -158,6 +164,19 @@ class Desk:
             self.books[name], fact = mark(book, bar, self.rules.instruments)
             self.books.note(fact)
             self.recorder.publish(fact)
+
+    def _track(self, seen: Seen, answers: Sequence[Answer]) -> None:
+        """Hold the models' probabilities against what came; the rule has none of its own."""
+        models = [a for a in answers if a.digest != self.steward.baseline]
+        self.tracker = tracking.on_close(
+            self.tracker, seen.bar, seen.volatility_per_bar, models
+        )
+        if seen.bar.index % self.tracker.rules.every_bars == 0:
+            self._read_tracks(seen.bar.time_ns)
+
+    def _read_tracks(self, now_ns: UtcNs) -> None:
+        self.tracker, facts = tracking.readings(self.tracker, now_ns)
+        self.recorder.publish(*facts)
 
     def _leash(self, time_ns: UtcNs) -> Leash:
         """Ask how much may be entered; put it on record where it changed."""

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from stairway.base.units import UtcNs
-from stairway.lifecycle.facts import GateGiven, ModelRegistered
+from stairway.lifecycle.facts import Admission
 from stairway.market.instrument import Instrument
 
 
@@ -28,7 +28,7 @@ class RunStarted(msgspec.Struct, frozen=True, tag="run.started"):
     bars: int
     first_index: int
     baseline: str
-    admitted: tuple[ModelRegistered | GateGiven, ...]
+    admitted: tuple[Admission, ...]
 
 
 class RunFinished(msgspec.Struct, frozen=True, tag="run.finished"):
@@ -58,7 +58,7 @@ class Timing(msgspec.Struct, frozen=True, tag="timing"):
     stages_ns: dict[str, int]
 
 
-LAYOUT = 4
+LAYOUT = 5
 """Version of the run folder. A folder of another layout is refused, not guessed at."""
 
 

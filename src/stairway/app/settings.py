@@ -30,6 +30,7 @@ from stairway.decision.ensemble import EnsembleRules
 from stairway.decision.weights import WeightChecks
 from stairway.evaluation.evidence import EVIDENCE_GATES, EvidenceRules
 from stairway.evaluation.replay import ReplayRules
+from stairway.evaluation.sceptic.rules import ProofRules
 from stairway.evaluation.splits import SplitRules
 from stairway.execution.costs import CostRules
 from stairway.execution.rules import ExecutionRules
@@ -53,7 +54,9 @@ from stairway.simulation.misfortune import EdgeRules
 from stairway.simulation.venue import PaperRules
 from stairway.supervision.quality_gate import QualityRules
 from stairway.supervision.supervisor import SupervisionRules
+from stairway.supervision.tracking import TrackingRules
 from stairway.training.boosting import BoostingRules
+from stairway.training.rebuild_rules import RebuildRules
 
 PREFIX = "STAIRWAY__"
 LIVE_GATES = ("quality_gate",)
@@ -126,6 +129,8 @@ class Settings(Config, frozen=True, kw_only=True):
     boosting: BoostingRules
     calibration: CalibrationRules
     evidence: EvidenceRules
+    proof: ProofRules
+    battery: RebuildRules
     baseline: BaselineRules
     ensemble: EnsembleRules
     cadence: CadenceRules
@@ -137,6 +142,7 @@ class Settings(Config, frozen=True, kw_only=True):
     paper: PaperRules
     broker: BrokerRules
     supervision: SupervisionRules
+    tracking: TrackingRules
     quality_gate: QualityRules
     steward: StewardRules
     shadow_replay: ReplayRules

@@ -19,7 +19,8 @@ from stairway.app.terms import terms_hash
 from stairway.base.errors import ConfigError, DataError
 from stairway.base.units import UtcNs
 from stairway.base.verdict import Finding, Refuse, Verdict, passed
-from stairway.lifecycle.facts import GateGiven, ModelRegistered
+from stairway.evaluation.proof import Proof, from_bytes, recounted
+from stairway.lifecycle.facts import Admission, GateGiven, ModelRegistered, ProofGiven
 from stairway.lifecycle.stage import Stage
 from stairway.market.bars import PairBars
 from stairway.models.ask import same_schema
@@ -83,12 +84,17 @@ class Shelf:
                 detail = f"{sealed.manifest.passport.model} {sealed.manifest.version} is whole"
                 return passed("artifact.whole", detail)
 
-    def facts(self, now_ns: UtcNs) -> tuple[ModelRegistered | GateGiven, ...]:
-        """Who is registered, and with which evidence, at the start of the climb."""
-        facts: list[ModelRegistered | GateGiven] = []
+    def facts(self, now_ns: UtcNs) -> tuple[Admission, ...]:
+        """Who is registered, and with which evidence, at the start of the climb.
+
+        Trials are counted as models are registered: those of one training were tried
+        together, and those of another training come on top.
+        """
+        facts: list[Admission] = []
+        counted = trials_of(self.sealed)
         for model in self.sealed:
-            facts.extend(_admitted(model, Stage.CANDIDATE, now_ns))
-        facts.extend(_admitted(self.rule, Stage.BASELINE, now_ns))
+            facts.extend(_admitted(model, Stage.CANDIDATE, counted[model.digest], now_ns))
+        facts.extend(_admitted(self.rule, Stage.BASELINE, 1, now_ns))
         for name, evidence in self.turned_away:
             facts.extend(_gates(now_ns, name, "", evidence))
         return tuple(facts)
@@ -241,9 +247,29 @@ def _key(path: Path) -> bytes:
         raise ConfigError(msg) from error
 
 
-def _admitted(
-    model: SealedModel, stage: Stage, now_ns: UtcNs
-) -> list[ModelRegistered | GateGiven]:
+def trials_of(sealed: Sequence[SealedModel]) -> dict[str, int]:
+    """Count trials up to each model, by digest, over the trainings in order of their data."""
+    trainings: dict[tuple[UtcNs, str, str, str], list[SealedModel]] = {}
+    for model in sealed:
+        said = model.manifest.passport
+        once = (
+            said.last_data_ns,
+            said.data_fingerprint,
+            said.schema_hash,
+            said.code_fingerprint,
+        )
+        trainings.setdefault(once, []).append(model)
+    counted: dict[str, int] = {}
+    before = 0
+    for once in sorted(trainings):
+        together = trainings[once]
+        before += max(model.manifest.passport.trials for model in together)
+        counted |= dict.fromkeys((model.digest for model in together), before)
+    return counted
+
+
+def _admitted(model: SealedModel, stage: Stage, trials: int, now_ns: UtcNs) -> list[Admission]:
+    """Register one model with its proof; gates that depend on the count answer anew."""
     passport = model.manifest.passport
     registered = ModelRegistered(
         now_ns,
@@ -251,10 +277,40 @@ def _admitted(
         model.manifest.version,
         model.digest,
         passport.parent,
-        passport.trials,
+        trials,
         stage,
+        model.proof_hash,
     )
-    return [registered, *_gates(now_ns, passport.model, model.digest, passport.evidence)]
+    proof = _proof(model)
+    if proof is None:
+        return [registered, *_gates(now_ns, passport.model, model.digest, passport.evidence)]
+    given = ProofGiven(now_ns, passport.model, model.digest, proof)
+    said = recounted(proof, trials)
+    return [registered, given, *_gates(now_ns, passport.model, model.digest, said)]
+
+
+def _proof(model: SealedModel) -> Proof | None:
+    """Read the proof of a model; ``None`` where it has none: it is registered all the same.
+
+    Raises
+    ------
+    DataError
+        If it has one that cannot be read, or that says another thing than its passport.
+    """
+    if model.proof is None:
+        return None
+    passport = model.manifest.passport
+    proof = from_bytes(model.proof)
+    if isinstance(proof, Refuse):
+        msg = f"the proof of model {model.digest[:12]} is refused: {_words(proof.findings)}"
+        raise DataError(msg)
+    if (proof.model, proof.evidence) != (passport.model, passport.evidence):
+        msg = (
+            f"the proof of model {model.digest[:12]} is not the one of its passport: restore "
+            "the folder of the model, or train again"
+        )
+        raise DataError(msg)
+    return proof
 
 
 def _gates(

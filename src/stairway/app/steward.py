@@ -34,10 +34,10 @@ from stairway.execution.facts import TradeClosed
 from stairway.lifecycle import climb as climbing
 from stairway.lifecycle.climb import Climb
 from stairway.lifecycle.facts import (
+    Admission,
     Clock,
     GateGiven,
     ModelMoved,
-    ModelRegistered,
     OperatorMoved,
     RampChanged,
     TradePaired,
@@ -148,7 +148,7 @@ class Steward:
 
     # -- what the desk tells -----------------------------------------------------------
 
-    def welcome(self, facts: Sequence[ModelRegistered | GateGiven], recorder: Recorder) -> None:
+    def welcome(self, facts: Sequence[Admission], recorder: Recorder) -> None:
         """Register models and hand in the evidence that came with them."""
         for fact in facts:
             recorder.publish(fact)

@@ -23,6 +23,8 @@ TAUGHT_BY = (
     "boosting",
     "calibration",
     "evidence",
+    "proof",
+    "battery",
     "costs",
     "sizing",
     "ensemble",

@@ -6,12 +6,14 @@ with it and is never written down. What it leaves behind is inert: sealed models
 signed policy, the public key, the predictions out of fold, and last ``training.json``.
 
 1. Prove the pipeline on the training bars; if the past can move, train nothing.
-2. Compute features, regimes and labels once, for everybody.
-3. Seal the rule of the policy, which trades where no model may.
-4. Make each candidate, judge it, seal it with all of its evidence. One that there is too
-   little for is refused with a verdict, and the others go on.
-5. Sign the policy of the run, while the key is there.
-6. For a drill, offer the leaking pipeline too; the prover has to refuse it.
+2. Run the leak battery on the pipeline, once for all families.
+3. Compute features, regimes and labels once, for everybody.
+4. Seal the rule of the policy, which trades where no model may.
+5. Make and judge each candidate. One that there is too little for is refused with a
+   verdict, and the others go on.
+6. Write the proof of each, now that all are there, and seal it with its model.
+7. Sign the policy of the run, while the key is there.
+8. For a drill, offer the leaking pipeline too; the prover has to refuse it.
 
 The same job gives the same digests. Progress goes to standard output, one JSON object a
 line: ``{"label": ..., "done": ..., "total": ...}``; an error ends it as ``{"error": ...}``.
@@ -23,7 +25,7 @@ import io
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -35,28 +37,29 @@ import stairway
 from stairway.adapters.artifacts.directory import new_key, public_bytes, seal
 from stairway.app import accepted, authority
 from stairway.app.backtesting import backtest_of
-from stairway.app.folder import RunFolder, load_bars, write_json, write_whole
-from stairway.app.practised import PractisedRun, TeachingAsked
+from stairway.app.folder import RunFolder, write_json, write_whole
+from stairway.app.job import Job, read_bars, read_job
+from stairway.app.practised import PractisedRun
 from stairway.app.provenance import code_fingerprint, libraries
 from stairway.app.teaching import TeachingInputs, teacher
 from stairway.app.terms import terms_hash
 from stairway.app.turned_away import unjudged, unseeing
 from stairway.base.errors import (
     ConfigError,
-    DataError,
     InvariantError,
     NothingLearntError,
     StairwayError,
     TooLittleError,
 )
 from stairway.base.hashing import content_hash
+from stairway.base.hashing import digest as digest_of
 from stairway.base.units import UtcNs
-from stairway.base.verdict import Pass
+from stairway.base.verdict import Pass, inconclusive
+from stairway.evaluation.battery.study import BatteryReport
 from stairway.features.causality import prove
 from stairway.features.pipeline import columns
 from stairway.market.bars import PairBars
 from stairway.market.calendar import SessionRules
-from stairway.market.instrument import Instrument
 from stairway.models.manifest import Family, version_label
 from stairway.training.candidate import (
     Backtest,
@@ -69,8 +72,10 @@ from stairway.training.leak import leaking_columns
 from stairway.training.material import Material, Observed, material_of, observe
 from stairway.training.origin import Origin
 from stairway.training.policy_craft import Policies, Teach, already
+from stairway.training.proving import Contest, Heard, Told, contest, proof_of, record_of, shown
 from stairway.training.report import CandidateReport, TrainingReport
 from stairway.training.rule import rule_bundle
+from stairway.training.study import rebuilt
 from stairway.training.trainer_rules import TrainerRules, rules_of
 
 LEAKING = "leaking"
@@ -78,42 +83,6 @@ LEAKING = "leaking"
 
 
 Say: TypeAlias = Callable[[str, int, int], None]
-
-
-class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to train, on what, and where to leave it.
-
-    Attributes
-    ----------
-    root
-        Folder of the run, with ``bars.npz`` in it.
-    n_bars
-        Train on the first so many bars; the others are not looked at.
-    instruments
-        First and second, as in the run's own record.
-    policy
-        All sections of the policy, as plain data.
-    families
-        Candidates to make.
-    drill
-        True: offer the leaking pipeline as well.
-    seed
-        Of trees, policies, parity rows, prover, and back-test.
-    practice
-        How policies are taught; needed where one is among the families ...
-    practised
-        ... unless one is taken from the training run named here.
-    """
-
-    root: str
-    n_bars: int
-    instruments: tuple[Instrument, Instrument]
-    policy: dict[str, Any]
-    families: tuple[Family, ...]
-    drill: bool
-    seed: int
-    practice: TeachingAsked | None = None
-    practised: PractisedRun | None = None
 
 
 BacktestOf: TypeAlias = Callable[[Job, Observed], Backtest]
@@ -137,21 +106,25 @@ def train(job: Job, backtest_of: BacktestOf, say: Say) -> TrainingReport:
     say("proving the pipeline", 0, 1)
     causality = prove(partial(columns, rules=rules), bars, rules.prover, job.seed).verdict
     say("proving the pipeline", 1, 1)
+    battery, baseline = None, None
     origin = Origin(
         causality=causality,
+        battery=inconclusive("leak.unasked", "the causality prover stopped the training"),
         last_data_ns=UtcNs(int(bars.time_ns[-1])),
         schema_hash=terms_hash(job.policy, job.instruments, planted=job.drill),
         data_fingerprint=bars.fingerprint,
         code_fingerprint=code_fingerprint(Path(stairway.__file__).parent),
         libraries=libraries(),
-        trials=max(len(job.families), 1),
+        trials=tried(job),
         seed=job.seed,
     )
     match causality:
         case Pass():
-            baseline, made = _made(job, rules, bars, origin, backtest_of, say)
+            battery = rebuilt(bars, rules, job.seed, causality, say)
+            origin = replace(origin, battery=battery.verdict)
+            made_of = _Ground(job, rules, bars, origin, battery)
+            baseline, made = _made(made_of, backtest_of, say)
         case _:
-            baseline = None
             made = tuple(unseeing(family.value, causality) for family in job.families)
     if job.drill:
         made = (*made, _leaking(job, rules, bars, say))
@@ -163,7 +136,19 @@ def train(job: Job, backtest_of: BacktestOf, say: Say) -> TrainingReport:
         causality=causality,
         candidates=made,
         baseline=baseline,
+        battery=battery,
     )
+
+
+def tried(job: Job) -> int:
+    """Count what a training tries: a policy that practised was chosen among many.
+
+    Every candidate of a training is one of all that it tried, whichever is looked at.
+    """
+    families = max(len(job.families), 1)
+    if job.practised is None:
+        return families
+    return families - 1 + accepted.found(job.practised).tries
 
 
 def clear(folder: RunFolder) -> None:
@@ -187,52 +172,71 @@ def clear(folder: RunFolder) -> None:
         raise ConfigError(msg) from error
 
 
-def read_bars(job: Job) -> PairBars:
-    """Read the bars that training may see, and no others.
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What all candidates of a job stand on."""
 
-    Raises
-    ------
-    DataError
-        If the file is missing, damaged, or shorter than the job says.
-    """
-    folder = RunFolder(Path(job.root))
-    bars = load_bars(folder, job.instruments)
-    held, bars = len(bars), bars.part(0, job.n_bars)
-    if not 0 < len(bars) == job.n_bars:
-        msg = f"{folder.bars} holds {held} bars, but the job trains on the first {job.n_bars}"
-        raise DataError(msg)
-    return bars
+    job: Job
+    rules: TrainerRules
+    bars: PairBars
+    origin: Origin
+    battery: BatteryReport
 
 
 def _made(
-    job: Job,
-    rules: TrainerRules,
-    bars: PairBars,
-    origin: Origin,
-    backtest_of: BacktestOf,
-    say: Say,
+    ground: _Ground, backtest_of: BacktestOf, say: Say
 ) -> tuple[str, tuple[CandidateReport, ...]]:
-    """Seal the rule, and make, judge and seal each family that there is enough for.
+    """Seal the rule; make and judge each family that there is enough for; prove and seal it.
 
     The key lives no longer than this call. Returns the digest of the rule as well.
     """
+    job, rules, origin = ground.job, ground.rules, ground.origin
     folder, key = RunFolder(Path(job.root)), new_key()
     baseline = seal(folder.models, rule_bundle(rules.baseline, origin), key)
-    observed = observe(bars, rules)
+    observed = observe(ground.bars, rules)
     material, backtest = material_of(observed, rules), backtest_of(job, observed)
     makers = _Makers(job, rules, observed, material, origin, backtest)
-    made: list[CandidateReport] = []
+    made: list[Candidate | CandidateReport] = []
+    seen = (origin.causality, origin.battery)
     for family in job.families:
         try:
-            candidate = makers.candidate(family, _named(say, family))
+            made.append(makers.candidate(family, _named(say, family)))
         except (TooLittleError, NothingLearntError) as error:
-            made.append(unjudged(family, job.practised, origin.causality, error))
-            continue
-        sealed = seal(folder.models, candidate.bundle, key)
-        made.append(_report(candidate, sealed, _keep_oof(folder, candidate, material, bars)))
+            made.append(unjudged(family, job.practised, seen, error))
+    judged = [one for one in made if isinstance(one, Candidate)]
+    heard = [Heard(_slot(one), one.oof.confidence, one.returns) for one in judged]
+    among = contest(heard, observed.features, rules.baseline, backtest)
+
+    def sealed(done: int, one: Candidate | CandidateReport) -> CandidateReport:
+        say("proving candidates", done, len(made))
+        if isinstance(one, CandidateReport):
+            return one
+        proved = _proved(one, ground, among, backtest)
+        digest = seal(folder.models, proved.bundle, key)
+        return _report(proved, digest, _keep_oof(folder, proved, material, ground.bars))
+
+    reports = tuple(sealed(done, one) for done, one in enumerate(made))
+    say("proving candidates", len(made), len(made))
     authority.begin(folder, job.policy, key, origin.last_data_ns)
     write_whole(folder.trust, public_bytes(key))
-    return baseline, tuple(made)
+    return baseline, reports
+
+
+def _proved(
+    candidate: Candidate, ground: _Ground, among: Contest, backtest: Backtest
+) -> Candidate:
+    """Put its proof beside a candidate, to be sealed with it."""
+    rules, origin, bundle = ground.rules, ground.origin, candidate.bundle
+    record = record_of(among, _slot(candidate), origin.trials, backtest)
+    rng = np.random.default_rng(origin.seed)
+    found = shown(record, candidate.said, (rules.evidence, rules.proof), rng)
+    told = Told(ground.battery, candidate.account, found)
+    proof = proof_of(bundle.passport, origin, told)
+    return replace(candidate, bundle=replace(bundle, proof=proof))
+
+
+def _slot(candidate: Candidate) -> str:
+    return candidate.bundle.passport.model
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +279,7 @@ class _Makers:
             Policies(already(taught)),
             self.material,
             admission.later(how, policy, self.observed.bars),
-            admission.tried(self.origin, policy),
+            self.origin,
             self.backtest,
             progress,
         )
@@ -309,6 +313,7 @@ def _report(candidate: Candidate, sealed: str, oof: str) -> CandidateReport:
         metrics=passport.metrics,
         reliability=candidate.reliability,
         oof=oof,
+        proof=None if candidate.bundle.proof is None else digest_of(candidate.bundle.proof),
     )
 
 
@@ -353,24 +358,6 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
-
-
-def read_job(arguments: Sequence[str]) -> Job:
-    """Read the job named on the command line.
-
-    Raises
-    ------
-    ConfigError
-        If there is none, or it cannot be understood.
-    """
-    if len(arguments) != 1:
-        msg = f"usage: python -m stairway.app.trainer JOB.json; got {len(arguments)} arguments"
-        raise ConfigError(msg)
-    try:
-        return msgspec.json.decode(Path(arguments[0]).read_bytes(), type=Job)
-    except (OSError, msgspec.MsgspecError) as error:
-        msg = f"{arguments[0]} is no training job: {error}"
-        raise ConfigError(msg) from error
 
 
 def _backtest_of(job: Job, observed: Observed) -> Backtest:

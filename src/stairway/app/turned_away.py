@@ -33,6 +33,7 @@ def unsealed(model: str, *evidence: GateEvidence) -> CandidateReport:
         metrics={},
         reliability={},
         oof=None,
+        proof=None,
     )
 
 
@@ -44,7 +45,7 @@ def unseeing(model: str, causality: Verdict) -> CandidateReport:
 def unjudged(
     family: Family,
     practised: PractisedRun | None,
-    causality: Verdict,
+    seen: tuple[Verdict, Verdict],
     error: TooLittleError | NothingLearntError,
 ) -> CandidateReport:
     """Report a candidate that could not be made, or not be judged; others may be.
@@ -53,12 +54,15 @@ def unjudged(
     ----------
     practised
         The training run that a policy was taken from; ``None`` where it was to be taught.
+    seen
+        What the causality prover and the leak battery said before anything was made.
 
     Examples
     --------
     >>> from stairway.base.verdict import passed
     >>> few = TooLittleError("50 samples are needed; given are 20", 20, 50)
-    >>> told = unjudged(Family.XGBOOST, None, passed("causality.clean", "proved"), few)
+    >>> good = passed("causality.clean", "proved"), passed("leak.none", "nothing leaks")
+    >>> told = unjudged(Family.XGBOOST, None, good, few)
     >>> told.verdict.findings[0].detail
     'xgboost: 50 samples are needed; given are 20; give more bars, or raise [run] train_frac'
     """
@@ -71,8 +75,13 @@ def unjudged(
         case NothingLearntError():
             detail = f"{who}: {error}; {_OTHERWISE}"
             verdict = refuse("evidence.nothing_learnt", detail)
+    causality, battery = seen
+    no_account = inconclusive("evidence.no_account", f"{who} was not made: it has no account")
     return unsealed(
         family.value,
         GateEvidence("causality", causality),
-        GateEvidence("calibration_skill", verdict),
+        GateEvidence("leak_battery", battery),
+        GateEvidence("after_cost_sharpe", no_account),
+        GateEvidence("deflated_sharpe", no_account),
+        GateEvidence("calibration_skill", verdict),  # the last word is the reason
     )

@@ -46,6 +46,68 @@ def load(named: str) -> Function:
     >>> load("math:sqrt")(9)
     3.0
     """
+    module, where, found = _found(named)
+    if not callable(found):
+        there = ", ".join(_functions(module)) or "none"
+        name = named.rpartition(":")[2]
+        msg = f"{where} has no function named {name!r}; its functions are: {there}"
+        raise ConfigError(msg)
+    return cast("Function", found)
+
+
+def load_object(named: str) -> Any:
+    """Return whatever ``MODULE:OBJECT`` names; a class is called for it.
+
+    Raises
+    ------
+    ConfigError
+        If it is not of that form, cannot be imported, or is not there.
+
+    Examples
+    --------
+    >>> load_object("math:tau") > 6
+    True
+    """
+    _, where, found = _found(named)
+    if found is None:
+        msg = f"{where} has nothing named {named.rpartition(':')[2]!r}"
+        raise ConfigError(msg)
+    return _made(where, found) if isinstance(found, type) else found
+
+
+def _made(where: str, kind: type) -> Any:
+    try:
+        with apart():
+            return kind()
+    except (Exception, SystemExit) as error:  # what somebody else's class raises
+        said = " ".join(str(error).split()) or "without a word"
+        msg = (
+            f"{kind.__name__} of {where} cannot be made, {type(error).__name__}: {said}; it is "
+            "called without arguments"
+        )
+        raise ConfigError(msg) from error
+
+
+def files_of(named: str) -> tuple[str, ...]:
+    """Files of the module of ``MODULE:NAME``, and of those beside it that it imported.
+
+    Examples
+    --------
+    >>> files_of("sys:path")
+    ()
+    """
+    where = named.rpartition(":")[0]
+    module = sys.modules.get(Path(where).stem if _is_file(where) else where)
+    own = getattr(module, "__file__", None)
+    if own is None:
+        return ()
+    folder = Path(own).resolve().parent
+    there = {getattr(one, "__file__", None) for one in list(sys.modules.values())}
+    beside = {one for one in there if one and Path(one).resolve().parent == folder}
+    return tuple(sorted(beside))
+
+
+def _found(named: str) -> tuple[ModuleType, str, Any]:
     where, colon, name = named.rpartition(":")
     if not (colon and where and name):
         msg = f"{named!r} names no function; say MODULE:FUNCTION, such as features.py:make"
@@ -54,11 +116,7 @@ def load(named: str) -> Function:
     found: Any = module
     for part in name.split("."):
         found = getattr(found, part, None)
-    if not callable(found):
-        there = ", ".join(_functions(module)) or "none"
-        msg = f"{where} has no function named {name!r}; its functions are: {there}"
-        raise ConfigError(msg)
-    return cast("Function", found)
+    return module, where, found
 
 
 def _imported(where: str) -> ModuleType:

@@ -45,6 +45,10 @@ class NoRecordsError(DataError):
     """There is nothing in what was to be judged."""
 
 
+class SourceChangedError(DataError):
+    """What was read of a source is no longer what is there."""
+
+
 class ConflictError(DataError):
     """The stream is not where the writer thought it was."""
 

@@ -18,7 +18,18 @@ import typer
 from typer.main import get_command
 
 from stairway.base.errors import StairwayError
-from stairway.cli import constants, deployed, diagnose, gate, log, prove, replay, run, train
+from stairway.cli import (
+    constants,
+    deployed,
+    diagnose,
+    gate,
+    log,
+    prove,
+    replay,
+    run,
+    train,
+    validate,
+)
 
 app = typer.Typer(
     name="stairway",
@@ -33,6 +44,7 @@ app.command("gate", help=gate.HELP)(gate.command)
 app.command("diagnose", help=diagnose.HELP)(diagnose.command)
 app.command("constants", help=constants.HELP)(constants.command)
 app.command("prove", help=prove.HELP)(prove.command)
+app.command("validate", help=validate.HELP)(validate.command)
 app.command("deployed", help=deployed.HELP)(deployed.command)
 app.add_typer(train.group)
 app.add_typer(log.group)

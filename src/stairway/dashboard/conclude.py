@@ -10,6 +10,7 @@ from stairway.app.folder import write_json
 from stairway.app.progress import Progress
 from stairway.app.run import Outcome
 from stairway.dashboard.accounts import accounts
+from stairway.dashboard.honesty import honesty
 from stairway.dashboard.policy import in_force
 from stairway.dashboard.report import write_report
 from stairway.dashboard.result import Result, Stopped
@@ -72,6 +73,7 @@ def result_of(outcome: Outcome, seen: RunView) -> Result:
         last_day=day(seen.bars[-1].time_ns),
         steps=steps,
         accounts=accounts(seen),
+        honesty=honesty(seen),
         moves=len(seen.moves),
         policy=in_force(seen.policies),
         notes=outcome.notes,

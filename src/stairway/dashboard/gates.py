@@ -17,6 +17,8 @@ _QUESTIONS = {
     "causality": "Does any feature see the future?",
     "calibration_skill": "Are its probabilities better than base rates?",
     "after_cost_sharpe": "Was anything left after costs, out of sample?",
+    "leak_battery": "Does it earn where nobody can?",
+    "deflated_sharpe": "Is it better than the luckiest of so many tries?",
     "artifact": "Is the sealed file what was signed?",
     "quality_gate": "Do its live answers look alive?",
     "promotion.shadow": "May it answer at all?",

@@ -23,6 +23,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from stairway.app.folder import Ask, RunFolder, open_existing, write_whole
+from stairway.app.plain_file import read_plain
 from stairway.app.train import read_report
 from stairway.base.errors import ConfigError
 from stairway.dashboard import clamp, gates, words
@@ -33,6 +34,7 @@ from stairway.dashboard.figures.money import equity
 from stairway.dashboard.figures.plain import Figure
 from stairway.dashboard.figures.reliability import diagrams
 from stairway.dashboard.figures.stages import timeline
+from stairway.dashboard.honesty import banded, honesty, pictures
 from stairway.dashboard.policy import in_force
 from stairway.dashboard.stairs import RISE, Step
 from stairway.dashboard.story import events, misfortunes
@@ -98,6 +100,8 @@ def page(folder: RunFolder, seen: RunView, steps: Sequence[Step], notes: Sequenc
             timeline=timeline(seen) if seen.registered else None,
             holdings=holdings(seen),
             reliability=() if training is None else diagrams(training),
+            honesty=honesty(seen),
+            came_true=pictures(seen),
             training=training,
             gate_tables=gates.tables(seen),
             prover=_prover(training, seen),
@@ -176,7 +180,7 @@ def _prover(training: TrainingReport | None, seen: RunView) -> tuple[str, Sequen
 def _latency(path: Path) -> dict[str, Any] | None:
     """Read measured durations, which are never part of a hash, and often not there."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        return msgspec.json.decode(read_plain(path), type=dict[str, Any])
     except (OSError, msgspec.MsgspecError):
         return None
 
@@ -193,6 +197,7 @@ def environment() -> Environment:
     )
     filters: dict[str, Callable[..., Any]] = {
         "plot": _plot,
+        "banded": banded,
         "capital": words.capital,
         "count": words.count,
         "counted": words.counted,

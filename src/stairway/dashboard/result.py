@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from stairway.dashboard.accounts import Account
+from stairway.dashboard.honesty import Honesty
 from stairway.dashboard.policy import PolicyInForce
 from stairway.dashboard.stairs import Step
 
@@ -32,6 +33,8 @@ class Result(msgspec.Struct, frozen=True):
         Every model on its step, the highest first, the baseline last.
     accounts
         What each book made after costs, and buying and holding.
+    honesty
+        How the probabilities of each model came true while it climbed, per regime.
     moves
         Promotions and rollbacks.
     policy
@@ -55,6 +58,7 @@ class Result(msgspec.Struct, frozen=True):
     last_day: str
     steps: tuple[Step, ...]
     accounts: tuple[Account, ...]
+    honesty: tuple[Honesty, ...]
     moves: int
     policy: PolicyInForce
     notes: tuple[str, ...]

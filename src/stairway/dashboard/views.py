@@ -44,7 +44,12 @@ from stairway.lifecycle.stage import Stage
 from stairway.market.bars import PairBar
 from stairway.market.facts import DataReport
 from stairway.risk.clamp import ClampedOrder
-from stairway.supervision.facts import DriftDetected, QualityMeasured, WeightsPublished
+from stairway.supervision.facts import (
+    CalibrationTracked,
+    DriftDetected,
+    QualityMeasured,
+    WeightsPublished,
+)
 from stairway.trader.facts import Decided, Marked
 
 UNSHOWN = frozenset({"fill", "order", "model.answer", "timing", "policy.generation"})
@@ -81,6 +86,7 @@ class RunView:
     weights: list[WeightsPublished] = field(default_factory=list[WeightsPublished])
     in_force: list[WeightsInForce] = field(default_factory=list[WeightsInForce])
     quality: list[QualityMeasured] = field(default_factory=list[QualityMeasured])
+    calibration: list[CalibrationTracked] = field(default_factory=list[CalibrationTracked])
     trades: list[TradeClosed] = field(default_factory=list[TradeClosed])
     paired: list[TradePaired] = field(default_factory=list[TradePaired])
     bindings: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -151,13 +157,13 @@ def view(root: Path) -> RunView:
 
 def fold(log: EventLog, root: Path) -> RunView:
     """Fold a log that is open; ``root`` is named where it has not begun."""
-    started = next((CODEC.decode(e.payload) for e in log.read("run")), None)
+    started = next(map(CODEC.read, log.read("run")), None)
     if not isinstance(started, RunStarted):
         msg = f"the record of {root} has not begun; finish it: stairway run --resume {root}"
         raise DataError(msg)
     seen = RunView(started)
     for envelope in in_order(log, [name for name in log.streams() if name not in UNSHOWN]):
-        _take(seen, CODEC.decode(envelope.payload))
+        _take(seen, CODEC.read(envelope))
     seen.run_hash = run_hash(log)
     return seen
 
@@ -188,6 +194,7 @@ _LISTS: dict[type, str] = {
     WeightsPublished: "weights",
     WeightsInForce: "in_force",
     QualityMeasured: "quality",
+    CalibrationTracked: "calibration",
     TradeClosed: "trades",
     TradePaired: "paired",
 }

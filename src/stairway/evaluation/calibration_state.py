@@ -197,8 +197,12 @@ def climatology(state: CalibrationState) -> float:
     >>> climatology(empty(rules)), round(climatology(state), 3)
     (0.5, 0.667)
     """
-    prior_n = state.rules.prior_n
-    return (prior_n / 2.0 + state.ups) / (prior_n + state.known)
+    return share_up(state.known, state.ups, state.rules.prior_n)
+
+
+def share_up(known: int, ups: int, prior_n: float) -> float:
+    """Share of "up" among ``known`` outcomes and ``prior_n`` imagined ones, half of them up."""
+    return (prior_n / 2.0 + ups) / (prior_n + known)
 
 
 def add(state: CalibrationState, outcome: Outcome) -> CalibrationState | Refuse:

@@ -46,7 +46,13 @@ class Check(StrEnum):
     TOO_GOOD = "too_good"
 
 
-EVIDENCE_GATES = ("causality", "calibration_skill", "after_cost_sharpe")
+EVIDENCE_GATES = (
+    "causality",
+    "calibration_skill",
+    "after_cost_sharpe",
+    "leak_battery",
+    "deflated_sharpe",
+)
 """Gates that no policy may leave out: what a candidate must pass to become a shadow."""
 
 

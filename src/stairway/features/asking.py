@@ -53,7 +53,9 @@ def guarded(call: Callable[[], T], doing: str) -> T | Finding:
     """Call, and turn whatever is raised into a finding; only an interrupt goes through."""
     try:
         return call()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody else's code: what it raises is a refusal
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - somebody else's code: what it raises is a refusal
         said = " ".join(str(error).split())[:_LONGEST] or "without a word"
         return Finding(
             "causality.raised",

@@ -4,6 +4,8 @@
    the series and each kind at places of its own: 12 cuts of 8 kinds are 96 places.
 2. 1, 2, 4, ... 128 bars from both ends, noise and one other kind in turn are tried too:
    that is where warm-ups are filled backwards and last rows are repaired.
+3. One that passed is asked with other prices at the same times: what it knows of the bars
+   by their time alone it knows from elsewhere (:mod:`.elsewhere`).
 
 A leak on one row in ten is missed by all 96 with a chance of 0.004 %. The number of probes
 does not grow with the series, so cost grows with it as the function's own does.
@@ -14,12 +16,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias, cast
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from stairway.base.arrays import FloatArray
-from stairway.base.verdict import Finding
+from stairway.base.verdict import Finding, Pass, all_of
 from stairway.features.asking import answered
+from stairway.features.elsewhere import judged_by_time
 from stairway.features.facts import Proof
 from stairway.features.perturbation import Perturbation
 from stairway.features.prover import Case, Probe, ProverRules, nothing, tried
@@ -84,13 +88,17 @@ def prove_function(
         part, futures.rows, _asker(function), futures.changed, futures.snap, futures.place
     )
     probes = tuple(_probes(case.rows, rules, seed, futures.snap))
-    return tried(
+    proof = tried(
         case,
         probes,
         rules,
         seed,
         nothing if listen is unheard else lambda done: listen(done, len(probes)),
     )
+    if not isinstance(proof.verdict, Pass):
+        return proof
+    by_time = judged_by_time(case.ask, part, futures, seed)
+    return msgspec.structs.replace(proof, verdict=all_of([proof.verdict, by_time]))
 
 
 def _asker(function: Function) -> Callable[[Series, str], dict[str, FloatArray] | Finding]:

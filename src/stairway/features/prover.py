@@ -265,11 +265,15 @@ def _varies(column: FloatArray) -> bool:
 def _innocence(base: Columns, rows: int, probes: int, tolerance: float) -> Verdict:
     return passed(
         "causality.clean",
-        f"no past value of {len(base)} columns over {rows} bars moved under {probes} futures",
+        f"no past value of {_columns(len(base))} over {rows} bars moved under {probes} futures",
         0.0,
         tolerance,
         probes,
     )
+
+
+def _columns(count: int) -> str:
+    return "1 column" if count == 1 else f"{count} columns"
 
 
 def _bars(count: int) -> str:

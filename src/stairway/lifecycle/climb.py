@@ -32,6 +32,7 @@ from stairway.lifecycle.facts import (
     GateGiven,
     ModelRegistered,
     OperatorMoved,
+    ProofGiven,
     TradePaired,
 )
 from stairway.lifecycle.probation import Status
@@ -39,8 +40,8 @@ from stairway.lifecycle.registry import Entry
 from stairway.lifecycle.stage import Stage
 from stairway.lifecycle.state import Climb, ClimbRules, learned, start
 from stairway.supervision.credit import credited, readable_r
+from stairway.supervision.dedupe import admit
 from stairway.supervision.facts import DriftDetected, DriftLevel
-from stairway.supervision.ledger import admit
 
 __all__ = ["Climb", "ClimbRules", "capital_share", "missing", "on", "start"]
 
@@ -57,10 +58,13 @@ def on(state: Climb, fact: ClimbInput, now_ns: UtcNs) -> tuple[Climb, tuple[Clim
     --------
     >>> from stairway.testing.climbing import climb_rules
     >>> from stairway.base.verdict import Pass
-    >>> now = UtcNs(0)
-    >>> born = ModelRegistered(now, "lightgbm", "v1", "d1", None, 1)
+    >>> from stairway.evaluation.proof import hash_of
+    >>> from stairway.testing.proofs import proof_of
+    >>> now, proof = UtcNs(0), proof_of("lightgbm")
+    >>> born = ModelRegistered(now, "lightgbm", "v1", "d1", None, 1, proof=hash_of(proof))
     >>> state, _ = on(start(climb_rules()), born, now)
-    >>> for gate in ("causality", "calibration_skill", "after_cost_sharpe"):
+    >>> state, _ = on(state, ProofGiven(now, "lightgbm", "d1", proof), now)
+    >>> for gate in state.rules.promotion.evidence_gates:
     ...     state, facts = on(state, GateGiven(now, gate, "lightgbm", "d1", Pass()), now)
     >>> [(fact.cause, fact.after.value) for fact in facts]
     [('promotion.shadow', 'shadow')]
@@ -103,11 +107,13 @@ def capital_share(state: Climb, digest: str) -> float:
 
 def _about(
     state: Climb,
-    fact: GateGiven | TradePaired | CanaryHealth | DriftDetected | OperatorMoved,
+    fact: GateGiven | ProofGiven | TradePaired | CanaryHealth | DriftDetected | OperatorMoved,
 ) -> tuple[Climb, tuple[ClimbFact, ...]]:
     match fact:
         case GateGiven():
             return _gate(state, fact)
+        case ProofGiven():
+            return _attached(state, fact)
         case TradePaired():
             return _paired(state, fact)
         case CanaryHealth():
@@ -168,6 +174,15 @@ def _gate(state: Climb, fact: GateGiven) -> tuple[Climb, tuple[ClimbFact, ...]]:
     gates = what.gates | {fact.gate: fact.verdict}
     state = learned(state, fact.digest, msgspec.structs.replace(what, gates=gates))
     return _reviewed(state, (fact.digest,))
+
+
+def _attached(state: Climb, fact: ProofGiven) -> tuple[Climb, tuple[ClimbFact, ...]]:
+    """Keep the first proof that is handed in: a model has one, and it does not change."""
+    what = state.known[fact.digest]
+    if what.attached is not None:
+        return state, ()
+    what = msgspec.structs.replace(what, attached=fact.proof)
+    return _reviewed(learned(state, fact.digest, what), (fact.digest,))
 
 
 def _closed(state: Climb, trade: TradeClosed) -> tuple[Climb, tuple[ClimbFact, ...]]:

@@ -6,6 +6,7 @@ import msgspec
 
 from stairway.base.units import UtcNs
 from stairway.base.verdict import Verdict
+from stairway.evaluation.proof import Proof
 from stairway.lifecycle import canary, probation
 from stairway.lifecycle.canary import Beside
 from stairway.lifecycle.facts import CanaryHealth
@@ -13,8 +14,8 @@ from stairway.lifecycle.probation import Health, ProbationRules
 from stairway.lifecycle.promotion import PromotionRules
 from stairway.lifecycle.stage import Stage
 from stairway.supervision import eprocess
+from stairway.supervision.dedupe import Dedupe
 from stairway.supervision.eprocess import EProcess
-from stairway.supervision.ledger import Ledger
 
 _PROMOTIONS = (Stage.CANARY, Stage.CHAMPION)
 
@@ -44,6 +45,8 @@ class Evidence(msgspec.Struct, frozen=True):
         Trades that were counted, so that none is counted twice.
     told
         The last thing that was put on record about its next step.
+    attached
+        Its proof, as it was handed in; whether it counts is asked at each step.
     """
 
     paired: EProcess
@@ -58,9 +61,10 @@ class Evidence(msgspec.Struct, frozen=True):
     quiet_clocks: int = 0
     ramp_since_ns: UtcNs = UtcNs(0)
     ramp_trades: int = 0
-    closed: Ledger = Ledger()
-    pairs: Ledger = Ledger()
+    closed: Dedupe = Dedupe()
+    pairs: Dedupe = Dedupe()
     told: tuple[str, ...] = ()
+    attached: Proof | None = None
 
 
 def unknown(promotion: PromotionRules, breaker: ProbationRules) -> Evidence:

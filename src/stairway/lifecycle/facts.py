@@ -8,7 +8,9 @@ import msgspec
 
 from stairway.base.units import UtcNs
 from stairway.base.verdict import Finding, Verdict
+from stairway.evaluation.proof import Proof
 from stairway.execution.facts import TradeClosed
+from stairway.lifecycle.generation import SignedGeneration
 from stairway.lifecycle.leash import Leash
 from stairway.lifecycle.probation import Probation
 from stairway.lifecycle.stage import Stage
@@ -18,8 +20,16 @@ from stairway.supervision.facts import DriftDetected
 class ModelRegistered(msgspec.Struct, frozen=True, tag="model.registered"):
     """A sealed artifact is known. The digest is its identity; the version a label.
 
-    ``stage`` is where it begins: on the ground, as a candidate, or as the static rule,
-    which is never asked to climb.
+    Attributes
+    ----------
+    trials
+        How many were tried until it was chosen, as the registry counts them.
+    stage
+        Where it begins: on the ground, as a candidate, or as the static rule, which is
+        never asked to climb.
+    proof
+        Hash of the proof that its artifact carries; ``None`` where it has none, as in every
+        record from before there were proofs. Such a candidate never reaches shadow.
     """
 
     time_ns: UtcNs
@@ -29,6 +39,19 @@ class ModelRegistered(msgspec.Struct, frozen=True, tag="model.registered"):
     parent: str | None
     trials: int
     stage: Stage = Stage.CANDIDATE
+    proof: str | None = None
+
+
+class ProofGiven(msgspec.Struct, frozen=True, tag="model.proof"):
+    """What speaks for a model, and against it, is attached to its entry.
+
+    It counts where its hash is the one that was registered, and not otherwise.
+    """
+
+    time_ns: UtcNs
+    model: str
+    digest: str
+    proof: Proof
 
 
 class ModelMoved(msgspec.Struct, frozen=True, tag="model.moved"):
@@ -76,6 +99,8 @@ class PolicyHeld(msgspec.Struct, frozen=True, tag="policy.held"):
         What is left of an order's size, and why.
     alarms
         What people must hear of: what is not believed, cannot be reached, or contradicts.
+    signed
+        The generation itself, where its store is not this log.
     """
 
     time_ns: UtcNs
@@ -83,6 +108,7 @@ class PolicyHeld(msgspec.Struct, frozen=True, tag="policy.held"):
     identity: str
     leash: Leash
     alarms: tuple[Finding, ...] = ()
+    signed: SignedGeneration | msgspec.UnsetType = msgspec.UNSET
 
 
 class GateGiven(msgspec.Struct, frozen=True, tag="gate.verdict"):
@@ -93,6 +119,10 @@ class GateGiven(msgspec.Struct, frozen=True, tag="gate.verdict"):
     model: str
     digest: str
     verdict: Verdict
+
+
+Admission: TypeAlias = ModelRegistered | ProofGiven | GateGiven
+"""How a model comes in: it is registered, its proof is attached, and its gates answer."""
 
 
 class ProbationChanged(msgspec.Struct, frozen=True, tag="model.probation"):
@@ -163,6 +193,7 @@ class Clock(msgspec.Struct, frozen=True, tag="clock"):
 
 ClimbInput: TypeAlias = (
     ModelRegistered
+    | ProofGiven
     | GateGiven
     | TradeClosed
     | TradePaired

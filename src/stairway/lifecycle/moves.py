@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from stairway.base.errors import InvariantError
 from stairway.base.units import NS_PER_HOUR, UtcNs
 from stairway.base.verdict import (
     Finding,
@@ -20,7 +21,7 @@ from stairway.base.verdict import (
     passed,
     refuse,
 )
-from stairway.lifecycle import probation, rollback
+from stairway.lifecycle import probation, promotion, rollback
 from stairway.lifecycle.facts import (
     ClimbFact,
     GateGiven,
@@ -38,13 +39,29 @@ Facts: TypeAlias = tuple[ClimbFact, ...]
 
 _OPERATOR = "operator"
 _UP = (Stage.CANDIDATE, Stage.SHADOW, Stage.CANARY, Stage.CHAMPION)
+_HIGHER = frozenset(_UP[1:])
+
+
+def proven(state: Climb, digest: str) -> Verdict:
+    """Say whether a model has a proof that counts: without one nobody leaves the ground."""
+    what, gates = state.known[digest], state.rules.promotion.evidence_gates
+    return promotion.proven(state.entry(digest), what.attached, gates)
 
 
 def move(
     state: Climb, digest: str, after: Stage, cause: str, verdict: Verdict
 ) -> tuple[Climb, Facts]:
-    """Take one step, with all that it brings along."""
+    """Take one step, with all that it brings along.
+
+    Raises
+    ------
+    InvariantError
+        If it is a step up of a model that has no proof that counts.
+    """
     entry = state.entry(digest)
+    if after in _HIGHER and not isinstance(proven(state, digest), Pass):
+        msg = f"{digest!r} was about to become {after} without a proof that passed"
+        raise InvariantError(msg)
     if after is Stage.CHAMPION:
         share = state.rules.canary.ramp_shares[0]
         return _crown(state, entry, share, cause, verdict)
@@ -84,6 +101,13 @@ def by_hand(state: Climb, order: OperatorMoved, verdict: Verdict) -> tuple[Climb
     """
     entry = state.entry(order.digest)
     signed = _signed(verdict, order)
+    reachable = order.after in _path(entry.stage) or order.after in MOVES[entry.stage]
+    shown = proven(state, order.digest)
+    if reachable and order.after in _ascent(entry.stage) and not isinstance(shown, Pass):
+        unproven = GateGiven(
+            state.now_ns, _OPERATOR, entry.model, entry.digest, _signed(shown, order)
+        )
+        return state, (unproven,)
     if order.after in _path(entry.stage):
         facts: Facts = ()
         for stage in _path(entry.stage):
@@ -171,6 +195,11 @@ def _resting(state: Climb, digest: str, grade: Grade) -> Climb:
             what, resting_until_ns=until_ns, needed_e=what.needed_e * factor
         ),
     )
+
+
+def _ascent(stage: Stage) -> tuple[Stage, ...]:
+    """Return the steps above a stage; above retirement, all that are above the ground."""
+    return _path(stage) if stage in _UP else _UP[1:]
 
 
 def _path(stage: Stage) -> tuple[Stage, ...]:

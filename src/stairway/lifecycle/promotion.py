@@ -14,8 +14,10 @@ from msgspec import Meta
 
 from stairway.base.config import Config
 from stairway.base.units import NS_PER_HOUR, UtcNs
-from stairway.base.verdict import Refuse, Verdict, all_of, inconclusive, passed
+from stairway.base.verdict import Pass, Refuse, Verdict, all_of, inconclusive, passed, refuse
+from stairway.evaluation.proof import Proof, hash_of, judged
 from stairway.lifecycle.preflight import PreflightRules
+from stairway.lifecycle.registry import Entry
 from stairway.supervision import eprocess
 from stairway.supervision.eprocess import BettingRules, Claim, EProcess
 
@@ -73,6 +75,37 @@ def proof(gates: Mapping[str, Verdict], names: Iterable[str]) -> Verdict:
     'promotion.gate_missing'
     """
     return all_of(gates.get(name, _missing(name)) for name in names)
+
+
+def proven(entry: Entry, attached: Proof | None, names: Iterable[str]) -> Verdict:
+    """Say whether a model has a proof that counts; without one it does not leave the ground.
+
+    It is the one that was registered, to the bit; it speaks of this model; and in it every
+    named gate passed, with as many trials as the registry counts.
+
+    Examples
+    --------
+    >>> from stairway.lifecycle.stage import Stage
+    >>> entry = Entry("lightgbm", "v1", "d1", None, 3, Stage.CANDIDATE, UtcNs(0))
+    >>> proven(entry, None, ["causality"]).findings[0].detail
+    'no proof is attached to v1 of lightgbm: train it again with this version'
+    """
+    name = f"{entry.version} of {entry.model}"
+    if attached is None or entry.proof is None:
+        detail = f"no proof is attached to {name}: train it again with this version"
+        return inconclusive("promotion.no_proof", detail)
+    if not (hash_of(attached) == entry.proof and attached.model == entry.model):
+        detail = f"the proof that was handed in is not the one that was registered with {name}"
+        return refuse("promotion.no_proof", detail)
+    found = judged(attached, names, entry.trials)
+    detail = f"proof {entry.proof[:12]} of {name}: {found.findings[0].detail}"
+    match found:
+        case Pass():
+            return passed("promotion.proof", detail, n=entry.trials)
+        case Refuse():
+            return refuse("promotion.no_proof", detail)
+        case _:
+            return inconclusive("promotion.no_proof", detail)
 
 
 def refusing(gates: Mapping[str, Verdict], names: Iterable[str]) -> Verdict | None:

@@ -35,6 +35,8 @@ class Entry(msgspec.Struct, frozen=True):
         Part of the capital it may use now, in [0, 1].
     reached
         Largest share it had when it was last champion: where a restored one goes on.
+    proof
+        Hash of its proof; ``None`` where it has none.
     """
 
     model: str
@@ -46,6 +48,7 @@ class Entry(msgspec.Struct, frozen=True):
     since_ns: UtcNs
     share: float = 0.0
     reached: float = 0.0
+    proof: str | None = None
 
 
 class Slot(msgspec.Struct, frozen=True):
@@ -68,6 +71,15 @@ class Registry(msgspec.Struct, frozen=True):
     def slot(self, model: str) -> Slot:
         """Return the slot of that name; one that was never filled is empty."""
         return self.slots.get(model, Slot())
+
+    @property
+    def trials(self) -> int:
+        """How many were tried so far, abandoned ones included; the static rule is no try.
+
+        A registration carries the count up to itself, so the highest is the count.
+        """
+        tried = (e.trials for e in self.entries.values() if e.stage is not Stage.BASELINE)
+        return max(tried, default=0)
 
     def champion(self, model: str) -> Entry | None:
         """Return who is in charge of a slot; ``None`` is the static baseline."""
@@ -125,6 +137,7 @@ def _registered(registry: Registry, fact: ModelRegistered) -> Registry:
         trials=fact.trials,
         stage=fact.stage,
         since_ns=fact.time_ns,
+        proof=fact.proof,
     )
     return _put(registry, entry)
 

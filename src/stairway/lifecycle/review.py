@@ -24,7 +24,7 @@ from stairway.base.verdict import (
 )
 from stairway.lifecycle import canary, probation, promotion
 from stairway.lifecycle.facts import GateGiven
-from stairway.lifecycle.moves import Facts, move, probation_told, ramp, roll_back
+from stairway.lifecycle.moves import Facts, move, probation_told, proven, ramp, roll_back
 from stairway.lifecycle.preflight import preflight
 from stairway.lifecycle.probation import Grade, Status
 from stairway.lifecycle.registry import Entry
@@ -55,8 +55,9 @@ def next_step(state: Climb, digest: str) -> Verdict:
     entry = state.entry(digest)
     match entry.stage:
         case Stage.CANDIDATE:
-            rules = state.rules.promotion
-            return promotion.proof(state.known[digest].gates, rules.evidence_gates)
+            gates = state.rules.promotion.evidence_gates
+            said = promotion.proof(state.known[digest].gates, gates)
+            return all_of((said, proven(state, digest)))
         case Stage.SHADOW:
             return all_of(_to_canary(state, entry))
         case Stage.CANARY:

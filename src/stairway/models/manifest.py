@@ -37,6 +37,7 @@ class Form(StrEnum):
     ARCHITECTURE = "architecture.json"
     CALIBRATION = "calibration.json"
     PARITY = "parity.safetensors"
+    PROOF = "proof.json"
 
 
 class Family(StrEnum):

@@ -6,7 +6,8 @@ same road backwards, with a refusal at every turn where the bytes are not what t
 manifest says, or the model does not do what it did when it was sealed:
 
 1. the manifest is decoded strictly and must be the canonical writing of itself;
-2. it names exactly the blobs that its family has, and a slot that its family may fill;
+2. it names exactly the blobs that its family has, beside which a proof may lie, and a slot
+   that its family may fill;
 3. every blob has the size and SHA-256 that the manifest states;
 4. the body that they make is structurally sound;
 5. the recorded parity rows give the recorded margins.
@@ -41,19 +42,31 @@ from stairway.models.manifest import (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bundle:
-    """What the trainer hands over to be sealed."""
+    """What the trainer hands over to be sealed.
+
+    ``proof`` is the canonical writing of all that speaks for the model and against it. Its
+    content is read by whoever lets models climb; here it is bytes that the identity covers.
+    """
 
     passport: Passport
     body: Body
+    proof: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SealedModel:
-    """A model whose bytes were checked, ready for a runtime."""
+    """A model whose bytes were checked, ready for a runtime; ``proof`` where it has one."""
 
     digest: str
     manifest: Manifest
     body: Body
+    proof: bytes | None = None
+
+    @property
+    def proof_hash(self) -> str | None:
+        """SHA-256 of the proof, as the signed manifest states it."""
+        blobs = self.manifest.blobs
+        return next((blob.sha256 for blob in blobs if blob.form is Form.PROOF), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,8 @@ def pack(bundle: Bundle) -> Packed:
     """
     require_sealable(bundle.passport)
     blobs = bundle.body.blobs()
+    if bundle.proof is not None:
+        blobs = {**blobs, Form.PROOF: bundle.proof}
     manifest = Manifest(
         schema_version=SCHEMA_VERSION,
         version=version_label(bundle.passport.last_data_ns),
@@ -108,7 +123,8 @@ def read_manifest(content: bytes) -> Manifest | Refuse:
     if kind is None:
         detail = f"models of the family {family} cannot be opened; {', '.join(KINDS)} can"
         return refuse("artifact.family", detail)
-    if sorted(blob.form for blob in manifest.blobs) != sorted(kind.forms):
+    forms = sorted(blob.form for blob in manifest.blobs)
+    if forms not in (sorted(kind.forms), sorted((*kind.forms, *_beside(family)))):
         detail = f"the blobs of {family} must be exactly {', '.join(sorted(kind.forms))}"
         return refuse("artifact.blobs", detail)
     if (manifest.passport.model == BASELINE) is not (family is Family.RULE):
@@ -133,7 +149,14 @@ def unpack(manifest_bytes: bytes, blobs: Mapping[Form, bytes]) -> SealedModel | 
     replayed = body.replay(kind.tolerance)
     if not isinstance(replayed, Pass):
         return Refuse(replayed.findings)
-    return SealedModel(digest(manifest_bytes), manifest, body)
+    stated = any(blob.form is Form.PROOF for blob in manifest.blobs)
+    proof = blobs[Form.PROOF] if stated else None
+    return SealedModel(digest(manifest_bytes), manifest, body, proof)
+
+
+def _beside(family: Family) -> tuple[Form, ...]:
+    """Return what may lie beside a body: a rule never climbs, and has nothing to prove."""
+    return () if family is Family.RULE else (Form.PROOF,)
 
 
 def _differs(blob: Blob, content: bytes | None) -> Refuse | None:

@@ -9,6 +9,7 @@ import msgspec
 
 from stairway.base.units import UtcNs
 from stairway.base.verdict import Verdict
+from stairway.evaluation.calibration_state import Tracked
 from stairway.supervision.quality_gate import Measured
 
 
@@ -66,4 +67,29 @@ class QualityMeasured(msgspec.Struct, frozen=True, tag="model.quality"):
     verdict: Verdict
 
 
-SupervisionFact: TypeAlias = DriftDetected | WeightsPublished | QualityMeasured
+class CalibrationTracked(msgspec.Struct, frozen=True, tag="model.calibration"):
+    """How a model's probabilities came true in one regime, over all outcomes known by now.
+
+    Attributes
+    ----------
+    n
+        Outcomes.
+    tracked
+        Every measure with its band; ``None`` where outcomes are too few.
+    verdict
+        Refused where skill is, with confidence, below that of climatology. It is an alarm,
+        and moves no capital by itself.
+    """
+
+    time_ns: UtcNs
+    model: str
+    digest: str
+    regime: str
+    n: int
+    tracked: Tracked | None
+    verdict: Verdict
+
+
+SupervisionFact: TypeAlias = (
+    DriftDetected | WeightsPublished | QualityMeasured | CalibrationTracked
+)

@@ -24,6 +24,7 @@ from stairway.execution.facts import TradeClosed
 from stairway.models.prediction import Answer
 from stairway.supervision import drift, performance, quality_gate, weights
 from stairway.supervision.credit import credited, readable_r
+from stairway.supervision.dedupe import Dedupe, admit
 from stairway.supervision.drift import Detector, DriftRules
 from stairway.supervision.facts import (
     DriftDetected,
@@ -32,7 +33,6 @@ from stairway.supervision.facts import (
     SupervisionFact,
     WeightsPublished,
 )
-from stairway.supervision.ledger import Ledger, admit
 from stairway.supervision.performance import Record
 from stairway.supervision.quality_gate import QualityRules, Sample
 from stairway.supervision.telemetry import Telemetry, hear
@@ -84,7 +84,7 @@ class Watch(msgspec.Struct, frozen=True):
     regimes: dict[str, Record] = {}
     loss_run: int = 0
     stay: Practice | Approved | None = None
-    ledger: Ledger = Ledger()
+    ledger: Dedupe = Dedupe()
     telemetry: Telemetry = Telemetry()
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from stairway.base.units import NS_PER_DAY, NS_PER_HOUR, Lots, Micros, UtcNs
 from stairway.decision.intent import Route, Vote
+from stairway.evaluation.evidence import EVIDENCE_GATES
 from stairway.execution.facts import TradeClosed
+from stairway.features.labels import LabelRules
 from stairway.lifecycle.canary import CanaryRules, SharpeTest
 from stairway.lifecycle.preflight import PreflightRules
 from stairway.lifecycle.probation import ProbationRules
@@ -19,6 +21,7 @@ from stairway.supervision.drift import DriftRules
 from stairway.supervision.eprocess import BettingRules
 from stairway.supervision.quality_gate import QualityRules
 from stairway.supervision.supervisor import SupervisionRules
+from stairway.supervision.tracking import TrackingRules
 from stairway.supervision.weights import WeightRules
 
 _BETS = (0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8)
@@ -52,6 +55,26 @@ def weight_rules() -> WeightRules:
         floor=0.05,
         cap=0.40,
         cap_spread=1.5,
+    )
+
+
+def tracking_rules(every_bars: int = 5, block_outcomes: int = 4) -> TrackingRules:
+    """Return how calibration is tracked, over blocks that a short test can fill."""
+    return TrackingRules(
+        every_bars=every_bars,
+        n_bins=10,
+        eps=1e-6,
+        prior_n=20.0,
+        block_outcomes=block_outcomes,
+        min_blocks=10,
+        level=0.95,
+    )
+
+
+def label_rules(horizon_bars: int = 5, *, within_session: bool = False) -> LabelRules:
+    """Return labels of a short horizon."""
+    return LabelRules(
+        horizon_bars=horizon_bars, stop_vol=2.0, target_vol=2.0, within_session=within_session
     )
 
 
@@ -89,7 +112,7 @@ def climb_rules() -> ClimbRules:
     """Return the stairs of SPEC.md, as for one-minute bars."""
     return ClimbRules(
         promotion=PromotionRules(
-            evidence_gates=("causality", "calibration_skill", "after_cost_sharpe"),
+            evidence_gates=EVIDENCE_GATES,
             live_gates=("quality_gate",),
             quarantine_gates=("causality", "artifact"),
             shadow_hours=24,

@@ -23,6 +23,10 @@ QUICK: Mapping[str, str] = {
     "STAIRWAY__PROVER__MAX_BARS": "250",
     "STAIRWAY__BOOSTING__ROUNDS": "10",
     "STAIRWAY__CALIBRATION__MIN_SAMPLES": "5",
+    "STAIRWAY__BATTERY__CUTS": "1",
+    "STAIRWAY__BATTERY__SURROGATES": "8",
+    "STAIRWAY__BATTERY__SHUFFLES": "8",
+    "STAIRWAY__BATTERY__ROUNDS": "2",
     "STAIRWAY__LOG__BALLAST_BYTES": "4096",
 }
 """Settings that cost time in a run and change nothing in kind."""

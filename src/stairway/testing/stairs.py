@@ -6,6 +6,8 @@ from typing import TypeVar
 
 from stairway.base.units import NS_PER_HOUR, UtcNs
 from stairway.base.verdict import Pass, Verdict
+from stairway.evaluation.evidence import EVIDENCE_GATES
+from stairway.evaluation.proof import Proof, hash_of
 from stairway.lifecycle import climb
 from stairway.lifecycle.climb import Climb, ClimbRules
 from stairway.lifecycle.facts import (
@@ -17,14 +19,16 @@ from stairway.lifecycle.facts import (
     ModelMoved,
     ModelRegistered,
     OperatorMoved,
+    ProofGiven,
     TradePaired,
 )
 from stairway.lifecycle.stage import Stage
 from stairway.testing.climbing import climb_rules, closed_trade
+from stairway.testing.proofs import proof_of
 
 F = TypeVar("F", bound=ClimbFact)
 
-EVIDENCE = ("causality", "calibration_skill", "after_cost_sharpe")
+EVIDENCE = EVIDENCE_GATES
 LIVE = "quality_gate"
 
 
@@ -59,8 +63,25 @@ class Stairs:
     def register(
         self, digest: str, model: str = "lightgbm", stage: Stage = Stage.CANDIDATE
     ) -> None:
-        """Make a candidate known, or the static rule."""
-        self.tell(ModelRegistered(self.now_ns, model, f"v-{digest}", digest, None, 1, stage))
+        """Make a candidate known with a proof that passed, or the static rule without one."""
+        if stage is not Stage.CANDIDATE:
+            name = f"v-{digest}"
+            self.tell(ModelRegistered(self.now_ns, model, name, digest, None, 1, stage))
+            return
+        proof = proof_of(model)
+        self.enter(digest, model, hash_of(proof))
+        self.attach(digest, proof)
+
+    def enter(
+        self, digest: str, model: str = "lightgbm", proof: str | None = None, trials: int = 1
+    ) -> None:
+        """Make a candidate known, with the hash of a proof or without."""
+        name = f"v-{digest}"
+        self.tell(ModelRegistered(self.now_ns, model, name, digest, None, trials, proof=proof))
+
+    def attach(self, digest: str, proof: Proof) -> tuple[ClimbFact, ...]:
+        """Hand in the proof of a model."""
+        return self.tell(ProofGiven(self.now_ns, proof.model, digest, proof))
 
     def gate(self, digest: str, name: str, verdict: Verdict) -> tuple[ClimbFact, ...]:
         """Let one gate answer."""

@@ -12,10 +12,9 @@ thing to know about it, and a record without refusals would prove nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 
@@ -33,6 +32,7 @@ from stairway.evaluation.evidence import (
 )
 from stairway.evaluation.metrics import Reliability, reliability
 from stairway.evaluation.moments import Undefined
+from stairway.evaluation.proof import DEFLATED, Account, account_of, deflated_at
 from stairway.evaluation.sharpe import Sharpe, sharpe
 from stairway.evaluation.skill import Forecasts, Skill, brier_skill, independent_samples
 from stairway.evaluation.splits import SplitRules
@@ -56,6 +56,7 @@ from stairway.training.oof import (
 )
 from stairway.training.origin import Origin
 from stairway.training.parity_rows import parity_of
+from stairway.training.trading import Backtest
 from stairway.training.trees import fit
 
 BINDING_GATES = EVIDENCE_GATES
@@ -63,9 +64,6 @@ BINDING_GATES = EVIDENCE_GATES
 
 _CLIP = 1e-6
 _EVEN = 0.5
-
-Returns: TypeAlias = Callable[[FloatArray], FloatArray]
-"""From (n, 2) probabilities, NaN for no opinion, to (n,) returns of an account after costs."""
 
 
 class JudgeRules(Config, frozen=True, kw_only=True):
@@ -123,22 +121,6 @@ class Trees:
 
 
 @dataclass(frozen=True, slots=True)
-class Backtest:
-    """How probabilities would have been traded.
-
-    Attributes
-    ----------
-    returns_of
-        The back-test.
-    periods_per_year
-        Bars in a year, to annualise by.
-    """
-
-    returns_of: Returns
-    periods_per_year: float
-
-
-@dataclass(frozen=True, slots=True)
 class Candidate:
     """A model that may be sealed, and the record that speaks for or against it.
 
@@ -154,6 +136,10 @@ class Candidate:
         Of the account that traded them; NaN before the evidence begins.
     reliability
         Diagram of the probabilities, by regime, and ``all``.
+    said
+        The probabilities beside what came.
+    account
+        What the deflated Sharpe ratio is worked out anew from.
     """
 
     bundle: Bundle
@@ -161,6 +147,8 @@ class Candidate:
     oof: OutOfFold
     returns: FloatArray
     reliability: dict[str, Reliability]
+    said: Forecasts
+    account: Account
 
 
 def make_candidate(
@@ -208,7 +196,10 @@ def judged(
     progress("back-test", 0, 1)
     returns = _returns(backtest, oof)
     progress("back-test", 1, 1)
-    evidence = _evidence(origin, said, returns[oof.first_bar :], backtest, rules.evidence)
+    account = account_of(
+        returns[oof.first_bar :], backtest.periods_per_year, rules.evidence.level
+    )
+    evidence = _evidence(origin, said, returns[oof.first_bar :], account, rules.evidence)
     last_rows = material.split(rules.splits).final_rows()
     calibration = calibration_of(material, oof.margin, last_rows, rules.calibration)
     figures = _figures(said, returns[oof.first_bar :], backtest, rules.evidence)
@@ -221,6 +212,8 @@ def judged(
         oof=oof,
         returns=returns,
         reliability=diagrams(said, rules.evidence.reliability_bins),
+        said=said,
+        account=account,
     )
 
 
@@ -268,16 +261,17 @@ def _evidence(
     origin: Origin,
     said: Forecasts,
     returns: FloatArray,
-    backtest: Backtest,
+    account: Account,
     rules: EvidenceRules,
 ) -> tuple[GateEvidence, ...]:
     measured = measures(said, rules)
+    periods_per_year = account.periods_per_year
     return (
         GateEvidence("causality", origin.causality),
         GateEvidence("calibration_skill", decide(measured, rules)),
-        GateEvidence(
-            "after_cost_sharpe", after_cost_sharpe(returns, backtest.periods_per_year, rules)
-        ),
+        GateEvidence("after_cost_sharpe", after_cost_sharpe(returns, periods_per_year, rules)),
+        GateEvidence("leak_battery", origin.battery),
+        GateEvidence(DEFLATED, deflated_at(account, origin.trials)),
         *(GateEvidence(f"measured.{name}", verdict) for name, verdict in measured.items()),
     )
 

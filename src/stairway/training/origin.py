@@ -16,6 +16,8 @@ class Origin:
     ----------
     causality
         The prover's verdict on the pipeline that made the features.
+    battery
+        The leak battery's verdict on features, labels, splits and fits together.
     last_data_ns
         Close time of the last bar.
     schema_hash, data_fingerprint, code_fingerprint
@@ -23,12 +25,14 @@ class Origin:
     libraries
         Versions.
     trials
-        Candidates that this run tries, this one included.
+        All that this training tries, this one included: each family once, and each cycle of
+        each seed of a policy that practised before.
     seed
         Of trees and parity rows.
     """
 
     causality: Verdict
+    battery: Verdict
     last_data_ns: UtcNs
     schema_hash: str
     data_fingerprint: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from stairway.base.verdict import Verdict
+from stairway.evaluation.battery.study import BatteryReport
 from stairway.evaluation.metrics import Reliability
 from stairway.models.manifest import GateEvidence
 
@@ -32,6 +33,8 @@ class CandidateReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Reliability diagrams, by regime and ``all``.
     oof
         File with the predictions out of fold, relative to the run's folder.
+    proof
+        Hash of the proof that is sealed with the model, as ``proof.json``.
     """
 
     model: str
@@ -42,6 +45,7 @@ class CandidateReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics: dict[str, float]
     reliability: dict[str, Reliability]
     oof: str | None
+    proof: str | None
 
 
 class TrainingReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,6 +63,8 @@ class TrainingReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         In the order in which they were asked for.
     baseline
         Digest of the sealed rule; ``None`` where the prover stopped the training.
+    battery
+        What the leak battery found, once for all candidates; ``None`` as above.
     """
 
     n_bars: int
@@ -68,3 +74,4 @@ class TrainingReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     causality: Verdict
     candidates: tuple[CandidateReport, ...]
     baseline: str | None
+    battery: BatteryReport | None = None

@@ -10,6 +10,7 @@ import msgspec
 from stairway.base.config import Config
 from stairway.base.errors import ConfigError
 from stairway.evaluation.evidence import EvidenceRules
+from stairway.evaluation.sceptic.rules import ProofRules
 from stairway.evaluation.splits import SplitRules
 from stairway.features.causality import ProverRules
 from stairway.features.labels import LabelRules
@@ -18,6 +19,7 @@ from stairway.features.spec import FeatureRules
 from stairway.models.baseline import BaselineRules
 from stairway.models.calibration_fit import CalibrationRules
 from stairway.training.boosting import BoostingRules
+from stairway.training.rebuild_rules import RebuildRules
 
 
 class TrainerRules(Config, frozen=True, kw_only=True):
@@ -31,6 +33,8 @@ class TrainerRules(Config, frozen=True, kw_only=True):
     boosting: BoostingRules
     calibration: CalibrationRules
     evidence: EvidenceRules
+    proof: ProofRules
+    battery: RebuildRules
     baseline: BaselineRules
 
 

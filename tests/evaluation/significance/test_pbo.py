@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -151,3 +152,16 @@ def test_a_hole_is_refused_by_its_row_and_column() -> None:
         overfitting(returns, 6)
     with pytest.raises(DataError, match="rows by columns"):
         overfitting(returns[:, 0], 6)
+
+
+def test_a_long_table_is_judged_without_a_second_one_beside_it() -> None:
+    """A million rows of fifty configurations are 0.4 GB, and 1 GB is all there may be."""
+    table = np.random.default_rng(0).standard_normal((160_000, 10))
+    overfitting(table[:100], 2)
+    tracemalloc.start()
+    try:
+        overfitting(table, 16)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < table.nbytes / 2

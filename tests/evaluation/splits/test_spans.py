@@ -7,6 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stairway.base.errors import DataError
+from stairway.evaluation.splits import (
+    FoldRules,
+    PurgedCombinatorial,
+    PurgedKFold,
+    PurgedWalkForward,
+    SplitRules,
+)
 from stairway.evaluation.splits.spans import (
     ends_in_rows,
     ends_of,
@@ -110,3 +117,29 @@ def test_a_table_out_of_order_is_refused() -> None:
     for bad in (table.iloc[::-1], table.iloc[[0, 1, 1, 2, 3, 4]]):
         with pytest.raises(DataError, match="sort the rows by time"):
             require_rows(bad, 6)
+
+
+def test_a_time_zone_on_one_side_only_is_refused_and_two_are_one_instant() -> None:
+    utc = DAYS.tz_convert("UTC")
+    bare = utc.tz_localize(None)
+    day = pd.Timedelta(days=1)
+    with pytest.raises(DataError, match="the starts have no time zone"):
+        ends_of(pd.Series(utc + day, index=bare))
+    with pytest.raises(DataError, match="the ends have no time zone"):
+        ends_of(pd.Series(bare + day, index=utc))
+    there = ends_of(pd.Series((utc + day).tz_convert("US/Eastern"), index=utc))
+    assert there.tolist() == ends_of(pd.Series(bare + day, index=bare)).tolist()
+
+
+def test_the_rules_of_another_splitter_are_refused_by_name() -> None:
+    folds = FoldRules(n_blocks=2, gap_bars=0, embargo_frac=0.0)
+    walk = SplitRules(n_blocks=2, first_train_frac=0.5, gap_bars=0, embargo_frac=0.0)
+    end = np.arange(40) + 1
+    with pytest.raises(
+        DataError, match="PurgedWalkForward was given FoldRules; it takes Split"
+    ):
+        PurgedWalkForward(folds, end)
+    with pytest.raises(DataError, match="PurgedKFold was given SplitRules; it takes FoldRules"):
+        PurgedKFold(walk, end)
+    with pytest.raises(DataError, match="PurgedCombinatorial was given FoldRules"):
+        PurgedCombinatorial(folds, end)

@@ -1,4 +1,4 @@
-"""Prove a user's function: load it, read bars, try it, say what came of it."""
+"""Prove a user's function: have it tried in a process of its own, say what came of it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from pathlib import Path
 import msgspec
 
 from stairway.app.progress import Stages
-from stairway.app.proof.series import read_series
-from stairway.app.userfunc import apart, load, within
-from stairway.base.errors import DataError
-from stairway.base.verdict import Finding, Inconclusive, Pass, Refuse
+from stairway.app.proof.aside import asked_aside
+from stairway.app.proof.told import ProveAnswer, ProveJob
+from stairway.base.verdict import Finding, Inconclusive, Pass, Refuse, refuse
 from stairway.features.facts import Proof
-from stairway.features.function import prove_function
 from stairway.features.prover import ProverRules
 
 CUTS, SEED, LIMIT_S, WARM_UP_BARS = 12, 1, 60.0, 64
 MIN_BARS, TOLERANCE, ALL_BARS = 200, 1e-9, 10**8
-_UNPROVED = 2
+_UNPROVED, _CLEAN = 2, "causality.clean"
 _WIDEST = 96
 _INDENT = "  "
 
@@ -69,6 +67,7 @@ class Proved(msgspec.Struct, frozen=True):
     source: str
     rules: ProverRules
     proof: Proof
+    files: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -94,7 +93,7 @@ class Proved(msgspec.Struct, frozen=True):
 
 
 def proved(asked: Asked, progress: Stages) -> Proved:
-    """Load, read and try.
+    """Have it loaded, and tried on the bars.
 
     Raises
     ------
@@ -103,26 +102,23 @@ def proved(asked: Asked, progress: Stages) -> Proved:
     DataError
         If the bars cannot be used. What the function does wrong is in the answer instead.
     """
-    function = load(asked.function)
-    series = read_series(asked.source, asked.symbol, asked.labels)
-    begun = False
-
-    def heard(done: int, total: int) -> None:
-        nonlocal begun
-        if not begun:
-            progress.begin("trying other futures", total)
-            begun = True
-        progress.advance(done)
-
-    try:
-        with apart():
-            proof = prove_function(
-                within(function, asked.limit_s), series, asked.rules, asked.seed, heard
-            )
-    except DataError as error:
-        msg = f"{asked.source}: {error}"
-        raise DataError(msg) from error
-    return Proved(asked.function, asked.source, asked.rules, proof)
+    labels = None if asked.labels is None else str(asked.labels)
+    job = ProveJob(
+        function=asked.function,
+        source=asked.source,
+        symbol=asked.symbol,
+        labels=labels,
+        rules=asked.rules,
+        seed=asked.seed,
+        limit_s=asked.limit_s,
+    )
+    answer = asked_aside(job, progress)
+    if isinstance(answer, ProveAnswer):
+        return Proved(asked.function, asked.source, asked.rules, answer.proof, answer.files)
+    why = getattr(answer, "why", "answered something else")
+    detail = f"{asked.function} {why}; it must answer with one value for each bar"
+    left = Proof(refuse("causality.raised", detail), 0, 0, 0, asked.seed)
+    return Proved(asked.function, asked.source, asked.rules, left)
 
 
 def _head(proof: Proof) -> str:
@@ -131,6 +127,8 @@ def _head(proof: Proof) -> str:
             return f"Causal: no past value of {_columns(proof)} moved."
         case Refuse() if proof.offences:
             return f"Looks ahead: {len(proof.offences)} of {_columns(proof)}."
+        case Refuse(findings) if findings[0].code == "causality.elsewhere":
+            return f"Looks ahead: {len(findings)} of {_columns(proof)}, by another way in."
         case Refuse():
             return "Cannot be proved: the function did not answer as it must."
         case Inconclusive():
@@ -142,9 +140,10 @@ def _columns(proof: Proof) -> str:
 
 
 def _details(proof: Proof) -> list[str]:
+    told = proof.verdict.findings
     if isinstance(proof.verdict, Pass):
-        return []
-    return [_INDENT + _said(finding) for finding in proof.verdict.findings]
+        told = tuple(one for one in told if one.code != _CLEAN)
+    return [_INDENT + _said(finding) for finding in told]
 
 
 def _said(finding: Finding) -> str:

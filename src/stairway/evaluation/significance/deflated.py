@@ -16,7 +16,8 @@ import msgspec
 
 from stairway.base.arrays import FloatArray
 from stairway.base.errors import DataError
-from stairway.evaluation.significance.psr import Psr, probabilistic_sharpe
+from stairway.evaluation.moments import Undefined
+from stairway.evaluation.significance.psr import Psr, Shape, above, shape_of
 from stairway.evaluation.significance.sample import Unmeasured
 
 _EULER = 0.5772156649015329
@@ -120,8 +121,21 @@ def deflated_sharpe(returns: FloatArray, trials: Trials) -> Deflated | Unmeasure
     >>> round(alone.probability, 2), round(best.probability, 2)
     (1.0, 0.94)
     """
+    shape = shape_of(returns)
+    return deflated_of(shape, trials) if isinstance(shape, Shape) else shape
+
+
+def deflated_of(shape: Shape, trials: Trials) -> Deflated | Undefined:
+    """Answer :func:`deflated_sharpe` from what was measured before, for another count.
+
+    Examples
+    --------
+    >>> shape = Shape(n_bars=1_001, per_bar=0.1, skew=0.0, kurtosis=3.0)
+    >>> [round(deflated_of(shape, Trials(n, 0.001)).probability, 3) for n in (1, 100)]
+    [0.999, 0.736]
+    """
     chance = math.sqrt(trials.sharpe_variance) * expected_best(trials.n)
-    found = probabilistic_sharpe(returns, chance)
+    found = above(shape, chance)
     return Deflated(trials, found, found.probability) if isinstance(found, Psr) else found
 
 

@@ -137,14 +137,14 @@ def _blocks(returns: FloatArray, n_blocks: int) -> tuple[FloatArray, FloatArray,
     """Rows, means and squares about them, of each block."""
     # One power of two for all: ratios stay, and squares of tiny returns keep their digits.
     largest = max(float(returns.max()), -float(returns.min()))
-    sized = np.ldexp(returns, -math.frexp(largest)[1])
-    parts = np.array_split(np.ascontiguousarray(sized.T), n_blocks, axis=1)
-    rows = np.array([float(part.shape[1]) for part in parts])
-    means = np.array([part.mean(axis=1) for part in parts])
-    squares = np.array(
-        [
-            [squares_about(column, mean) for column, mean in zip(part, centre, strict=True)]
-            for part, centre in zip(parts, means, strict=True)
-        ]
-    )
+    power = -math.frexp(largest)[1]
+    blocks = np.array_split(returns, n_blocks)
+    rows = np.array([float(block.shape[0]) for block in blocks])
+    means = np.empty((n_blocks, returns.shape[1]))
+    squares = np.empty_like(means)
+    for k, block in enumerate(blocks):
+        # One block at a time: a second table beside a large one would not fit.
+        columns = np.ascontiguousarray(np.ldexp(block, power).T)
+        means[k] = columns.mean(axis=1)
+        squares[k] = [squares_about(*one) for one in zip(columns, means[k], strict=True)]
     return rows, means, squares

@@ -107,6 +107,17 @@ def probabilistic_sharpe(returns: FloatArray, benchmark_per_bar: float) -> Psr |
     shape = shape_of(returns)
     if not isinstance(shape, Shape):
         return shape
+    return above(shape, benchmark_per_bar)
+
+
+def above(shape: Shape, benchmark_per_bar: float) -> Psr | Undefined:
+    """Answer :func:`probabilistic_sharpe` from what was measured before.
+
+    Examples
+    --------
+    >>> above(Shape(n_bars=101, per_bar=0.1, skew=0.0, kurtosis=3.0), 0.1).probability
+    0.5
+    """
     if not math.isfinite(benchmark_per_bar):
         return Undefined(f"a benchmark of {benchmark_per_bar} per bar")
     lead = (shape.per_bar - benchmark_per_bar) * math.sqrt(shape.n_bars - 1)

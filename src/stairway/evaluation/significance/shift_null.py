@@ -83,21 +83,15 @@ def shift_null(
     >>> shift_null(outcomes[:100], outcomes[:100], 10, 0.95).findings[0].detail
     '100 of 220 rows needed'
     """
-    _require_pair(positions, outcomes, gap_rows)
     require_level(level)
+    links = links_by_shift(positions, outcomes, gap_rows)
     n = int(positions.size)
     needed = (math.ceil(1.0 / (1.0 - level) - _ROUNDING) + 2) * max(gap_rows, 1)
     if n < needed:
         return too_few("rows", n, needed)
-    held, came = moments(positions), moments(outcomes)
-    if not (isinstance(held, Moments) and isinstance(came, Moments)):
-        which = "positions" if isinstance(held, Undefined) else "outcomes"
-        return Undefined(f"the {n} {which} are constant: they have no timing to judge")
-    links = _all_shifts(
-        (positions - held.mean) / held.deviation, (outcomes - came.mean) / came.deviation
-    )
-    null = links[max(gap_rows, 1) : n - max(gap_rows, 1) + 1]
-    link = float(links[0])
+    if isinstance(links, Undefined):
+        return links
+    link, null = links
     # A shift that repeats the data exactly is as strong, whatever the transform rounds.
     near = link - _ROUNDING, abs(link) - _ROUNDING
     return ShiftNull(
@@ -106,6 +100,35 @@ def shift_null(
         p_greater=float((1 + np.sum(null >= near[0])) / (1 + null.size)),
         n_shifts=int(null.size),
     )
+
+
+def links_by_shift(
+    positions: FloatArray, outcomes: FloatArray, gap_rows: int
+) -> tuple[float, FloatArray] | Undefined:
+    """Link of positions with outcomes as they are, and at every shift that is far enough.
+
+    Parameters
+    ----------
+    positions, outcomes, gap_rows
+        As in :func:`shift_null`.
+
+    Examples
+    --------
+    >>> held, came = np.array([1.0, -1.0, 1.0, 1.0]), np.array([2.0, -2.0, 2.0, 2.0])
+    >>> link, null = links_by_shift(held, came, 1)
+    >>> round(link, 6), null.size
+    (1.0, 3)
+    """
+    _require_pair(positions, outcomes, gap_rows)
+    n = int(positions.size)
+    held, came = moments(positions), moments(outcomes)
+    if not (isinstance(held, Moments) and isinstance(came, Moments)):
+        which = "positions" if isinstance(held, Undefined) else "outcomes"
+        return Undefined(f"the {n} {which} are constant: they have no timing to judge")
+    links = _all_shifts(
+        (positions - held.mean) / held.deviation, (outcomes - came.mean) / came.deviation
+    )
+    return float(links[0]), links[max(gap_rows, 1) : n - max(gap_rows, 1) + 1]
 
 
 def _all_shifts(held: FloatArray, came: FloatArray) -> FloatArray:

@@ -30,7 +30,7 @@ from stairway.evaluation.splits.purge import (
     training_runs,
 )
 from stairway.evaluation.splits.recycled import Recycled
-from stairway.evaluation.splits.spans import require_rows
+from stairway.evaluation.splits.spans import require_rows, require_rules
 
 _MOST_SPLITS = 100_000
 
@@ -111,6 +111,7 @@ class PurgedCombinatorial:
     blocks: tuple[Reach, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        require_rules(self.rules, CombinatorialRules, "PurgedCombinatorial")
         rules, n = self.rules, self.end.size
         _require_count(rules, n)
         embargo = embargo_rows(n, rules.embargo_frac)

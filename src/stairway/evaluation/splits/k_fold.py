@@ -15,6 +15,7 @@ from msgspec import Meta
 from stairway.base.arrays import IntArray
 from stairway.base.config import Config
 from stairway.evaluation.splits.combinatorial import CombinatorialRules, PurgedCombinatorial
+from stairway.evaluation.splits.spans import require_rules
 
 
 class FoldRules(Config, frozen=True, kw_only=True):
@@ -71,6 +72,7 @@ class PurgedKFold:
     end: IntArray
 
     def __post_init__(self) -> None:
+        require_rules(self.rules, FoldRules, "PurgedKFold")
         self.combined()
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:  # noqa: ARG002, N803 - scikit-learn's signature

@@ -48,7 +48,8 @@ def ends_in_rows(start: Any, end: Any) -> IntArray:
     ------
     DataError
         If a time is missing (NaN, NaT) or no whole number, the starts are unsorted or
-        double, or a label ends before it starts. The message names the row.
+        double, or a label ends before it starts; the message names the row. If either
+        starts or ends have a time zone and the others have none.
 
     Examples
     --------
@@ -56,6 +57,14 @@ def ends_in_rows(start: Any, end: Any) -> IntArray:
     >>> ends_in_rows(days, days + np.array([2, 1, 1, 9]))
     array([2, 2, 3, 5])
     """
+    zones = [getattr(getattr(one, "dtype", None), "tz", None) for one in (start, end)]
+    if (zones[0] is None) != (zones[1] is None) and _dates(start) and _dates(end):
+        bare = ("starts", "ends")[zones[1] is None]
+        msg = (
+            f"the {bare} have no time zone and the others have; say which zone they are in, "
+            "such as tz_localize('UTC')"
+        )
+        raise DataError(msg)
     begun, ended = _times(start, "start"), _times(end, "end")
     if begun.shape != ended.shape:
         msg = f"{begun.size} starts but {ended.size} ends; give both for every label"
@@ -106,6 +115,22 @@ def require_ends(end: IntArray) -> int:
     return int(longest)
 
 
+def require_rules(rules: object, wanted: type, splitter: str) -> None:
+    """Refuse the rules of another splitter: they do not say all that this one must know.
+
+    Raises
+    ------
+    DataError
+        If they are of another type.
+    """
+    if not isinstance(rules, wanted):
+        msg = (
+            f"{splitter} was given {type(rules).__name__}; it takes {wanted.__name__}, from "
+            "stairway.evaluation.splits"
+        )
+        raise DataError(msg)
+
+
 def require_rows(rows: Any, n: int) -> None:
     """Refuse a table that is not in the order of the labels, as far as one can see.
 
@@ -128,6 +153,11 @@ def require_rows(rows: Any, n: int) -> None:
             "sort the rows by time, one row for each time, and make the labels again"
         )
         raise DataError(msg)
+
+
+def _dates(values: Any) -> bool:
+    """Whether these are dates of pandas or numpy, which may have a time zone."""
+    return getattr(getattr(values, "dtype", None), "kind", "") == "M"
 
 
 def _times(values: Any, what: str) -> np.ndarray:

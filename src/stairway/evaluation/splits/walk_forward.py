@@ -26,7 +26,7 @@ from stairway.base.arrays import IntArray
 from stairway.base.config import Config
 from stairway.base.errors import DataError, TooLittleError
 from stairway.evaluation.splits.purge import embargo_rows, rows_before
-from stairway.evaluation.splits.spans import require_ends, require_rows
+from stairway.evaluation.splits.spans import require_ends, require_rows, require_rules
 
 _ROUNDING = 1e-9
 
@@ -102,6 +102,7 @@ class PurgedWalkForward:
     window_rows: int | None = None
 
     def __post_init__(self) -> None:
+        require_rules(self.rules, SplitRules, "PurgedWalkForward")
         require_ends(self.end)
         if self.window_rows is not None and not self.window_rows >= 1:
             msg = f"a window of {self.window_rows} rows; give at least 1, or None for all"

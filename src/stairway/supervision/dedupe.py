@@ -12,7 +12,7 @@ import msgspec
 from stairway.base.units import UtcNs
 
 
-class Ledger(msgspec.Struct, frozen=True):
+class Dedupe(msgspec.Struct, frozen=True):
     """What was counted lately.
 
     Attributes
@@ -31,22 +31,22 @@ class Ledger(msgspec.Struct, frozen=True):
     late: int = 0
 
 
-def admit(ledger: Ledger, key: str, time_ns: UtcNs, span_ns: int) -> tuple[Ledger, bool]:
+def admit(dedupe: Dedupe, key: str, time_ns: UtcNs, span_ns: int) -> tuple[Dedupe, bool]:
     """Say whether ``key`` is to be counted, and remember it.
 
     Examples
     --------
-    >>> ledger, first = admit(Ledger(), "t-1", UtcNs(100), span_ns=50)
-    >>> ledger, again = admit(ledger, "t-1", UtcNs(100), span_ns=50)
-    >>> first, again, ledger.repeated
+    >>> dedupe, first = admit(Dedupe(), "t-1", UtcNs(100), span_ns=50)
+    >>> dedupe, again = admit(dedupe, "t-1", UtcNs(100), span_ns=50)
+    >>> first, again, dedupe.repeated
     (True, False, 1)
     """
-    if any(key == known for _, known in ledger.seen):
-        return msgspec.structs.replace(ledger, repeated=ledger.repeated + 1), False
-    if not time_ns >= ledger.newest_ns - span_ns:
-        return msgspec.structs.replace(ledger, late=ledger.late + 1), False
-    newest_ns = max(ledger.newest_ns, time_ns)
-    kept = tuple(item for item in ledger.seen if item[0] >= newest_ns - span_ns)
+    if any(key == known for _, known in dedupe.seen):
+        return msgspec.structs.replace(dedupe, repeated=dedupe.repeated + 1), False
+    if not time_ns >= dedupe.newest_ns - span_ns:
+        return msgspec.structs.replace(dedupe, late=dedupe.late + 1), False
+    newest_ns = max(dedupe.newest_ns, time_ns)
+    kept = tuple(item for item in dedupe.seen if item[0] >= newest_ns - span_ns)
     return msgspec.structs.replace(
-        ledger, newest_ns=newest_ns, seen=(*kept, (time_ns, key))
+        dedupe, newest_ns=newest_ns, seen=(*kept, (time_ns, key))
     ), True

@@ -1,0 +1,129 @@
+"""Rebuild a study, in the process that was started for it.
+
+The leak battery tries it on other markets. Beside that it is asked what it earns on the
+bars as they are, so that its returns can be held against those that are to be proved, and
+whether the function that was proved makes its features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stairway.app.proof.series import read_series
+from stairway.app.proof.told import StudyAnswer, StudyJob, Teller
+from stairway.app.userfunc import OverdueError, files_of, load, load_object
+from stairway.base.arrays import FloatArray
+from stairway.base.verdict import Verdict, inconclusive, passed
+from stairway.evaluation.battery.battery import battery
+from stairway.evaluation.battery.study import Fold, Labelled
+from stairway.evaluation.battery.surrogates import counted
+from stairway.features.function import read
+from stairway.features.series import Series
+
+_ROUNDING = 1e-9
+
+
+def rebuilt(job: StudyJob, teller: Teller) -> StudyAnswer:
+    """Load the study, read bars, try it on other markets and on these.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such study, function, file or column.
+    DataError
+        If the bars cannot be used.
+    """
+    load_study = teller.limited(load_object, f"importing {job.study}", job.limit_s)
+    study = _Limited(load_study(job.study), teller, job.limit_s)
+    series = read_series(job.bars, None, None)
+    heard = teller.stage("leak battery")
+    report = battery(study, series, job.rules, job.seed, job.causality, heard)
+    return StudyAnswer(
+        report=report,
+        time_ns=tuple(series["time_ns"].tolist()),
+        earned=_earned(study, series, job.seed),
+        covered=None if job.function is None else _covered(job, study, series, teller),
+        files=(*files_of(job.study), *(() if job.function is None else files_of(job.function))),
+    )
+
+
+class _Limited:
+    """A study whose every step is limited in time; one that was not done is not asked again."""
+
+    def __init__(self, study: Any, teller: Teller, limit_s: float) -> None:
+        self._study, self._teller, self._limit_s = study, teller, limit_s
+        self._overdue: OverdueError | None = None
+
+    def redrawn(self, market: Series, signs: NDArray[np.int8]) -> Series:
+        return self._asked("redrawn", market, signs)
+
+    def features(self, market: Series) -> FloatArray:
+        return self._asked("features", market)
+
+    def labels(self, market: Series) -> Labelled:
+        return self._asked("labels", market)
+
+    def folds(self, labels: Labelled) -> Sequence[Fold]:
+        return self._asked("folds", labels)
+
+    def positions(
+        self, features: FloatArray, labels: Labelled, folds: Sequence[Fold], seed: int
+    ) -> FloatArray:
+        return self._asked("positions", features, labels, folds, seed)
+
+    def profit(self, market: Series, positions: FloatArray) -> FloatArray:
+        return self._asked("profit", market, positions)
+
+    def _asked(self, name: str, *arguments: Any) -> Any:
+        if self._overdue is not None:
+            raise self._overdue
+        step = self._teller.limited(getattr(self._study, name), name, self._limit_s)
+        try:
+            return step(*arguments)
+        except OverdueError as error:
+            self._overdue = OverdueError(f"{name}: {error}")
+            raise self._overdue from error
+
+
+def _earned(study: _Limited, market: Series, seed: int) -> tuple[float | None, ...]:
+    try:
+        labels = study.labels(market)
+        positions = study.positions(study.features(market), labels, study.folds(labels), seed)
+        profit = study.profit(market, positions)
+        held = counted(positions, profit, market["time_ns"].size)
+    except (Exception, SystemExit):  # noqa: BLE001 - the battery has said what it raises
+        return ()
+    return tuple(float(one) if there else None for one, there in zip(profit, held, strict=True))
+
+
+def _covered(job: StudyJob, study: _Limited, market: Series, teller: Teller) -> Verdict:
+    """Say whether every feature of the study is one that the function makes."""
+    name = str(job.function)
+    function = teller.limited(load, f"importing {name}", job.limit_s)(name)
+    try:
+        made = read(teller.limited(function, name, job.limit_s)(_own(market)))
+        used: FloatArray = np.asarray(study.features(_own(market)), np.float64)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody else's code
+        return inconclusive("proof.untied", f"not shown: {name} or the study raised {error!r}")
+    for column, one in enumerate(used.T):
+        if not any(_same(one, other) for other in made.values()):
+            detail = (
+                f"not shown: column {column} of the study's features is none that {name} "
+                "makes; what was proved of the function was not proved of it"
+            )
+            return inconclusive("proof.untied", detail)
+    return passed("proof.covered", f"{name} makes each of the study's features", used.shape[1])
+
+
+def _own(market: Series) -> dict[str, NDArray[Any]]:
+    return {name: column.copy() for name, column in market.items()}
+
+
+def _same(one: FloatArray, other: FloatArray) -> bool:
+    return one.shape == other.shape and bool(
+        np.allclose(one, other, rtol=_ROUNDING, atol=0.0, equal_nan=True)
+    )

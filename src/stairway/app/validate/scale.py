@@ -1,0 +1,80 @@
+"""Returns that cannot be returns: per cent, prices, and money are named, not measured.
+
+A simple return of -1 loses everything, and nothing comes after it. Whoever writes 1.2 for
+1.2 per cent gets there soon; where he does not, the size of a usual move gives it away.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from stairway.app.validate.given import Given
+from stairway.base.arrays import FloatArray
+from stairway.base.errors import DataError
+from stairway.evaluation.sceptic.rules import ProofRules
+
+_ALL = -1.0
+
+
+def require_returns(found: Given, rules: ProofRules, where: str) -> None:
+    """Refuse columns whose numbers are no simple returns.
+
+    Raises
+    ------
+    DataError
+        If a row loses everything or more, or usual moves are larger than ``[proof]`` of the
+        policy believes; the message names the column, and the row where there is one.
+    """
+    for name, returns in _columns(found):
+        _require_above(returns, name, where, found)
+        moves = np.abs(returns[returns != 0.0])
+        if not moves.size:
+            continue
+        usual = float(np.median(moves))
+        if not usual <= rules.max_usual_move_frac:
+            _refuse(name, where, f"usual moves of {100.0 * usual:,.0f} % a row", returns)
+        with np.errstate(over="ignore", invalid="ignore"):
+            a_year = float(np.std(returns)) * math.sqrt(found.record.periods_per_year)
+        if not a_year <= rules.max_annual_volatility_frac:
+            said = f"a volatility of {100.0 * a_year:,.0f} % a year"
+            _refuse(name, where, said, returns)
+
+
+def _columns(found: Given) -> Iterator[tuple[str, FloatArray]]:
+    record = found.record
+    for column, name in enumerate(record.names):
+        yield f"column {name!r}", record.net[:, column]
+    for name in ("baseline", "champion", "gross"):
+        one: FloatArray | None = getattr(record, name)
+        if one is not None:
+            yield f"the {name}", one
+
+
+def _require_above(returns: FloatArray, name: str, where: str, found: Given) -> None:
+    lost = np.flatnonzero(~(returns > _ALL))
+    if lost.size:
+        row = int(lost[0])
+        at = str(np.datetime64(int(found.time_ns[row]), "ns"))[:19]
+        msg = (
+            f"row {row} ({at}) of {where}: {name} is {returns[row]:.6g}, a loss of everything "
+            f"or more; give simple returns, 0.01 for one per cent ({_likely(returns)})"
+        )
+        raise DataError(msg)
+
+
+def _refuse(name: str, where: str, said: str, returns: FloatArray) -> None:
+    msg = (
+        f"{name} of {where} has {said}, which is not believed; give simple returns, 0.01 for "
+        f"one per cent ({_likely(returns)}), or raise max_usual_move_frac and "
+        "max_annual_volatility_frac of [proof] in a policy of yours"
+    )
+    raise DataError(msg)
+
+
+def _likely(returns: FloatArray) -> str:
+    if bool((returns > 0.0).all()):
+        return "are these prices, or an account?"
+    return "are these per cent, or money?"

@@ -1,0 +1,210 @@
+"""The proof that was sealed with a candidate, held against the registry and against today.
+
+1. It is the one that was registered: its hash is that of the registry entry, or of
+   ``training.json`` where nobody was registered yet.
+2. Every figure of it that neither depends on the count of tries nor on drawn histories is
+   measured again and has to come out the same. Where it does not, both are named.
+3. Its gates answer anew, with the count of the registry.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+import msgspec
+
+from stairway.adapters.artifacts.directory import open_sealed
+from stairway.app.catalog import CODEC
+from stairway.app.folder import Ask, RunFolder
+from stairway.app.record.engine import open_run
+from stairway.app.settings import Settings
+from stairway.app.validate.report import Sealed
+from stairway.base.errors import DataError
+from stairway.base.verdict import Refuse, Verdict, passed, refuse
+from stairway.evaluation.evidence import EVIDENCE_GATES
+from stairway.evaluation.proof import Proof, from_bytes, hash_of, recounted
+from stairway.evaluation.proof_of_returns import Figures
+from stairway.lifecycle.facts import ModelRegistered
+from stairway.lifecycle.stage import Stage
+from stairway.training.report import CandidateReport
+
+REGISTRY = "model.moved"
+"""Stream on which models are registered."""
+
+MEASURED_AGAIN = (
+    "n_rows",
+    "names",
+    "net",
+    "gross",
+    "psr",
+    "track",
+    "choice",
+    "sharpes",
+    "honesty",
+)
+"""Figures that come out the same whenever they are measured."""
+
+_ROUNDING = 1e-9
+_MOST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Who was registered in a run, by digest, as the record has it."""
+
+    entries: dict[str, ModelRegistered]
+
+    def trials(self, digest: str | None) -> int:
+        """Count tries as of a model's entry; of one that has none, all that there are."""
+        mine = self.entries.get(digest or "")
+        if mine is not None:
+            return mine.trials
+        return max((entry.trials for entry in self.entries.values()), default=1)
+
+
+def registry_of(folder: RunFolder, ask: Ask, settings: Settings) -> Registry:
+    """Read who was registered; nobody where the climb has not begun."""
+    if ask.log is None and not folder.log.is_dir():
+        return Registry({})
+    log = open_run(folder.log, settings.log, ask.log, read_only=True)
+    try:
+        facts = list(map(CODEC.read, log.read(REGISTRY)))
+    finally:
+        log.close()
+    return Registry(
+        {
+            fact.digest: fact
+            for fact in facts
+            if isinstance(fact, ModelRegistered) and fact.stage is not Stage.BASELINE
+        }
+    )
+
+
+def read_again(
+    folder: RunFolder, candidate: CandidateReport, registry: Registry, now: Figures
+) -> Sealed | None:
+    """Read what was sealed with a candidate; ``None`` where nothing was sealed.
+
+    Raises
+    ------
+    DataError
+        If the artifact is not whole, or its proof cannot be read.
+    """
+    if candidate.digest is None:
+        return None
+    found = open_sealed(folder.models, candidate.digest, _key(folder))
+    if isinstance(found, Refuse):
+        raise DataError(_no_artifact(folder, candidate, found))
+    proof = refuse("proof.missing", "") if found.proof is None else from_bytes(found.proof)
+    if isinstance(proof, Refuse):
+        raise DataError(_no_artifact(folder, candidate, proof))
+    entry = registry.entries.get(candidate.digest)
+    named = candidate.proof if entry is None else entry.proof
+    counted = max(registry.trials(candidate.digest), 1 if entry else proof.trials)
+    gates = [item for item in recounted(proof, counted) if item.gate in EVIDENCE_GATES]
+    return Sealed(
+        sha256=hash_of(proof),
+        trials=proof.trials,
+        registered=counted,
+        checks={
+            "proof": same(proof, named, counted, now),
+            **{item.gate: item.verdict for item in gates},
+        },
+    )
+
+
+def same(proof: Proof, named: str | None, counted: int, now: Figures) -> Verdict:
+    """Say whether a proof is the one that was registered, and says what is measured now.
+
+    Parameters
+    ----------
+    named
+        Hash in the registry.
+    counted
+        Tries that the registry counts.
+    """
+    sha256 = hash_of(proof)
+    if named != sha256:
+        detail = (
+            f"the sealed proof is {sha256[:12]}, and {(named or 'none')[:12]} is registered"
+        )
+        return refuse("proof.hash", detail)
+    if counted < proof.trials:
+        detail = f"the sealed proof counts {proof.trials} tries, the registry {counted}"
+        return refuse("proof.trials", detail, counted, proof.trials)
+    if proof.shown is None:
+        return refuse("proof.contradicted", "sealed: nothing was measured; now it can be")
+    apart = list(differences(proof.shown.figures, now))
+    if apart:
+        more = f", and {len(apart) - _MOST} more" if len(apart) > _MOST else ""
+        detail = f"what is sealed is not what is measured now: {'; '.join(apart[:_MOST])}{more}"
+        return refuse("proof.contradicted", detail, len(apart), 0)
+    detail = f"proof {sha256[:12]} is the one that was registered, and is measured the same now"
+    return passed("proof.same", detail, n=proof.shown.figures.n_rows)
+
+
+def differences(sealed: Figures, now: Figures) -> Iterator[str]:
+    """Name every figure that differs, with both values."""
+    before, after = _plain(sealed), _plain(now)
+    for name in MEASURED_AGAIN:
+        yield from _apart(name, before[name], after[name])
+
+
+def _plain(figures: Figures) -> dict[str, Any]:
+    return msgspec.json.decode(msgspec.json.encode(figures), type=dict[str, Any])
+
+
+def _apart(name: str, sealed: Any, now: Any) -> Iterator[str]:
+    if isinstance(sealed, dict) and isinstance(now, dict):
+        one, other = cast("dict[str, Any]", sealed), cast("dict[str, Any]", now)
+        for key in sorted({*one, *other}):
+            yield from _apart(f"{name}.{key}", one.get(key), other.get(key))
+    elif isinstance(sealed, list) and isinstance(now, list):
+        yield from _apart_in_order(name, cast("list[Any]", sealed), cast("list[Any]", now))
+    elif not _alike(sealed, now):
+        yield f"{name} was {_said(sealed)} and is {_said(now)}"
+
+
+def _apart_in_order(name: str, sealed: list[Any], now: list[Any]) -> Iterator[str]:
+    if len(sealed) != len(now):
+        yield f"{name} had {len(sealed)} values and has {len(now)}"
+        return
+    for k, (one, other) in enumerate(zip(sealed, now, strict=True)):
+        yield from _apart(f"{name}[{k}]", one, other)
+
+
+def _alike(sealed: Any, now: Any) -> bool:
+    if isinstance(sealed, float) and isinstance(now, float | int):
+        return math.isclose(sealed, now, rel_tol=_ROUNDING, abs_tol=_ROUNDING)
+    return bool(sealed == now)
+
+
+def _said(value: Any) -> str:
+    match value:
+        case None:
+            return "not measured"
+        case float():
+            return f"{value:.6g}"
+        case dict():
+            return "measured"
+        case _:
+            return str(value)
+
+
+def _key(folder: RunFolder) -> bytes:
+    try:
+        return folder.trust.read_bytes()
+    except OSError as error:
+        msg = f"{folder.trust} cannot be read ({error.strerror}); restore it from a copy"
+        raise DataError(msg) from error
+
+
+def _no_artifact(folder: RunFolder, candidate: CandidateReport, why: Refuse) -> str:
+    said = why.findings[0].detail or "it holds no proof"
+    return (
+        f"model {(candidate.digest or '')[:12]} of {folder.models} is refused: {said}; restore "
+        "it from a copy, or start a new run"
+    )

@@ -1,0 +1,144 @@
+"""Are the probabilities honest, and do they tell anything? Over all bars and by regime."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from stairway.base.arrays import BoolArray
+from stairway.base.verdict import Finding, Inconclusive, Verdict
+from stairway.evaluation.calibration import MeasureRules, Measures, measure
+from stairway.evaluation.evidence import EvidenceRules, decide, measures
+from stairway.evaluation.moments import Undefined
+from stairway.evaluation.sceptic.answer import Question, held_against, unasked, unmeasured
+from stairway.evaluation.sceptic.rules import ProofRules
+from stairway.evaluation.skill import Forecasts, Skill, brier_skill, independent_samples
+from stairway.models.calibration import REGIMES
+
+ALL = "all"
+
+
+class Honesty(msgspec.Struct, frozen=True):
+    """Forecasts of one regime, or of all.
+
+    Attributes
+    ----------
+    regime
+        Its name, or ``all``.
+    measures, skill
+        What was measured; ``None`` where too little is there.
+    missing
+        What is missing for them, else empty.
+    """
+
+    regime: str
+    measures: Measures | None
+    skill: Skill | None
+    missing: str
+
+
+def honest(
+    forecasts: Forecasts | None, evidence: EvidenceRules, proof: ProofRules
+) -> tuple[tuple[Honesty, ...], dict[str, Verdict]]:
+    """Measure forecasts over all bars and within each regime, and judge them.
+
+    Returns
+    -------
+    tuple, dict
+        ``skill`` is what the policy binds. ``reliability`` asks whether things happen as
+        often as was said, over all bars; ``spiegelhalter`` the same without bins, over all
+        bars and within each regime, the level parted among them.
+    """
+    if forecasts is None:
+        return (), {"probabilities": unasked(Question.HONEST)}
+    shown = tuple(_honesty(name, forecasts, evidence, proof) for name in _regimes(forecasts))
+    pooled = _measured(ALL, forecasts, evidence, proof)
+    checks = {"skill": decide(measures(forecasts, evidence), evidence)}
+    if isinstance(pooled, Inconclusive):
+        return shown, checks | {"reliability": pooled}
+    checks["reliability"] = _reliable(pooled)
+    judged = [one for one in shown if one.measures is not None]
+    for one in judged:
+        name = "spiegelhalter" if one.regime == ALL else f"spiegelhalter.{one.regime}"
+        checks[name] = _calibrated(one, (1.0 - evidence.level) / len(judged))
+    return shown, checks
+
+
+def _regimes(forecasts: Forecasts) -> tuple[str, ...]:
+    """All of them first, then ours in their order, then those of somebody else."""
+    there: list[str] = np.unique(forecasts.regime[forecasts.scored.any(axis=1)]).tolist()
+    others = [name for name in there if name and name not in REGIMES]
+    return (ALL, *(name for name in REGIMES if name in there), *others)
+
+
+def _rows(regime: str, forecasts: Forecasts) -> BoolArray:
+    every = np.ones(forecasts.regime.size, np.bool_)
+    return every if regime == ALL else forecasts.regime == regime
+
+
+def _honesty(
+    regime: str, forecasts: Forecasts, evidence: EvidenceRules, proof: ProofRules
+) -> Honesty:
+    found = _measured(regime, forecasts, evidence, proof)
+    skill = brier_skill(
+        forecasts, _rows(regime, forecasts), evidence.climatology_prior_n, evidence.level
+    )
+    few = isinstance(found, Inconclusive)
+    return Honesty(
+        regime=regime,
+        measures=None if few else found,
+        skill=skill if isinstance(skill, Skill) and not few else None,
+        missing=found.findings[0].detail if few else "",
+    )
+
+
+def _measured(
+    regime: str, forecasts: Forecasts, evidence: EvidenceRules, proof: ProofRules
+) -> Measures | Inconclusive:
+    judged = forecasts.scored & _rows(regime, forecasts)[:, None]
+    few = evidence.min_independent if regime == ALL else evidence.min_independent_regime
+    rules = MeasureRules(
+        min_samples=max(few, 2),
+        n_bins=evidence.reliability_bins,
+        eps=proof.clip,
+        level=evidence.level,
+    )
+    n = int(judged.sum())
+    if n == 0:
+        return unasked(Question.HONEST)
+    worth = min(max(independent_samples(forecasts, judged), 1.0) / n, 1.0)
+    outcome = forecasts.outcome[judged].astype(np.float64)
+    return measure(forecasts.confidence[judged], outcome, rules, worth)
+
+
+def _reliable(found: Measures) -> Verdict:
+    diagram = found.reliability
+    said = Finding(
+        "proof.reliability",
+        f"what was said lies {diagram.ece:.4f} from how often it came "
+        f"({diagram.ece_corrected:.4f} more than chance makes of an honest forecaster, who "
+        f"stays under {diagram.ece_bound:.4f})",
+        diagram.ece,
+        diagram.ece_bound,
+        int(found.n_independent),
+    )
+    return held_against(diagram.ece <= diagram.ece_bound, said)
+
+
+def _calibrated(one: Honesty, allowed: float) -> Verdict:
+    where = "over all bars" if one.regime == ALL else f"in {one.regime}"
+    found = one.measures
+    if found is None:
+        return unasked(Question.HONEST)
+    code, p = "proof.spiegelhalter", found.spiegelhalter_p
+    if isinstance(p, Undefined):
+        return unmeasured(code, p)
+    said = Finding(
+        code,
+        f"{where}: an honest forecaster strays as far with a probability of {p:.4f}; under "
+        f"{allowed:.2g} it is not chance",
+        p,
+        allowed,
+        int(found.n_independent),
+    )
+    return held_against(p >= allowed, said)

@@ -1,0 +1,105 @@
+"""How somebody else's process ends is never an answer."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from stairway.app.progress import Silent
+from stairway.app.proof.aside import Gone, asked_aside
+from stairway.app.proof.told import ProveJob
+from stairway.base.errors import ConfigError
+from stairway.features.prover import ProverRules
+from stairway.testing.leaks import series
+
+ENDS = """
+import atexit, ctypes, os, signal, sys, time
+
+def quits(bars):
+    os._exit(0)
+def raises(bars):
+    raise KeyboardInterrupt
+def at_the_end(bars):
+    atexit.register(os._exit, 0)
+    return bars["close"][::-1] * 1
+def closes(bars):
+    os.closerange(0, 256)
+    return bars["close"]
+def child(bars):
+    if os.fork() == 0:
+        time.sleep(60)
+    os._exit(0)
+def deaf(bars):
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.chdir(tmp_path)
+    Path("ends.py").write_text(ENDS)
+    Path("leaves.py").write_text("import os\nos._exit(0)\ndef f(bars): return bars['close']\n")
+    bars = series(300, seed=1)
+    pl.DataFrame(bars).drop("labels", "label_end_ns").write_csv("bars.csv")
+
+    def ask(function: str, limit_s: float = 30.0) -> Any:
+        rules = ProverRules(
+            cuts=8, max_bars=10**6, min_bars=200, min_prefix_bars=64, tolerance=1e-9
+        )
+        job = ProveJob(
+            function=function,
+            source="bars.csv",
+            symbol=None,
+            labels=None,
+            rules=rules,
+            seed=1,
+            limit_s=limit_s,
+        )
+        return asked_aside(job, Silent())
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("function", "why"),
+    [
+        ("ends.py:quits", "in ends.py:quits with exit code 0 and left no answer"),
+        ("ends.py:raises", "ended the process with KeyboardInterrupt"),
+        ("ends.py:closes", "and left no answer"),
+        ("ends.py:child", "with exit code 0 and left no answer"),
+        ("leaves.py:f", "in importing leaves.py:f with exit code 0"),
+    ],
+    ids=["exit", "interrupt", "close", "fork", "import"],
+)
+def test_an_end_without_an_answer_is_told_as_what_it_is(
+    asked: Any, function: str, why: str
+) -> None:
+    answer = asked(function)
+    assert isinstance(answer, Gone)
+    assert why in answer.why
+
+
+def test_what_runs_at_the_end_changes_no_answer(asked: Any) -> None:
+    proof = asked("ends.py:at_the_end").proof
+    assert proof.verdict.findings[0].code == "causality.looks_ahead"
+
+
+def test_one_that_hears_no_alarm_is_ended_from_outside(
+    asked: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stairway.app.proof.aside.GRACE_S", 0.1)
+    began = time.monotonic()
+    assert asked("ends.py:deaf", limit_s=0.2) == Gone(
+        "was not done in ends.py:deaf after 0.2 s"
+    )
+    assert time.monotonic() - began < 40.0
+
+
+def test_an_error_of_who_asked_is_raised_as_it_was(asked: Any) -> None:
+    with pytest.raises(ConfigError, match="no function named 'none'"):
+        asked("ends.py:none")

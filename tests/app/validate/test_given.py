@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from stairway.app.validate.asked import Asked
+from stairway.app.validate.given import Given, forecasts, given
+from stairway.base.errors import ConfigError, DataError
+
+N = 6
+DAYS = [f"2024-01-0{day}" for day in range(1, N + 1)]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[..., Given]:
+    """Read a table with these columns beside the usual ones."""
+
+    def made(columns: dict[str, Any] | None = None, **asked: Any) -> Given:
+        table = {"time": DAYS, "a": [0.01, -0.02, 0.03, 0.0, 0.01, 0.02], "b": [0.0] * N}
+        path = tmp_path / "returns.csv"
+        pl.DataFrame(table | (columns or {})).write_csv(path)
+        return given(Asked(target=path, **({"periods_per_year": 252.0} | asked)))
+
+    return made
+
+
+@pytest.fixture
+def said(tmp_path: Path) -> Callable[..., Any]:
+    def made(**columns: Any) -> Any:
+        table = {"probability": [0.1, 0.9, 0.5, 0.4], "outcome": [0, 1, 1, 0]} | columns
+        pl.DataFrame({k: v for k, v in table.items() if v is not None}).write_csv(
+            tmp_path / "said.csv"
+        )
+        return forecasts(tmp_path / "said.csv")
+
+    return made
+
+
+def test_every_column_is_a_try_and_the_first_is_chosen(read: Callable[..., Given]) -> None:
+    found = read()
+    assert found.record.names == ("a", "b")
+    assert (found.record.chosen, found.record.n_trials) == (0, 2)
+    assert str(found.time_ns[:1].view("datetime64[ns]")[0])[:19] == "2024-01-01T00:00:00"
+    assert read(chosen=" B ", n_trials=9).record.chosen == 1
+
+
+def test_rivals_and_costs_are_no_tries(read: Callable[..., Given]) -> None:
+    more = {"rule": [0.001] * N, "fee": [0.0001] * N, "slip": [0.0002] * N}
+    found = read(more, baseline="rule", champion="rule", costs=("fee", "slip"))
+    assert found.record.names == ("a", "b")
+    assert found.record.gross is not None
+    assert np.allclose(found.record.gross - found.record.returns, 0.0003)
+
+
+def test_the_length_of_a_year_is_never_guessed(read: Callable[..., Given]) -> None:
+    with pytest.raises(ConfigError, match="--periods-per-year is needed"):
+        read(periods_per_year=None)
+
+
+@pytest.mark.parametrize(
+    ("row", "value", "sentence"),
+    [
+        (3, DAYS[2], "row 3 of .* repeats the time of row 2; keep one of the two"),
+        (4, "2023-12-31", "row 4 of .* is earlier than row 3; sort the rows by time"),
+        (2, "", "row 2 holds no time that can be read"),
+    ],
+)
+def test_rows_out_of_order_are_named(
+    read: Callable[..., Given], row: int, value: str, sentence: str
+) -> None:
+    times = list(DAYS)
+    times[row] = value
+    with pytest.raises(DataError, match=sentence):
+        read({"time": times})
+
+
+@pytest.mark.parametrize("hole", [None, "inf", "nan", "word"])
+def test_a_hole_in_the_middle_is_named(read: Callable[..., Given], hole: str | None) -> None:
+    with pytest.raises(DataError, match=r"column 'b' of .* must be finite, but row 2 is"):
+        read({"b": ["0", "0", hole, "0", "0", "0"]})
+
+
+@pytest.mark.parametrize(
+    ("columns", "asked", "sentence"),
+    [
+        ({"b": ["x"] * N}, {}, "holds no number at all"),
+        ({"": list(range(N))}, {}, "a column without a name"),
+        ({}, {"chosen": "c"}, "--chosen 'c' is none of the columns"),
+        ({}, {"baseline": "c"}, "no column 'c'"),
+        ({}, {"baseline": "a", "chosen": "a"}, "'a' is named for two things"),
+        ({}, {"baseline": "b", "gross": "b"}, "'b' is named for two things"),
+        ({}, {"gross": "b", "costs": ("b",)}, "named for two things"),
+        ({"g": [0.1] * N, "f": [0.1] * N}, {"gross": "g", "costs": ("f",)}, "in two ways"),
+        ({"f": [0.1, -0.1, 0, 0, 0, 0]}, {"costs": ("f",)}, "row 1 of .*a cost is at least 0"),
+        ({}, {"position": "b"}, "--position and --market go together"),
+        ({}, {"baseline": "a", "champion": "b"}, "no column of returns"),
+        ({}, {"n_trials": 1}, "1 trials, but 2 columns"),
+    ],
+    ids=range(12),
+)
+def test_what_cannot_be_is_a_sentence(
+    read: Callable[..., Given], columns: dict[str, Any], asked: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises((ConfigError, DataError), match=sentence):
+        read(columns, **asked)
+
+
+def test_positions_lie_beside_what_came(read: Callable[..., Given]) -> None:
+    more = {"pos": [1.0, 0, 1, 0, 1, 0], "mkt": [0.1, 0.2, 0.1, 0.2, 0.1, 0.2]}
+    (one,) = read(more, position="pos", market="mkt").positions
+    assert one.held.tolist() == more["pos"]
+    assert one.came.tolist() == more["mkt"]
+
+
+def test_probabilities_are_read_with_their_spans_and_regimes(said: Callable[..., Any]) -> None:
+    found = said(regime=["trend", None, "mine", "trend"], start=[0, 1, 2, 3], end=[3, 4, 5, 9])
+    assert found.confidence[:, 0].tolist() == [0.1, 0.9, 0.5, 0.4]
+    assert not found.scored[:, 1].any()
+    assert found.regime.tolist() == ["trend", "", "mine", "trend"]
+    assert found.horizon_bars == 6
+    assert said().end[:, 0].tolist() == [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ({"probability": [0.1, 1.2, 0.5, 0.4]}, r"row 1 of .*probability is 1.2, .*outside"),
+        ({"probability": [0.1, None, 0.5, 0.4]}, "row 1 is nan"),
+        ({"outcome": [0, 1, 2, 0]}, "row 2 of .*outcome is 2, neither 0 nor 1"),
+        ({"start": [1, 2, 3, 4]}, "start and end go together"),
+        ({"start": [1, 2, 3, 4], "end": [2, 3, 2, 5]}, "row 2 of .*end is 2, and its label"),
+        ({"start": [1, 2, 3, 4], "end": [2, 3, 3, 5]}, "row 2 of .*end is 3, and its label"),
+        ({"start": [-1, 2, 3, 4], "end": [2, 3, 4, 5]}, "row 0 of .*start is -1"),
+        ({"start": [1, 2, 3, 4], "end": [2, 3, 10**18, 5]}, "row 2 of .*a row of this file"),
+        ({"start": [1.0, 2.5, 3.0, 4.0], "end": [2, 3, 4, 5]}, "row 1 of .*start is 2.5"),
+        ({"time": ["2024-01-02", "2024-01-01", "2024-01-03", "2024-01-04"]}, "row 1 .*earlier"),
+        ({"outcome": None}, "no column 'outcome'"),
+    ],
+    ids=range(11),
+)
+def test_probabilities_that_cannot_be_are_named(
+    said: Callable[..., Any], columns: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises((ConfigError, DataError), match=sentence):
+        said(**columns)
+
+
+def test_a_column_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "twice.csv"
+    path.write_text("time,a,a\n2024-01-01,0.1,0.2\n2024-01-02,0.1,0.2\n")
+    with pytest.raises(ConfigError, match="the column 'a' more than once"):
+        given(Asked(target=path, periods_per_year=252.0))
+
+
+def test_too_few_tries_name_the_columns_that_are_there(read: Callable[..., Given]) -> None:
+    with pytest.raises(DataError, match=r"2 columns of returns \(a, b\)"):
+        read(n_trials=1)

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stairway.app.validate.given import Given
+from stairway.app.validate.scale import require_returns
+from stairway.base.errors import DataError
+from stairway.evaluation.sceptic.record import Record
+from stairway.evaluation.sceptic.rules import ProofRules
+
+N = 300
+RULES = ProofRules(
+    resamples=99,
+    resample_rows=1_000,
+    pbo_blocks=8,
+    max_pbo=0.2,
+    clip=1e-6,
+    max_usual_move_frac=0.2,
+    max_annual_volatility_frac=10.0,
+)
+NOISE = np.random.default_rng(0).normal(0.0, 0.01, (N, 2))
+
+
+def given(net: np.ndarray, periods_per_year: float = 252.0, **beside: np.ndarray) -> Given:
+    record = Record(
+        net=net,
+        names=("a", "b"),
+        chosen=0,
+        n_trials=2,
+        periods_per_year=periods_per_year,
+        **beside,
+    )
+    return Given(np.arange(N) * 86_400_000_000_000, record, ())
+
+
+def test_simple_returns_are_taken_and_so_are_those_of_nothing() -> None:
+    require_returns(given(NOISE), RULES, "r.csv")
+    require_returns(given(np.zeros((N, 2))), RULES, "r.csv")
+
+
+@pytest.mark.parametrize("loss", [-1.0, -1.5])
+def test_a_loss_of_everything_names_its_row_and_column(loss: float) -> None:
+    net = NOISE.copy()
+    net[7, 1] = loss
+    with pytest.raises(
+        DataError, match=rf"row 7 \(1970-01-08.*of r.csv: column 'b' is {loss:g}"
+    ):
+        require_returns(given(net), RULES, "r.csv")
+
+
+def test_per_cent_and_prices_are_told_apart() -> None:
+    with pytest.raises(DataError, match="are these per cent"):
+        require_returns(given(30.0 * np.clip(NOISE, -0.03, 0.03)), RULES, "r.csv")
+    with pytest.raises(DataError, match=r"usual moves of .*are these prices"):
+        require_returns(given(100.0 + NOISE), RULES, "r.csv")
+
+
+def test_hours_in_per_cent_are_too_wild_a_year() -> None:
+    hourly = np.clip(12.0 * NOISE, -0.9, 0.9)
+    require_returns(given(hourly), RULES, "r.csv")
+    with pytest.raises(DataError, match=r"a volatility of 1,\d\d\d % a year"):
+        require_returns(given(hourly, periods_per_year=8760.0), RULES, "r.csv")
+
+
+def test_those_beside_it_are_looked_at_and_a_policy_may_believe_more() -> None:
+    wild = np.clip(25.0 * NOISE[:, 0], -0.9, 0.9)
+    with pytest.raises(DataError, match=r"the baseline of r.csv .*max_usual_move_frac"):
+        require_returns(given(NOISE, baseline=2.0 * np.abs(wild)), RULES, "r.csv")
+    rules = ProofRules(
+        resamples=99,
+        resample_rows=1_000,
+        pbo_blocks=8,
+        max_pbo=0.2,
+        clip=1e-6,
+        max_usual_move_frac=2.0,
+        max_annual_volatility_frac=20.0,
+    )
+    require_returns(given(NOISE, baseline=2.0 * np.abs(wild)), rules, "r.csv")

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import polars as pl
+import pytest
+
+from stairway.app.progress import Silent
+from stairway.app.validate.asked import Asked
+from stairway.app.validate.report import QUESTIONS, Report
+from stairway.app.validate.validated import validated
+from stairway.base.verdict import Pass
+from stairway.dashboard.proof.figures import halves
+from stairway.dashboard.proof.page import page, write_proof
+from stairway.evaluation.battery.study import BatteryReport, FoldTouch, SurrogateFigures
+from stairway.evaluation.sceptic.luck import Choice
+
+N = 900
+EVIL = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    folder = tmp_path_factory.mktemp("proof")
+    rng = np.random.default_rng(0)
+    said = rng.uniform(0.2, 0.8, N)
+    net = rng.normal(0.002, 0.01, N)
+    table = {
+        "time": pl.date_range(pl.date(2020, 1, 1), pl.date(2030, 1, 1), eager=True)[:N],
+        EVIL: net,
+        "other": rng.normal(0.0, 0.01, N),
+        "rule": rng.normal(0.0, 0.01, N),
+        "gross": net + 1e-4,
+    }
+    pl.DataFrame(table).write_csv(folder / "returns.csv")
+    forecasts = {
+        "probability": said,
+        "outcome": (rng.random(N) < said).astype(int),
+        "regime": np.where(np.arange(N) < 600, "trend", "crisis"),
+    }
+    pl.DataFrame(forecasts).write_csv(folder / "said.csv")
+    asked = Asked(
+        target=folder / "returns.csv",
+        periods_per_year=252.0,
+        baseline="rule",
+        champion="rule",
+        gross="gross",
+        probabilities=folder / "said.csv",
+    )
+    return validated(asked, Silent())
+
+
+def figures(html: str) -> dict[str, dict]:
+    found = re.findall(
+        r'<script type="application/json" data-for="([^"]+)">(.*?)</script>', html
+    )
+    return {name: json.loads(text) for name, text in found}
+
+
+def test_the_page_asks_every_question_in_order_and_loads_nothing(report: Report) -> None:
+    html = page(report)
+    places = [html.index(f"</span>{question}</h2>") for question in QUESTIONS.values()]
+    assert places == sorted(places)
+    assert "default-src 'none'" in html
+    body = html.partition("<script>")[0]
+    assert not re.findall(r'(?:src|href)="(?!#|data:)', body)
+
+
+def test_names_of_columns_are_text_and_never_markup(report: Report) -> None:
+    assert EVIL not in page(report)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page(report)
+
+
+def test_every_id_is_there_once_and_every_figure_has_its_place(report: Report) -> None:
+    html = page(report)
+    ids = re.findall(r' id="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+    drawn = figures(html)
+    assert set(drawn) <= set(ids)
+    assert {"equity-1", "timing-1-1", "tries-1", "halves-1", "parts-1"} <= set(drawn)
+    assert {"reliability-1-1", "reliability-1-2", "reliability-1-3"} <= set(drawn)
+    assert all(f'href="#ask-{one.value}-1"' in html for one in QUESTIONS)
+
+
+def test_the_real_link_stands_outside_of_what_chance_shows(report: Report) -> None:
+    found = report.proofs[0].figures
+    assert found is not None
+    drawn = figures(page(report))["timing-1-1"]
+    assert drawn["layout"]["shapes"][0]["x0"] == found.shifts[0].link
+    assert sum(drawn["data"][0]["y"]) == found.shifts[0].n_shifts
+    low, high = drawn["layout"]["xaxis"]["range"]
+    assert low < found.shifts[0].link < high
+
+
+def test_the_curve_of_luck_rises_with_the_tries(report: Report) -> None:
+    curve = figures(page(report))["tries-1"]["data"][0]
+    assert curve["x"][0] == 1
+    assert curve["y"][0] == 0.0
+    assert curve["y"] == sorted(curve["y"])
+
+
+def test_red_bars_are_choices_that_were_luck_and_the_median_is_one() -> None:
+    found = Choice(
+        n_configurations=3,
+        n_splits=6,
+        pbo=0.5,
+        loss_frac=0.0,
+        logits=(-1.0, 0.0, 1.0),
+        counts=(1, 2, 3),
+    )
+    (bars,) = halves(found)["data"]
+    assert bars["marker"]["color"] == ["--refuse", "--refuse", "--real"]
+    assert bars["y"] == [1, 2, 3]
+
+
+def test_a_battery_is_drawn_with_the_folds_that_touch(report: Report) -> None:
+    fold = FoldTouch(n_train=90, n_test=9, overlapping=7, in_gap=0, in_embargo=0, in_both=0)
+    earned = SurrogateFigures(
+        t=(-1.0, 0.2, 3.0), mean_t=0.7, p_mean=0.2, beyond=0, beyond_bound=3, beyond_t=3.3
+    )
+    found = msgspec.structs.replace(
+        report.proofs[0], battery=a_battery(folds=(fold,), surrogate_figures=earned)
+    )
+    html = page(msgspec.structs.replace(report, proofs=(found,)))
+    assert '<td class="num missed">7</td>' in html
+    assert "surrogates-1" in figures(html)
+
+
+def test_several_models_are_told_one_by_one(report: Report) -> None:
+    html = page(msgspec.structs.replace(report, proofs=(report.proofs[0],) * 2))
+    assert "0 of 2 candidates proved." in html
+    ids = re.findall(r' id="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+    assert "Open: the future, the splits" in html
+
+
+def test_a_model_without_returns_has_a_page_all_the_same(report: Report) -> None:
+    bare = msgspec.structs.replace(report.proofs[0], figures=None, curves={})
+    assert "Could it see the future?" in page(msgspec.structs.replace(report, proofs=(bare,)))
+
+
+def test_what_is_written_can_be_read_back(report: Report, tmp_path: Path) -> None:
+    write_proof(tmp_path / "new", report)
+    content = (tmp_path / "new" / "proof.json").read_bytes()
+    assert msgspec.json.decode(content, type=Report) == report
+    assert (tmp_path / "new" / "proof.html").read_text("utf-8") == page(report)
+
+
+def a_battery(**more):
+    known = dict.fromkeys(("causality", "purge", "surrogates", "sentinel", "verdict"), Pass())
+    return BatteryReport(**(known | {"fired": ()} | more))

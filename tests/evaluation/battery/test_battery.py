@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import pytest
+
+from stairway.base.verdict import Inconclusive, Pass, Refuse, passed, refuse
+from stairway.evaluation.battery.battery import battery
+from stairway.evaluation.battery.study import BatteryReport, BatteryRules
+from stairway.testing.studies import Folding, Leak, MovesStudy, garch_moves, study
+
+RULES = BatteryRules()
+MOVES = garch_moves(1_600, 8)
+
+
+def report(given: MovesStudy, moves: np.ndarray = MOVES) -> BatteryReport:
+    return battery(given, moves, RULES, 8)
+
+
+@pytest.fixture(scope="module")
+def honest() -> BatteryReport:
+    return report(study())
+
+
+def test_an_honest_study_passes_and_nothing_fires(honest: BatteryReport) -> None:
+    assert honest.fired == ()
+    assert isinstance(honest.verdict, Pass)
+    assert len(honest.folds) == 5
+    assert honest.doubly_tested == 0
+
+
+def test_the_report_survives_being_written_down(honest: BatteryReport) -> None:
+    told = msgspec.json.encode(honest)
+
+    assert msgspec.json.decode(told, type=BatteryReport) == honest
+
+
+@pytest.mark.parametrize(
+    ("leak", "stage"),
+    [
+        (Leak.LOOK_AHEAD, "causality"),
+        (Leak.CENTRED, "causality"),
+        (Leak.WHOLE_SERIES, "causality"),
+        (Leak.TARGET_ENCODED, "causality"),
+        (Leak.SHUFFLED_FOLDS, "purge"),
+        (Leak.SHORT_SPANS, "purge"),
+        (Leak.CHOSEN_ON_TEST, "surrogates"),
+        (Leak.SAME_BAR_FILL, "surrogates"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.name,
+)
+def test_each_leak_is_found_by_the_stage_that_is_there_for_it(leak: Leak, stage: str) -> None:
+    found = report(study(leak))
+
+    assert stage in found.fired
+    assert isinstance(found.verdict, Refuse)
+
+
+def test_the_prover_is_heard_beside_the_study(honest: BatteryReport) -> None:
+    told = refuse("causality.looks_ahead", "column a looks ahead")
+    found = battery(study(), MOVES, RULES, 8, told)
+
+    assert found.fired == ("causality",)
+    assert found.causality == told
+    agreed = battery(study(), MOVES, RULES, 8, passed("causality.proved", "fine"))
+    assert isinstance(agreed.verdict, Pass)
+    assert agreed.surrogates == honest.surrogates
+
+
+def test_combinatorial_folds_test_every_row_again_and_that_is_no_finding() -> None:
+    found = report(study(None, Folding.COMBINATORIAL))
+
+    assert found.doubly_tested > 1_000
+    assert found.fired == ()
+
+
+@pytest.mark.parametrize(
+    ("step", "stages"),
+    [
+        ("redrawn", {"causality", "purge", "surrogates"}),
+        ("features", {"causality", "purge", "surrogates", "sentinel"}),
+        ("labels", {"causality", "purge", "surrogates", "sentinel"}),
+        ("folds", {"purge", "surrogates", "sentinel"}),
+        ("positions", {"surrogates", "sentinel"}),
+        ("profit", {"surrogates", "sentinel"}),
+    ],
+)
+def test_a_step_that_raises_refuses_every_stage_that_needs_it(
+    step: str, stages: set[str]
+) -> None:
+    def fail(*_given: object) -> None:
+        msg = "no such\nthing"
+        raise ZeroDivisionError(msg)
+
+    found = report(type("Broken", (MovesStudy,), {step: fail, "__slots__": ()})())
+
+    assert set(found.fired) == stages
+    assert found.surrogates.findings[0].code == "leak.raised" or step == "folds"
+    assert "ZeroDivisionError: no such thing" in found.surrogates.findings[0].detail
+
+
+def test_an_interrupt_goes_through() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Stopped(MovesStudy):
+        def labels(self, market: np.ndarray) -> object:  # noqa: ARG002
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        report(Stopped())
+
+
+def test_a_market_that_is_too_short_is_inconclusive_and_says_what_is_needed() -> None:
+    found = report(study(), MOVES[:300])
+
+    assert isinstance(found.verdict, Inconclusive)
+    assert found.fired == ()
+    assert {finding.code for finding in found.verdict.findings} == {"leak.too_few"}
+    assert all(finding.bound for finding in found.verdict.findings)
+
+
+def test_a_hole_in_the_market_is_refused() -> None:
+    holed = MOVES.copy()
+    holed[700] = np.nan
+    found = report(study(), holed)
+
+    assert isinstance(found.verdict, Refuse)
+    assert {"surrogates", "sentinel"} <= set(found.fired)
+
+
+def test_one_fold_is_judged_and_none_is_not() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Folded(MovesStudy):
+        count: int = 1
+
+        def folds(self, labels: object) -> list[tuple[np.ndarray, np.ndarray]]:  # noqa: ARG002
+            return [(np.arange(60, 400), np.arange(410, 1_590))][: self.count]
+
+    assert isinstance(report(Folded()).verdict, Pass)
+    none = report(Folded(count=0))
+    assert isinstance(none.purge, Inconclusive)
+    assert isinstance(none.surrogates, Inconclusive)
+    assert isinstance(none.sentinel, Inconclusive)
+
+
+def test_progress_is_told_of_every_rebuild() -> None:
+    heard: list[tuple[int, int]] = []
+    battery(study(), MOVES, RULES, 8, None, lambda done, total: heard.append((done, total)))
+
+    total = RULES.cuts + RULES.surrogates + RULES.shuffles
+    assert heard == [(done, total) for done in range(1, total + 1)]
+
+
+@pytest.mark.parametrize("bad", [{"level": 0.5}, {"surrogates": 3}, {"mean_sharpe_bound": 0.0}])
+def test_rules_that_would_weaken_the_battery_are_refused(bad: dict[str, float]) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        BatteryRules(**bad)

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stairway.base.verdict import Inconclusive, Pass, Refuse
+from stairway.evaluation.evidence import EvidenceRules
+from stairway.evaluation.sceptic.honesty import honest
+from stairway.evaluation.sceptic.rules import ProofRules
+from stairway.evaluation.skill import Forecasts
+
+
+def forecasts(bend: float = 1.0, n: int = 4_000, regime: object = "range") -> Forecasts:
+    """What an honest forecaster says, its distance from one half times ``bend``."""
+    rng = np.random.default_rng(6)
+    truth = rng.uniform(0.2, 0.8, n)
+    outcome = (rng.random(n) < truth).astype(np.int64)
+    said = 0.5 + bend * (truth - 0.5)
+    bar = np.repeat(np.arange(n)[:, None], 2, axis=1)
+    return Forecasts(
+        np.column_stack([said, np.full(n, np.nan)]),
+        np.column_stack([outcome, np.full(n, -1)]),
+        bar + 1,
+        bar + 2,
+        np.broadcast_to(np.asarray(regime), (n,)).astype(np.str_),
+    )
+
+
+def test_an_honest_forecaster_with_skill_passes(
+    evidence: EvidenceRules, proof: ProofRules
+) -> None:
+    shown, checks = honest(forecasts(), evidence, proof)
+    assert all(isinstance(one, Pass) for one in checks.values()), checks
+    assert [one.regime for one in shown] == ["all", "range"]
+    assert shown[0].measures is not None
+    assert shown[0].skill is not None
+    assert shown[0].skill.low > 0.0
+
+
+@pytest.mark.parametrize("bend", [1.6, 0.3])
+def test_boldness_and_timidity_are_both_dishonest(
+    evidence: EvidenceRules, proof: ProofRules, bend: float
+) -> None:
+    _, checks = honest(forecasts(bend), evidence, proof)
+    assert isinstance(checks["reliability"], Refuse)
+    assert isinstance(checks["spiegelhalter"], Refuse)
+
+
+def test_one_dishonest_regime_is_found_though_the_whole_is_well(
+    evidence: EvidenceRules, proof: ProofRules
+) -> None:
+    regime = np.where(np.arange(4_000) < 400, "crisis", "trend")
+    good = forecasts(regime=regime)
+    bent = forecasts(1.6, regime=regime)
+    mixed = np.where(regime[:, None] == "crisis", bent.confidence, good.confidence)
+    made = Forecasts(mixed, good.outcome, good.start, good.end, good.regime)
+    shown, checks = honest(made, evidence, proof)
+    assert [one.regime for one in shown] == ["all", "trend", "crisis"]
+    assert isinstance(checks["spiegelhalter.crisis"], Refuse)
+    assert isinstance(checks["spiegelhalter.trend"], Pass)
+
+
+def test_a_regime_with_too_little_says_how_much_is_missing(
+    evidence: EvidenceRules, proof: ProofRules
+) -> None:
+    regime = np.where(np.arange(4_000) < 20, "crisis", "mine")
+    shown, checks = honest(forecasts(regime=regime), evidence, proof)
+    assert [one.regime for one in shown] == ["all", "crisis", "mine"]
+    assert shown[1].measures is None
+    assert shown[1].missing == "20 of 50 independent forecasts"
+    assert "spiegelhalter.crisis" not in checks
+
+
+def test_few_forecasts_or_a_single_outcome_conclude_nothing(
+    evidence: EvidenceRules, proof: ProofRules
+) -> None:
+    _, checks = honest(forecasts(n=60), evidence, proof)
+    assert isinstance(checks["reliability"], Inconclusive)
+    assert isinstance(checks["skill"], Inconclusive)
+    good = forecasts()
+    ones = np.where(good.outcome >= 0, 1, -1)
+    single = Forecasts(good.confidence, ones, good.start, good.end, good.regime)
+    _, checks = honest(single, evidence, proof)
+    assert isinstance(checks["reliability"], Inconclusive)
+    assert "both are needed" in checks["reliability"].findings[0].detail
+
+
+def test_nobody_is_honest_who_said_nothing(evidence: EvidenceRules, proof: ProofRules) -> None:
+    shown, checks = honest(None, evidence, proof)
+    assert shown == ()
+    assert isinstance(checks["probabilities"], Inconclusive)

@@ -1,0 +1,120 @@
+"""A proof is named by its content, judged by the gates that bind, and recounted."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from stairway.base.verdict import Inconclusive, Pass, Refuse, inconclusive, refuse
+from stairway.evaluation.evidence import EVIDENCE_GATES
+from stairway.evaluation.proof import (
+    DEFLATED,
+    deflated_at,
+    from_bytes,
+    hash_of,
+    judged,
+    recounted,
+    to_bytes,
+)
+from stairway.testing.proofs import account, proof_of
+
+
+def test_a_proof_reads_back_as_it_was_written() -> None:
+    proof = proof_of("lightgbm")
+    assert from_bytes(to_bytes(proof)) == proof
+
+
+def test_one_figure_makes_another_proof() -> None:
+    proof = proof_of("lightgbm")
+    other = replace(proof, account=account(0.2000001))
+    assert hash_of(proof) == hash_of(proof_of("lightgbm"))
+    assert hash_of(other) != hash_of(proof)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda raw: raw[:-1],
+        lambda raw: b" " + raw,
+        lambda raw: raw.replace(b'"trials":1', b'"trials":"1"'),
+        lambda raw: raw.replace(b'"per_bar":0.2', b'"per_bar":null'),
+        lambda raw: raw.replace(b'"trials":1', b'"trials":1,"verdict":"pass"'),
+    ],
+    ids=["cut", "space", "text", "null", "unknown"],
+)
+def test_what_is_not_the_canonical_writing_is_refused(spoil) -> None:
+    found = from_bytes(spoil(to_bytes(proof_of("lightgbm"))))
+    assert isinstance(found, Refuse)
+    assert found.findings[0].code == "proof.unreadable"
+
+
+def test_a_proof_of_another_version_says_what_to_do() -> None:
+    found = from_bytes(to_bytes(replace(proof_of("x"), schema_version=99)))
+    assert isinstance(found, Refuse)
+    assert "train the model again" in found.findings[0].detail
+
+
+def test_the_hundredth_try_is_held_against_more_luck_than_the_first() -> None:
+    traded = account(0.1)
+    first, hundredth = deflated_at(traded, 1), deflated_at(traded, 100)
+    assert isinstance(first, Pass)
+    assert isinstance(hundredth, Refuse)
+    assert first.findings[0].value > hundredth.findings[0].value
+
+
+@given(trials=st.integers(1, 10_000), per_bar=st.floats(-0.5, 0.5))
+def test_more_tries_never_make_a_record_better(trials: int, per_bar: float) -> None:
+    traded = account(per_bar)
+    fewer, more = deflated_at(traded, trials), deflated_at(traded, trials + 1)
+    assert more.findings[0].value <= fewer.findings[0].value
+
+
+def test_without_a_ratio_nothing_is_better_than_luck() -> None:
+    assert isinstance(deflated_at(replace(account(), psr=None), 1), Inconclusive)
+
+
+def test_a_proof_in_which_every_gate_passed_passes() -> None:
+    assert isinstance(judged(proof_of("x"), EVIDENCE_GATES, 1), Pass)
+
+
+@pytest.mark.parametrize("gate", [g for g in EVIDENCE_GATES if g != DEFLATED])
+def test_one_gate_that_did_not_pass_is_named(gate: str) -> None:
+    no, unsure = refuse("x", "no"), inconclusive("x", "few")
+    refused = judged(proof_of("x", {gate: no}), EVIDENCE_GATES, 1)
+    doubtful = judged(proof_of("x", {gate: unsure}), EVIDENCE_GATES, 1)
+    assert isinstance(refused, Refuse)
+    assert isinstance(doubtful, Inconclusive)
+    assert gate in refused.findings[0].detail
+    assert gate in doubtful.findings[0].detail
+
+
+def test_a_gate_that_is_not_in_the_proof_has_not_passed() -> None:
+    assert isinstance(judged(proof_of("x"), (*EVIDENCE_GATES, "another"), 1), Inconclusive)
+    assert isinstance(judged(proof_of("x"), (), 1), Inconclusive)
+
+
+def test_the_registry_may_not_count_fewer_trials_than_the_proof() -> None:
+    proof = proof_of("x", trials=5)
+    assert isinstance(judged(proof, EVIDENCE_GATES, 5), Pass)
+    fewer = judged(proof, EVIDENCE_GATES, 4)
+    assert isinstance(fewer, Refuse)
+    assert fewer.findings[0].code == "proof.trials"
+
+
+def test_what_a_proof_says_of_its_own_luck_is_not_believed() -> None:
+    """The gate is worked out anew: a proof may be old, and others were tried since."""
+    proof = proof_of("x", traded=account(0.1))
+    assert isinstance(judged(proof, EVIDENCE_GATES, 1), Pass)
+    assert isinstance(judged(proof, EVIDENCE_GATES, 100), Refuse)
+    (again,) = (e.verdict for e in recounted(proof, 100) if e.gate == DEFLATED)
+    assert isinstance(again, Refuse)
+    assert [e.gate for e in recounted(proof, 100)] == [e.gate for e in proof.evidence]
+
+
+def test_a_proof_keeps_its_hash_through_any_encoding() -> None:
+    proof = proof_of("x")
+    packed = msgspec.msgpack.decode(msgspec.msgpack.encode(proof), type=type(proof))
+    assert hash_of(packed) == hash_of(proof)
