@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from stairway.adapters.journal.doorbell import Doorbell, Ringer, ring
+from stairway.adapters.journal.told import SOON, told_in
 from stairway.adapters.logs.sqlite import Config, open_log
 from stairway.base.errors import ConfigError
 from stairway.testing.log import small_settings
 
 CONFIG = Config(**small_settings())
+ROW = ("timing", 1, 7, 99, b"\1" * 32, b"x")
 
 
 def bells(folder):
@@ -196,3 +198,89 @@ def test_many_rings_are_at_most_two_looks(tmp_path):
         for _ in range(5):
             ring(tmp_path)
         assert [bell.wait(0.0) for _ in range(3)] == [True, False, False]
+
+
+def test_a_touch_alone_is_no_ring_and_the_wait_goes_on(tmp_path):
+    ringer = Ringer(tmp_path)
+    with Doorbell(tmp_path) as bell:
+        ringer.ring()
+        assert bell.wait(1.0)
+        ringer.touch()
+        assert not bell.wait(0.0)
+        ringer.touch()
+        start = time.monotonic()
+        assert not bell.wait(0.05)
+        assert time.monotonic() - start >= 0.05
+    ringer.close()
+
+
+@pytest.mark.parametrize("later_s", [0.0, 0.00005, 0.02], ids=["at once", "awake", "asleep"])
+def test_the_ring_that_a_touch_announced_is_heard_however_late_it_comes(tmp_path, later_s):
+    class Ear:
+        def hear(self, said):
+            heard.append(told_in(said))
+
+    def commit():
+        ringer.touch()
+        time.sleep(later_s)
+        ringer.ring([ROW])
+
+    ringer, heard = Ringer(tmp_path), []
+    with Doorbell(tmp_path, Ear()) as bell:
+        ringer.ring()
+        assert bell.wait(1.0)
+        thread = threading.Timer(0.01, commit)
+        thread.start()
+        assert bell.wait(1.0)
+        thread.join()
+    assert heard == [[ROW]]
+    ringer.close()
+
+
+@pytest.mark.parametrize(
+    ("stream", "events", "said"),
+    [("timing", 1, 2), ("timing", 16, 2), ("timing", 17, 1), ("fill", 1, 1)],
+    ids=["one", "the most", "too many", "one that waits for the disk"],
+)
+def test_bells_are_touched_before_commits_that_take_no_longer_than_waking_does(
+    tmp_path, stream, events, said
+):
+    log = open_log(tmp_path, CONFIG)
+    with Doorbell(tmp_path) as bell:
+        log.append(stream, [b"known"])
+        log.flush()
+        while bell.wait(0.01):
+            pass
+        bell._socket.settimeout(1.0)
+        log.append(stream, [b"x"] * events)
+        log.flush()
+        heard = [bell._socket.recv(9_000) for _ in range(said)]
+        bell._socket.settimeout(0.0)
+        with pytest.raises(BlockingIOError):
+            bell._socket.recv(1)
+    assert [one == SOON for one in heard] == [True, False][-said:]
+    log.close()
+
+
+def test_a_writer_holds_on_to_no_bell_that_was_taken_down(tmp_path):
+    ringer = Ringer(tmp_path)
+    ring(tmp_path)
+    before = sorted(Path("/proc/self/fd").iterdir())
+    for _ in range(20):
+        with Doorbell(tmp_path) as bell:
+            ringer.ring()
+            assert bell.wait(1.0)
+    ringer.ring()
+    assert sorted(Path("/proc/self/fd").iterdir()) == before
+    ringer.close()
+
+
+def test_a_touch_of_a_dead_process_takes_its_bell_down(tmp_path):
+    ringer = Ringer(tmp_path)
+    with Doorbell(tmp_path) as bell:
+        ringer.ring()
+        bell._socket.close()
+        assert len(bells(tmp_path)) == 1
+        ringer.touch()
+        assert bells(tmp_path) == []
+    ringer.close()

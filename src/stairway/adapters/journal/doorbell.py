@@ -7,8 +7,10 @@ Ringing never blocks and never fails. What came with it (:mod:`~.told`) is given
 whoever waits, if it has use for it: to find it at once when it is read.
 
 1. Hang up the bell first and read then, or a commit in between is not heard of.
-2. A socket whose process has died refuses the ring, and whoever rings takes it down.
-3. A socket's address has room for 107 bytes. Longer ones are reached through the folder's
+2. Before a small commit that waits for no disk the bells are touched, which says "soon": it
+   takes as long to be woken as to commit, so whoever is touched stays awake for a moment.
+3. A socket whose process has died refuses the ring, and whoever rings takes it down.
+4. A socket's address has room for 107 bytes. Longer ones are reached through the folder's
    descriptor, ``/proc/self/fd/N/NAME``, which is always short.
 """
 
@@ -26,7 +28,7 @@ from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
 from stairway.adapters.journal.store import Sealed
-from stairway.adapters.journal.told import NOTE_BYTES, RING, note
+from stairway.adapters.journal.told import NOTE_BYTES, SOON, note
 from stairway.base.errors import ConfigError
 
 LOOK_S = 1.0
@@ -36,6 +38,8 @@ _FOLDER = "bells"
 _ADDRESS_BYTES = 107
 _NAME_BYTES = 32
 _MOMENT_NS = 100_000_000
+_AWAKE_NS = 200_000
+"""Longest that one who was touched stays awake, some five times what a commit takes."""
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -92,26 +96,40 @@ class Doorbell:
         Waits for ``timeout_s`` or ``LOOK_S``, whichever is shorter. Look for new events in
         either case.
         """
-        self._socket.settimeout(0.0)
-        if self._is_rung():
-            while self._is_rung():
-                pass
-            return True
+        is_rung = False
+        while (said := self._heard(0.0)) is not None:
+            is_rung |= said != SOON
         wait_s = min(timeout_s, LOOK_S)
-        if not wait_s > 0.0:
-            return False
-        self._socket.settimeout(wait_s)
-        # One ring is taken now, and what came with it at the next wait: one look more.
-        return self._is_rung()
+        if is_rung or not wait_s > 0.0:
+            return is_rung
+        until_s = time.monotonic() + wait_s
+        # One ring is taken now, and what came after it at the next wait: one look more.
+        while (said := self._heard(max(0.0, until_s - time.monotonic()))) is not None:
+            if said != SOON or self._is_rung_soon():
+                return True
+        return False
 
-    def _is_rung(self) -> bool:
+    def _is_rung_soon(self) -> bool:
+        self._socket.settimeout(0.0)
+        until_ns = time.perf_counter_ns() + _AWAKE_NS
+        while time.perf_counter_ns() < until_ns:
+            if self._taken() not in {None, SOON}:
+                return True
+        return False
+
+    def _heard(self, wait_s: float) -> bytes | None:
+        self._socket.settimeout(wait_s)
+        return self._taken()
+
+    def _taken(self) -> bytes | None:
+        """Take what was said; ``None`` where nothing was."""
         try:
             said = self._socket.recv(NOTE_BYTES)
         except (BlockingIOError, TimeoutError):
-            return False
-        if self._hear is not None and said != RING:
+            return None
+        if self._hear is not None and len(said) > 1:
             self._hear(said)
-        return True
+        return said
 
     def close(self) -> None:
         """Take the bell down."""
@@ -136,11 +154,15 @@ class Ringer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / _FOLDER
         self._place = str(self._folder)
-        self._is_short = _is_short(self._folder)
         self._changed_ns: int | None = None
         self._names: frozenset[str] = frozenset()
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.settimeout(0.0)
+        # One to each bell: to look its name up anew takes a third of a ring.
+        self._lines: dict[str, socket.socket] = {}
+
+    def touch(self) -> None:
+        """Say to those who were rung last that a ring comes in a moment."""
+        for name in self._lines.copy():
+            self._send(SOON, name)
 
     def ring(self, rows: Sequence[Sealed] = ()) -> None:
         """Tell everybody to look; they may be told that ``rows`` were committed."""
@@ -155,6 +177,8 @@ class Ringer:
         changed_ns = os.stat(self._place).st_mtime_ns  # noqa: PTH116 -- half the time
         if changed_ns != self._changed_ns:
             self._names = frozenset(os.listdir(self._place))  # noqa: PTH208 -- half the time
+            for gone in self._lines.keys() - self._names:
+                self._lines.pop(gone).close()
             # The clock of files stands still for milliseconds: what is hung up in the moment
             # of a change may not show as another one.
             is_old = time.time_ns() - changed_ns > _MOMENT_NS
@@ -165,19 +189,12 @@ class Ringer:
         if not names:
             return
         said = note(rows)
-        if self._is_short:
-            self._send_all(said, self._place, names)
-            return
-        with _within(self._folder) as short:
-            self._send_all(said, short, names)
-
-    def _send_all(self, said: bytes, folder: str, names: frozenset[str]) -> None:
         for name in names:
-            self._send(said, folder, name)
+            self._send(said, name)
 
-    def _send(self, said: bytes, folder: str, name: str) -> None:
+    def _send(self, said: bytes, name: str) -> None:
         try:
-            self._socket.sendto(said, f"{folder}/{name}")
+            (self._lines.get(name) or self._joined(name)).send(said)
         except ConnectionRefusedError:
             # Nobody listens there. What cannot be taken away holds up no other bell.
             with suppress(OSError):
@@ -186,9 +203,22 @@ class Ringer:
             # Full, just taken down, another user's, or no bell at all: the next one.
             return
 
+    def _joined(self, name: str) -> socket.socket:
+        line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            line.settimeout(0.0)
+            with _within(self._folder) as short:
+                line.connect(f"{short}/{name}")
+        except OSError:
+            line.close()
+            raise
+        self._lines[name] = line
+        return line
+
     def close(self) -> None:
-        """Let go of the socket."""
-        self._socket.close()
+        """Let go of the sockets."""
+        while self._lines:
+            self._lines.popitem()[1].close()
 
 
 def ring(folder: Path) -> None:

@@ -15,7 +15,8 @@ from stairway.adapters.journal.files import Ballast, require_folders, require_pl
 from stairway.adapters.journal.journal import FILES, Journal, Reader, file_of, mark_path
 from stairway.adapters.journal.mark import read_mark
 from stairway.adapters.journal.settings import PAGE_BYTES, Settings
-from stairway.adapters.journal.store import Sealed
+from stairway.adapters.journal.store import Sealed, Sync
+from stairway.adapters.journal.told import NOTE_EVENTS
 from stairway.base.errors import ConfigError, DamagedLogError, InvariantError
 from stairway.events.envelope import Head
 
@@ -142,6 +143,9 @@ class WritingPair:
         for name, mine in by_file.items():
             # One whose mark could not be written still owes it, though it has all rows.
             if mine or self._journals[name].unmarked:
+                if FILES[name] is Sync.NORMAL and len(mine) <= NOTE_EVENTS:
+                    # To be woken takes a reader as long as such a commit takes.
+                    self._bells.touch()
                 self._journals[name].commit(mine)
                 self._bells.ring(mine)
 

@@ -28,8 +28,13 @@ from stairway.events.envelope import Envelope, Head
 RING = b"\0"
 """A note that says nothing: look."""
 
+SOON = b"\1"
+"""A commit has begun: a ring comes in a moment."""
+
 NOTE_BYTES = 8_192
-_NOTE_EVENTS = 16
+NOTE_EVENTS = 16
+"""Largest note in bytes, and the most events that one tells of."""
+
 _PAYLOAD_BYTES = 4_096
 _TOLD_EVENTS = 256
 _ENCODER = msgspec.msgpack.Encoder()
@@ -47,7 +52,7 @@ def note(rows: Sequence[Sealed]) -> bytes:
     >>> note([]) == note([("fill", 1, 7, 99, b"", bytes(5_000))]) == RING
     True
     """
-    if 0 < len(rows) <= _NOTE_EVENTS and sum(len(row[5]) for row in rows) <= _PAYLOAD_BYTES:
+    if 0 < len(rows) <= NOTE_EVENTS and sum(len(row[5]) for row in rows) <= _PAYLOAD_BYTES:
         return _ENCODER.encode(rows)
     return RING
 
