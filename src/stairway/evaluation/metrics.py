@@ -115,8 +115,8 @@ def max_drawdown(returns: FloatArray) -> float:
     >>> max_drawdown(np.array([-0.5, 0.2])), max_drawdown(np.array([]))
     (-0.5, 0.0)
     """
-    lowest, growth = deepest(returns)
-    if not math.isfinite(growth):
+    lowest, sound = deepest(returns)
+    if not sound:
         require_finite(returns, "returns")
         lowest = deepest_in_line(returns)
     return max(lowest - 1.0, -1.0)

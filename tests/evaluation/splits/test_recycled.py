@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import weakref
 
 import numpy as np
+import pytest
 
 from stairway.evaluation.splits.recycled import Recycled
 
@@ -45,15 +47,63 @@ def test_memory_is_used_again_when_nobody_holds_it() -> None:
     assert len(places) == 2
 
 
+def test_arrays_that_are_kept_for_a_while_are_never_written_over() -> None:
+    # Given a reader that keeps some for long, some for a moment, and some not at all
+    rng = np.random.default_rng(4)
+    source = Recycled(50)
+    kept: list[tuple[int, np.ndarray]] = []
+    for k in range(300):
+        rows = source.written([(k, k + 50)])
+        if rng.random() < 0.5:
+            kept.append((k, rows[10:20]))
+        if kept and rng.random() < 0.4:
+            kept.pop(int(rng.integers(len(kept))))
+
+        # Then each that is still kept is what it was
+        assert all(part.tolist() == list(range(at + 10, at + 20)) for at, part in kept)
+
+
+def test_every_array_may_be_written_by_who_has_it() -> None:
+    source = Recycled(5)
+    mine = source.written([(0, 5)])
+    mine[:] = 7
+
+    assert source.written([(0, 5)]).tolist() == [0, 1, 2, 3, 4]
+    assert mine.tolist() == [7] * 5
+
+
+@pytest.mark.parametrize("most", [1, 7, 8, 9, 1_000])
+def test_every_array_begins_a_cache_line_and_they_do_not_overlap(most: int) -> None:
+    source = Recycled(most)
+    kept = [source.written([(0, most)]) for _ in range(5)]
+
+    places = sorted(rows.ctypes.data for rows in kept)
+
+    assert all(place % 64 == 0 for place in places)
+    assert all(b - a >= 8 * most for a, b in itertools.pairwise(places))
+
+
+def test_one_that_is_kept_for_good_does_not_stop_the_others_from_taking_turns() -> None:
+    source = Recycled(1_000)
+    kept, places = source.written([(0, 1_000)]), set()
+    for k in range(50):
+        rows = source.written([(k, k + 1_000)])
+        places.add(rows.ctypes.data)
+
+    assert len(places) == 2
+    assert kept[0] == 0
+
+
 def test_an_array_outlives_its_source() -> None:
     source = Recycled(4)
-    gone = weakref.ref(source._free[0].obj)
     rows = source.written([(1, 4)])
-    del source
+    other = source.written([(0, 4)])
+    gone = weakref.ref(other)
+    del source, other
     gc.collect()
 
+    assert gone() is None
     assert rows.tolist() == [1, 2, 3]
-    assert gone() is not None
 
 
 def test_no_runs_are_no_rows() -> None:

@@ -7,6 +7,9 @@ import numpy as np
 
 from stairway.base.arrays import IntArray
 
+_LINE = 8
+"""Numbers in a cache line."""
+
 
 @nb.njit(cache=True, nogil=True)
 def label_rows(end: IntArray) -> tuple[np.int64, np.int64]:
@@ -74,13 +77,17 @@ def write_runs(runs: IntArray, out: IntArray) -> None:
     runs : (k, 2) int64
         Rows [first, stop) of each.
     out : int64
-        As long as all of them together.
+        As long as all of them together. Best where a cache line begins.
     """
     at = 0
     for k in range(runs.shape[0]):
-        first, size = runs[k, 0], runs[k, 1] - runs[k, 0]
-        # A view of its own lets the compiler write four numbers at a time.
-        rows = out[at : at + size]
-        for i in range(size):
+        first, stop = runs[k, 0], runs[k, 1]
+        # Up to where a cache line begins: what is written across two of them costs more.
+        while first < stop and at % _LINE > 0:
+            out[at] = first
+            at, first = at + 1, first + 1
+        # A view of its own lets the compiler write several numbers at a time.
+        rows = out[at : at + stop - first]
+        for i in range(rows.size):
             rows[i] = first + i
-        at += size
+        at += rows.size

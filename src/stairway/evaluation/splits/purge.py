@@ -125,9 +125,10 @@ def reaches(end: IntArray, edges: IntArray, gap_bars: int, embargo: int) -> list
     (((0, 4),), 11, 13)
     """
     longest = require_ends(end)
+    latest = np.maximum.reduceat(end[: edges[-1]], edges[:-1]).tolist()
     found: list[Reach] = []
-    for first, stop in itertools.pairwise(edges.tolist()):
-        known = min(max(stop, int(end[first:stop].max())), end.size)
+    for (first, stop), last in zip(itertools.pairwise(edges.tolist()), latest, strict=True):
+        known = min(max(stop, last), end.size)
         clear = max(0, first - max(longest, gap_bars))
         free = free_runs(end, first, clear, max(clear, first - gap_bars))
         found.append(

@@ -2,16 +2,17 @@
 
 A loop over splits throws each array away before it takes the next but one. Fresh memory
 for every array costs more than the numbers in it, since the system clears and maps each
-page. Here an array lies in memory that is given back when the array, and every view of
-it, is gone; whoever keeps the arrays simply keeps theirs.
+page. Here two arrays take turns. Every view of an array holds it, so the interpreter's own
+count of holders says whether it may be written again; whoever keeps a view simply keeps
+the array, and another takes its turn.
 
-The memory of the first two is one block of at least 4 MiB. From that size on numpy asks
-for large pages, and the C library keeps what is given back instead of unmapping it.
+The first two lie in one block of at least 4 MiB. From that size on numpy asks for large
+pages, and the C library keeps what is given back instead of unmapping it.
 """
 
 from __future__ import annotations
 
-import weakref
+import sys
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -21,6 +22,7 @@ from stairway.base.arrays import IntArray
 from stairway.evaluation.splits.kernels import write_runs
 
 _LEAST_BYTES = 4 * 2**20
+_LINE_BYTES = 64
 _AT_ONCE = 2
 
 Run: TypeAlias = tuple[int, int]
@@ -38,28 +40,36 @@ class Recycled:
     (array([1, 2, 3]), array([0, 1, 5]))
     """
 
-    __slots__ = ("_bytes", "_free", "_held")
+    __slots__ = ("_alone", "_most", "_turns")
 
     def __init__(self, most: int) -> None:
-        self._bytes = 8 * most
-        block = _memory(max(_AT_ONCE * self._bytes, _LEAST_BYTES))
-        self._free = [block[k * self._bytes : (k + 1) * self._bytes] for k in range(_AT_ONCE)]
-        self._held: dict[int, tuple[weakref.ref[IntArray], memoryview]] = {}
+        self._most = most
+        self._turns = _arrays(_AT_ONCE, most, _LEAST_BYTES)
+        self._alone = sys.getrefcount(self._turns[0])  # nobody else knows of it yet
 
     def written(self, runs: Sequence[Run]) -> IntArray:
         """Write the rows of all runs into one array, in order."""
-        memory = self._free.pop() if self._free else _memory(self._bytes)
-        # Every view has this array, and not the memory, as its base: it dies with the last.
-        whole = np.frombuffer(memory, np.int64)
-        name = id(whole)  # nobody else's until it is gone, and then it is given up first
-        self._held[name] = (weakref.ref(whole, lambda _: self._give_back(name)), memory)
-        rows = whole[: sum(stop - first for first, stop in runs)]
+        rows = self._unheld()[: sum(stop - first for first, stop in runs)]
         write_runs(np.array(runs, dtype=np.int64).reshape(-1, 2), rows)
         return rows
 
-    def _give_back(self, name: int) -> None:
-        self._free.append(self._held.pop(name)[1])
+    def _unheld(self) -> IntArray:
+        turns = self._turns
+        for k in range(_AT_ONCE):
+            if sys.getrefcount(turns[k]) == self._alone:
+                return turns[k]
+        turns[:] = [*turns[1:], *_arrays(1, self._most, 0)]
+        return turns[-1]
 
 
-def _memory(n_bytes: int) -> memoryview:
-    return np.empty(n_bytes, np.uint8).data
+def _arrays(n: int, most: int, least_bytes: int) -> list[IntArray]:
+    """Lay arrays side by side, each from the beginning of a cache line.
+
+    Each is made of a memory and not of an array: numpy would let views of it hold that
+    array in its place, and nobody could tell whether they are gone.
+    """
+    size = -(-8 * most // _LINE_BYTES) * _LINE_BYTES
+    block = np.empty(max(n * size + _LINE_BYTES, least_bytes), np.uint8)
+    first = -block.ctypes.data % _LINE_BYTES
+    memory = block.data[first:]
+    return [np.frombuffer(memory[k * size : (k + 1) * size], np.int64) for k in range(n)]
