@@ -195,12 +195,19 @@ def test_the_first_generation_has_to_name_a_policy_and_a_stage(postgresql, key):
 def test_another_operator_cannot_go_on_from_what_this_one_signed(postgresql, key, tmp_path):
     url = postgresql.url(f"issued-{next(SERIAL)}")
     issue(url, key, BEGIN)
-    make_key(tmp_path / "other.pem")
-    with pytest.raises(
-        ConfigError, match=r"cannot be built upon: no signed generation is known"
-    ):
-        issue(url, tmp_path / "other.pem", BEGIN)
-    assert len(shown(url, key)) == 1
+    issue(url, key, Wish.of(None, "canary", "go on", None))
+    other = tmp_path / "other.pem"
+    make_key(other)
+    names = [key_id(one.with_suffix(".pub").read_bytes())[:12] for one in (key, other)]
+    with pytest.raises(ConfigError) as refused:
+        issue(url, other, BEGIN)
+    assert str(refused.value) == (
+        "the policy store cannot be built upon: every generation in it was signed by key "
+        f"{names[0]!r}, and the key that is trusted here is {names[1]!r}; sign with the "
+        "private half of the former (sha256sum operator.pub says which key that is), or begin "
+        "a store of another name (?log=NAME)"
+    )
+    assert len(shown(url, key)) == 2
 
 
 @pytest.mark.parametrize(

@@ -153,13 +153,42 @@ def test_a_run_under_which_nothing_could_be_entered_is_not_begun(url, key, opera
     assert (found.says.number, found.public, found.alarms) == (1, operator, ())
     with pytest.raises(ConfigError, match=r"for policy .*this run has policy abababababab"):
         require_in_force(url, operator, "ab" * 32)
-    with pytest.raises(ConfigError, match=r"nothing is in force .*stairway log sign URL"):
-        require_in_force(url, public(KEY), POLICY)
     issue(url, key, Wish.of(None, "retired", "withdrawn", None))
     with pytest.raises(ConfigError, match=r"at stage retired; .*\(policy.withdrawn\)"):
         require_in_force(url, operator, POLICY)
     with pytest.raises(ConfigError, match="lies with a server"):
         require_in_force("sqlite:///x", operator, POLICY)
+
+
+def test_whose_key_does_not_match_is_told_both_keys_once(begun, key, operator):
+    issue(begun, key, Wish.of(None, "canary", "go on", None))
+    with pytest.raises(ConfigError) as refused:
+        require_in_force(begun, public(KEY), POLICY)
+    mine, his = key_id(public(KEY))[:12], key_id(operator)[:12]
+    assert str(refused.value).endswith(
+        "has nothing in force that --operator signed: every generation in it was signed by "
+        f"key {his!r}, and the key that is trusted here is {mine!r}; name the public half of "
+        "the former with --operator (sha256sum operator.pub says which key that is), or "
+        "another store"
+    )
+
+
+@pytest.mark.parametrize(
+    ("events", "why"),
+    [((), "it is empty"), ((b"\xc1", b"\xc1"), "event 1 .*; event 2 ")],
+    ids=["empty", "noise"],
+)
+def test_of_a_store_without_a_generation_it_is_said_once_how_to_sign(
+    url, operator, events, why
+):
+    config = Config(**small_settings(), **postgresql_settings())
+    with closing(open_log(None, config, url=url)) as log:
+        log.append(STREAM, list(events))
+        log.append("run", [b"1"])
+    said = rf"--operator signed: {why}.*; sign it with: stairway log sign URL --key"
+    with pytest.raises(ConfigError, match=said) as refused:
+        require_in_force(url, operator, POLICY)
+    assert str(refused.value).count("in force") == 1
 
 
 class Notes(Silent):

@@ -18,6 +18,7 @@ from stairway.app.policy_store import (
     Signer,
     champion_of,
     rolled_back,
+    signed_by_others,
 )
 from stairway.base.errors import ConfigError, ConflictError, DamagedLogError, RecordError
 from stairway.base.verdict import Pass, Refuse
@@ -144,6 +145,18 @@ def test_nothing_is_built_upon_a_store_that_holds_something_else(log, store, sig
     with pytest.raises(ConfigError, match="cannot be built upon"):
         signer.issue(store, FIRST, 7)
     assert log.head(STREAM).position == 1
+
+
+def test_of_several_strangers_one_is_named_and_all_are_counted(log):
+    keys = {"ab" * 32: b"", "cd" * 32: b""}
+    theirs = [replace(signed(n), key_id=f"{n:064}") for n in (1, 2, 3)]
+    log.append(STREAM, [CODEC.encode(one) for one in theirs])
+    said = signed_by_others(PolicyStore(log).observe(), keys)
+    assert said == (
+        "every generation in it was signed by key '000000000000' and 2 others, and the key "
+        "that is trusted here is 'abababababab' or 'cdcdcdcdcdcd'"
+    )
+    assert signed_by_others(PolicyStore(log).observe(), {f"{2:064}": b""}) is None
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,20 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from stairway.testing.log import write_again
 from stairway.adapters.logs.sqlite import open_log
+from stairway.app.authority import HELD
+from stairway.app.catalog import CODEC
 from stairway.app.folder import open_existing
+from stairway.app.policy_store import STREAM
 from stairway.app.progress import Silent
 from stairway.app.replay import Replayed, replay
 from stairway.app.settings import decode
 from stairway.base.errors import ConfigError, DataError
+from stairway.lifecycle.facts import PolicyHeld
+from stairway.lifecycle.generation import sign
+from stairway.lifecycle.stage import Stage
+from stairway.testing.log import write_again
+from stairway.testing.policy import OTHER_KEY, STRANGER, generation, public
 
 WHOLE = Replayed(
     run="runs/x",
@@ -128,3 +135,48 @@ def test_neither_bars_nor_models_of_the_folder_are_needed(
     shutil.copy2(finished_run / "run.json", run)
     shutil.copytree(finished_run / "log", run / "log")
     assert replay(run, Silent()).identical
+
+
+def shared(finished_run: Path, target: Path) -> Path:
+    """Copy a run as if it had traded on a store that several machines share.
+
+    Its operator is ``OTHER_KEY``; the key of its own trainer is ``STRANGER``.
+    """
+    signed = sign(generation(1, stage=Stage.SHADOW), OTHER_KEY)
+
+    def told(stream: str, payloads: list[bytes]) -> list[bytes]:
+        if stream != HELD:
+            return [] if stream == STREAM else payloads
+        held = CODEC.decode(payloads[0])
+        assert isinstance(held, PolicyHeld)
+        changed = msgspec.structs.replace(held, identity=signed.identity, signed=signed)
+        return [CODEC.encode(changed), *payloads[1:]]
+
+    target.mkdir()
+    asked = json.loads((finished_run / "run.json").read_text("utf-8"))
+    asked["policy_store"] = "postgresql://h/d?log=x"
+    (target / "run.json").write_text(json.dumps(asked), "utf-8")
+    (target / "trust.pub").write_bytes(public(STRANGER))
+    folder, ask = open_existing(target)
+    rules = decode(ask.policy, "kept").log
+    old = open_log(finished_run / "log", rules, read_only=True)
+    new = open_log(folder.log, rules)
+    try:
+        write_again(old, new, told)
+    finally:
+        new.close()
+        old.close()
+    return target
+
+
+def test_of_a_shared_store_the_key_of_its_operator_alone_is_believed(
+    finished_run: Path, tmp_path: Path
+) -> None:
+    run = shared(finished_run, tmp_path / "run")
+    (run / "operator.pub").write_bytes(public(OTHER_KEY))
+    assert replay(run, Silent()).difference is None
+    (run / "operator.pub").write_bytes(public(STRANGER))
+    assert "no key that this run trusts signed it" in (replay(run, Silent()).difference or "")
+    (run / "trust.pub").write_bytes(public(OTHER_KEY))
+    answer = replay(run, Silent())
+    assert not answer.identical, "its trainer may not speak for a store of several"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +11,7 @@ from typing import Any
 
 import pytest
 import typer
+from typer.main import get_command
 
 from stairway.base.errors import DataError
 from stairway.cli import main as cli
@@ -98,6 +101,57 @@ def test_help_gives_examples_and_the_exit_codes(
         assert "Exit: 0" in said.out
     else:
         assert all(command[0] in said.out for command in COMMANDS)
+
+
+def found(path: tuple[str, ...]) -> Any:
+    """The command behind these words."""
+    command: Any = get_command(cli.app)
+    for word in path:
+        command = command.commands[word]
+    return command
+
+
+def examples(path: tuple[str, ...]) -> list[list[str]]:
+    """What its help says to type, as a shell would take it apart."""
+    lines = re.findall(r"^ {2,}stairway (.+)$", found(path).help, re.MULTILINE)
+    return [shlex.split(line) for line in lines]
+
+
+def parsed(words: list[str]) -> tuple[str, ...]:
+    """Take a command line apart without running it; return which command it names."""
+    command, context, path = get_command(cli.app), None, ()
+    while True:
+        context = command.make_context("stairway", list(words), parent=context)
+        if not hasattr(command, "commands"):
+            return path
+        name, command, words = command.resolve_command(
+            context, context._protected_args + context.args
+        )
+        path = (*path, name)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_each_example_of_each_command_is_of_that_command_and_parses(
+    command: tuple[str, ...],
+) -> None:
+    shown = examples(command)
+    assert shown
+    assert [parsed(words) for words in shown] == [command] * len(shown)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["gate"],
+        ["gate", "--source"],
+        ["run", "--polcy", "daily"],
+        ["log", "tail", "x", "-n", "y"],
+    ],
+    ids=" ".join,
+)
+def test_an_example_that_would_not_run_does_not_parse(words: list[str]) -> None:
+    with pytest.raises(cli._USAGE):
+        parsed(words)
 
 
 @pytest.mark.parametrize(

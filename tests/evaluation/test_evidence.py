@@ -19,24 +19,13 @@ from stairway.evaluation.evidence import (
     measures,
 )
 from stairway.evaluation.skill import Forecasts, Skill, brier_skill
+from stairway.testing.sceptic import evidence_rules
 
 REGIME_NAMES = ("trend", "range", "crisis")
 
 
 def rules(*binding: Check, **changes: float) -> EvidenceRules:
-    settings = {
-        "binding": binding or (Check.SKILL_EACH,),
-        "level": 0.95,
-        "min_independent": 100,
-        "min_independent_regime": 50,
-        "climatology_prior_n": 20.0,
-        "brier_bound": 0.2,
-        "too_good_skill": 0.15,
-        "sharpe_floor": 0.0,
-        "min_sharpe_bars": 250,
-        "reliability_bins": 10,
-    }
-    return EvidenceRules(**(settings | changes))
+    return evidence_rules(binding=binding or (Check.SKILL_EACH,), **changes)
 
 
 def forecaster(edge: dict[str, float], n: int = 3_000, seed: int = 0) -> Forecasts:

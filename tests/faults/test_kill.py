@@ -133,13 +133,19 @@ class Publishers:
 
 
 class Meddler(threading.Thread):
-    """Reads and checkpoints the same files, as another process would."""
+    """Reads and checkpoints the same files, as another process would.
+
+    That a writer holds a lock is expected, and counted; whatever else SQLite complains of is
+    kept in ``fault``, and ends it.
+    """
 
     vfs = "unix"
+    expected = (apsw.BusyError, apsw.LockedError)
 
     def __init__(self, folder):
         super().__init__()
-        self.folder, self.over, self.looks = folder, threading.Event(), 0
+        self.folder, self.over = folder, threading.Event()
+        self.looks, self.busy, self.fault = 0, 0, None
 
     def greet(self, connection):
         """Nothing to say."""
@@ -147,27 +153,35 @@ class Meddler(threading.Thread):
     def run(self):
         rng = np.random.default_rng(9)
         modes = [apsw.SQLITE_CHECKPOINT_PASSIVE, apsw.SQLITE_CHECKPOINT_TRUNCATE]
-        while not self.over.wait(rng.random() * 0.02):
+        while self.fault is None and not self.over.wait(rng.random() * 0.02):
             for name in ("durable.db", "telemetry.db"):
                 # Nobody else opens a log that is still being made: it would be refused there.
                 if not (self.folder / name).with_suffix(".mark").exists():
                     continue
-                connection = apsw.Connection(str(self.folder / name), vfs=self.vfs)
                 try:
-                    self.greet(connection)
-                    connection.wal_checkpoint(mode=modes[rng.integers(len(modes))])
-                    connection.execute("select count(*) from event").fetchall()
+                    self.look(self.folder / name, modes[rng.integers(len(modes))])
                     self.looks += 1
-                except apsw.Error:
-                    pass
-                finally:
-                    connection.close()
+                except self.expected:
+                    self.busy += 1
+                except apsw.Error as error:
+                    self.fault = error
+
+    def look(self, path, mode):
+        """Checkpoint, and read all there is."""
+        connection = apsw.Connection(str(path), vfs=self.vfs)
+        try:
+            self.greet(connection)
+            connection.wal_checkpoint(mode=mode)
+            connection.execute("select count(*) from event").fetchall()
+        finally:
+            connection.close()
 
 
 class Heedless(Meddler):
     """Planted: checkpoints that ask for no lock, as if nobody else were at work."""
 
     vfs = "unix-none"
+    expected = (apsw.Error,)
 
     def greet(self, connection):
         connection.execute("pragma locking_mode = exclusive").fetchall()
@@ -203,8 +217,11 @@ def survive(folder, kills, seed, *, publishers, most=40, least=0, meddler=Meddle
     finally:
         meddler.over.set()
         meddler.join()
+    if meddler.fault is not None:
+        raise meddler.fault
     assert meddler.looks > 0
     count["foreign_checkpoints"] = meddler.looks
+    count["foreign_busy"] = meddler.busy
     return count, was
 
 
@@ -228,10 +245,10 @@ def keep(figures, count):
     """Dead in a checkpoint, or two that checkpoint: the same run, another row."""
     # Counters leave out what is zero.
     count = Counter({"lost": 0} | count)
-    checkpoints = count.pop("foreign_checkpoints")
+    checkpoints, busy = count.pop("foreign_checkpoints"), count.pop("foreign_busy", 0)
     figures(1, "the publisher is killed", **count, doubled=0)
     figures(4, "killed while another process checkpoints", kills=count["kills"],
-            foreign_checkpoints=checkpoints, damaged=0,
+            foreign_checkpoints=checkpoints, foreign_busy=busy, damaged=0,
             sqlite=apsw.sqlite_lib_version())  # fmt: skip
 
 
@@ -260,6 +277,32 @@ def test_a_publisher_that_promises_before_it_commits_is_seen_to_lose(tmp_path, f
         count, _ = survive(tmp_path, kills=25, seed=3, least=100, publishers=publishers)
     assert count["lost"] > 0
     figures(1, "planted: acknowledged before the commit", noticed=count["lost"])
+
+
+def damage(path):
+    """Planted: what is no page of a database any more."""
+    path.write_bytes(b"nothing" * 4_096)
+
+
+def lock(path):
+    """Hold it as another program may."""
+    holder = apsw.Connection(str(path))
+    holder.execute("pragma locking_mode = exclusive; begin exclusive").fetchall()
+    return holder
+
+
+@pytest.mark.parametrize(("harm", "fault"), [(damage, apsw.NotADBError), (lock, None)])
+def test_the_meddler_puts_up_with_locks_and_with_nothing_else(tmp_path, harm, fault):
+    open_log(tmp_path, Config(**small_settings())).close()
+    held, meddler = harm(tmp_path / "durable.db"), Meddler(tmp_path)
+    meddler.start()
+    while meddler.is_alive() and meddler.busy == 0:
+        meddler.over.wait(0.01)
+    meddler.over.set()
+    meddler.join()
+    if held is not None:
+        held.close()
+    assert (type(meddler.fault), meddler.busy > 0) == (fault or type(None), fault is None)
 
 
 @pytest.mark.long

@@ -9,7 +9,7 @@ import pytest
 from stairway.base.errors import InvariantError
 from stairway.base.units import UtcNs
 from stairway.base.verdict import Inconclusive, Pass, Refuse, inconclusive, passed, refuse
-from stairway.evaluation.evidence import Check, EvidenceRules
+from stairway.evaluation.evidence import Check
 from stairway.evaluation.splits import SplitRules
 from stairway.features.labels import UNLABELLED, Labels
 from stairway.features.spec import FEATURE_NAMES
@@ -17,6 +17,7 @@ from stairway.models import forest as forests
 from stairway.models.calibration_fit import CalibrationRules, CurveFamily
 from stairway.models.manifest import Family, GateEvidence
 from stairway.models.sealed import pack
+from stairway.testing.sceptic import evidence_rules
 from stairway.training.boosting import BoostingRules
 from stairway.training.candidate import (
     BINDING_GATES,
@@ -52,16 +53,11 @@ RULES = CandidateRules(
         probability_floor=0.01,
         curve=CurveFamily.PLATT,
     ),
-    evidence=EvidenceRules(
+    evidence=evidence_rules(
         binding=(Check.SKILL_POOLED, Check.TOO_GOOD),
-        level=0.95,
-        min_independent=100,
         min_independent_regime=30,
         climatology_prior_n=50.0,
-        brier_bound=0.2,
         too_good_skill=0.3,
-        sharpe_floor=0.0,
-        min_sharpe_bars=250,
         reliability_bins=8,
     ),
 )

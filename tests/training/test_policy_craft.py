@@ -12,7 +12,7 @@ import pytest
 from stairway.base.errors import DataError
 from stairway.base.units import UtcNs
 from stairway.base.verdict import Pass, Refuse, passed
-from stairway.evaluation.evidence import Check, EvidenceRules
+from stairway.evaluation.evidence import Check
 from stairway.evaluation.splits import SplitRules
 from stairway.features.labels import UNLABELLED, Labels
 from stairway.features.spec import FEATURE_NAMES
@@ -25,6 +25,7 @@ from stairway.models.normaliser import Normaliser
 from stairway.models.policy import Policy, observations
 from stairway.models.sealed import SealedModel, pack, unpack
 from stairway.testing.models import toy_calibration
+from stairway.testing.sceptic import evidence_rules
 from stairway.training.candidate import BINDING_GATES, Candidate, JudgeRules, Backtest, judged
 from stairway.training.material import Material
 from stairway.training.oof import calibration_of
@@ -42,16 +43,11 @@ RULES = JudgeRules(
         probability_floor=0.01,
         curve=CurveFamily.PLATT,
     ),
-    evidence=EvidenceRules(
+    evidence=evidence_rules(
         binding=(Check.SKILL_POOLED, Check.TOO_GOOD),
-        level=0.95,
-        min_independent=100,
         min_independent_regime=30,
         climatology_prior_n=50.0,
-        brier_bound=0.2,
         too_good_skill=0.3,
-        sharpe_floor=0.0,
-        min_sharpe_bars=250,
         reliability_bins=8,
     ),
 )

@@ -12,6 +12,7 @@ from stairway.base.units import UtcNs
 from stairway.base.verdict import Inconclusive, Pass, Refuse, passed
 from stairway.evaluation.battery.study import BatteryReport
 from stairway.evaluation.proof import account_of, from_bytes
+from stairway.evaluation.proof_of_returns import proof_of_returns
 from stairway.evaluation.sceptic.answer import Question
 from stairway.evaluation.skill import Forecasts
 from stairway.models.baseline import BaselineRules, confidence
@@ -138,6 +139,24 @@ def test_figures_without_an_end_are_left_out_and_the_proof_reads_back() -> None:
     assert not isinstance(proof, Refuse)
     assert proof.shown.figures == found.figures
     assert all(one.measures is None for one in found.figures.honesty)
+
+
+def test_a_skill_without_an_interval_is_left_out_of_its_regime_and_nothing_else_is() -> None:
+    """One label that is open to the end makes all bars hang together, and few samples less."""
+    heard = candidate("good", 0.2, 1)
+    alone = contest([heard], FEATURES, RULES.baseline, BACKTEST)
+    bar = np.repeat(np.arange(N)[:, None], 2, axis=1)
+    end = bar + 1
+    end[0] = N
+    said = Forecasts(heard.confidence, CAME, bar, end, np.full(N, "trend"))
+    record = record_of(alone, "good", 1, BACKTEST)
+    figures = proof_of_returns(record, said, BOUNDS, rng()).figures
+    assert [np.isfinite(one.skill.low) for one in figures.honesty] == [False, False]
+    kept = shown(record, said, BOUNDS, rng()).figures.honesty
+    assert [one.regime for one in kept] == ["all", "trend"]
+    assert [one.skill for one in kept] == [None, None]
+    assert [one.measures for one in kept] == [one.measures for one in figures.honesty]
+    assert None not in [one.measures for one in kept]
 
 
 def test_a_proof_says_of_whom_it_speaks_and_all_that_was_found(among: Contest) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from stairway.app.policy_distant import Distant, distant
+from stairway.app.policy_store import signed_by_others
 from stairway.app.record.engine import is_named
 from stairway.app.record.place import EMBEDDED, scheme, shown, whole
 from stairway.base.errors import ConfigError, RecordError
@@ -26,6 +27,8 @@ VARIABLE = "STAIRWAY_POLICY_STORE"
 """Name of the environment variable that carries its URL with its secrets."""
 
 _KEY_BYTES = 32
+_NONE = "policy.none"
+"""What is said of any store in which nothing is in force."""
 
 
 class InForce(msgspec.Struct, frozen=True):
@@ -130,7 +133,10 @@ def require_in_force(url: str, public: bytes, policy: str) -> InForce:
     agreed = result.standing.agreed
     says = None if agreed is None else opened(agreed, keys)
     if result.standing.is_frozen or not isinstance(says, Generation):
-        raise _not_in_force(url, (*result.verdict.findings, *seen.alarms))
+        why = signed_by_others(seen, keys)
+        found = (*result.verdict.findings, *seen.alarms)
+        said = dict.fromkeys(one.detail for one in found if one.code != _NONE)
+        raise _not_in_force(url, why or "; ".join(said) or "it is empty", is_other=bool(why))
     leash = permitted(says, policy)
     if not leash.may_enter:
         msg = (
@@ -143,9 +149,15 @@ def require_in_force(url: str, public: bytes, policy: str) -> InForce:
     return InForce(public, says, result.standing, (*seen.alarms, *result.alarms))
 
 
-def _not_in_force(url: str, findings: tuple[Finding, ...]) -> ConfigError:
+def _not_in_force(url: str, why: str, *, is_other: bool) -> ConfigError:
+    remedy = (
+        "name the public half of the former with --operator (sha256sum operator.pub says "
+        "which key that is), or another store"
+        if is_other
+        else "sign it with: stairway log sign URL --key FILE --policy NAME --stage shadow "
+        "--why WORDS"
+    )
     return ConfigError(
-        f"nothing is in force in the policy store {shown(url)} that --operator signed "
-        f"({'; '.join(finding.detail for finding in findings)}); sign it with: stairway log "
-        "sign URL --key FILE --policy NAME --stage shadow --why WORDS"
+        f"the policy store {shown(url)} has nothing in force that --operator signed: {why}; "
+        f"{remedy}"
     )

@@ -37,6 +37,9 @@ from stairway.lifecycle.stage import Stage
 
 STREAM = "policy.generation"
 
+_SHOWN = 12
+"""Characters of a key's SHA-256 that tell it from others."""
+
 _NOBODYS = frozenset(
     {"policy.key", "policy.signature", "policy.repeat", "policy.store", "policy.fork"}
 )
@@ -250,7 +253,8 @@ class Signer:
         says = result.verdict if signed is None else opened(signed, self.keys)
         believed = [one for one in result.alarms if one.code not in _NOBODYS]
         if signed is None or not isinstance(says, Generation) or believed:
-            raise _not_built_upon((*believed, *result.verdict.findings, *shown.alarms), rivals)
+            found = (*believed, *result.verdict.findings, *shown.alarms)
+            raise _not_built_upon(found, rivals, signed_by_others(shown, self.keys))
         return says, signed
 
     def _require_whole(self, change: Change) -> None:
@@ -283,7 +287,33 @@ class Signer:
         return after(before, policy, stage or Stage.CANDIDATE, champions, now_ns, change.why)
 
 
-def _not_built_upon(findings: Sequence[Finding], rivals: Collection[str]) -> ConfigError:
+def signed_by_others(shown: Observed, keys: Keys) -> str | None:
+    """Say whose key signed what a store shows, where none of it is of a key in ``keys``.
+
+    Keys are named as ``sha256sum`` names their public halves. ``None`` where the store shows
+    nothing, or anything that a key in ``keys`` is said to have signed.
+    """
+    signers = {one.key_id for one in shown.statements or ()}
+    if not signers or signers & set(keys):
+        return None
+    first, *others = sorted(signers)
+    more = f" and {len(others)} others" if others else ""
+    trusted = " or ".join(repr(one[:_SHOWN]) for one in sorted(keys)) or "none"
+    return (
+        f"every generation in it was signed by key {first[:_SHOWN]!r}{more}, and the key that "
+        f"is trusted here is {trusted}"
+    )
+
+
+def _not_built_upon(
+    findings: Sequence[Finding], rivals: Collection[str], others: str | None
+) -> ConfigError:
+    if others is not None:
+        remedy = (
+            "sign with the private half of the former (sha256sum operator.pub says which key "
+            "that is), or begin a store of another name (?log=NAME)"
+        )
+        return ConfigError(f"the policy store cannot be built upon: {others}; {remedy}")
     found = (
         findings[0].detail if findings else "that generation is none of those that contradict"
     )

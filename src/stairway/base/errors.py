@@ -38,7 +38,26 @@ class DataError(StairwayError):
 
 
 class DamagedLogError(DataError):
-    """The record is not what was written."""
+    """The record is not what was written.
+
+    Parameters
+    ----------
+    file
+        Name of the file that is damaged, without its folder; ``None`` where it is no one file.
+    stream, position
+        First event that is; ``None`` where the file is damaged as a whole, or nobody can say.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str | None = None,
+        stream: str | None = None,
+        position: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.file, self.stream, self.position = file, stream, position
 
 
 class NoRecordsError(DataError):

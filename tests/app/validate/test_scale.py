@@ -7,18 +7,10 @@ from stairway.app.validate.given import Given
 from stairway.app.validate.scale import require_returns
 from stairway.base.errors import DataError
 from stairway.evaluation.sceptic.record import Record
-from stairway.evaluation.sceptic.rules import ProofRules
+from stairway.testing.sceptic import proof_rules
 
 N = 300
-RULES = ProofRules(
-    resamples=99,
-    resample_rows=1_000,
-    pbo_blocks=8,
-    max_pbo=0.2,
-    clip=1e-6,
-    max_usual_move_frac=0.2,
-    max_annual_volatility_frac=10.0,
-)
+RULES = proof_rules()
 NOISE = np.random.default_rng(0).normal(0.0, 0.01, (N, 2))
 
 
@@ -67,13 +59,5 @@ def test_those_beside_it_are_looked_at_and_a_policy_may_believe_more() -> None:
     wild = np.clip(25.0 * NOISE[:, 0], -0.9, 0.9)
     with pytest.raises(DataError, match=r"the baseline of r.csv .*max_usual_move_frac"):
         require_returns(given(NOISE, baseline=2.0 * np.abs(wild)), RULES, "r.csv")
-    rules = ProofRules(
-        resamples=99,
-        resample_rows=1_000,
-        pbo_blocks=8,
-        max_pbo=0.2,
-        clip=1e-6,
-        max_usual_move_frac=2.0,
-        max_annual_volatility_frac=20.0,
-    )
+    rules = proof_rules(max_usual_move_frac=2.0, max_annual_volatility_frac=20.0)
     require_returns(given(NOISE, baseline=2.0 * np.abs(wild)), rules, "r.csv")

@@ -15,38 +15,19 @@ from stairway.app.validate.sealed import Registry, differences, read_again, same
 from stairway.base.errors import DataError
 from stairway.base.units import UtcNs
 from stairway.base.verdict import Pass, Refuse, passed
-from stairway.evaluation.evidence import EVIDENCE_GATES, Check, EvidenceRules
+from stairway.evaluation.evidence import EVIDENCE_GATES
 from stairway.evaluation.proof import Proof, hash_of, to_bytes
 from stairway.evaluation.proof_of_returns import Figures, proof_of_returns
 from stairway.evaluation.sceptic.record import Record
-from stairway.evaluation.sceptic.rules import ProofRules
 from stairway.lifecycle.facts import ModelRegistered
 from stairway.lifecycle.stage import Stage
 from stairway.testing.models import toy_bundle
 from stairway.testing.proofs import proof_of
+from stairway.testing.sceptic import evidence_rules, proof_rules
 from stairway.training.report import CandidateReport
 
-EVIDENCE = EvidenceRules(
-    binding=(Check.SKILL_POOLED,),
-    level=0.95,
-    min_independent=100,
-    min_independent_regime=50,
-    climatology_prior_n=20.0,
-    brier_bound=0.2,
-    too_good_skill=0.15,
-    sharpe_floor=0.0,
-    min_sharpe_bars=250,
-    reliability_bins=10,
-)
-HOW = ProofRules(
-    resamples=99,
-    resample_rows=1_000,
-    pbo_blocks=4,
-    max_pbo=0.2,
-    clip=1e-6,
-    max_usual_move_frac=0.2,
-    max_annual_volatility_frac=10.0,
-)
+EVIDENCE = evidence_rules()
+HOW = proof_rules(pbo_blocks=4)
 NET = np.random.default_rng(1).normal(0.001, 0.01, (400, 2))
 
 

@@ -8,38 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stairway.evaluation.evidence import Check, EvidenceRules
+from stairway.evaluation.evidence import EvidenceRules
 from stairway.evaluation.sceptic.record import Record
 from stairway.evaluation.sceptic.rules import ProofRules
+from stairway.testing.sceptic import evidence_rules, proof_rules
 
 
 @pytest.fixture
 def evidence() -> EvidenceRules:
-    return EvidenceRules(
-        binding=(Check.SKILL_POOLED,),
-        level=0.95,
-        min_independent=100,
-        min_independent_regime=50,
-        climatology_prior_n=20.0,
-        brier_bound=0.2,
-        too_good_skill=0.9,
-        sharpe_floor=0.0,
-        min_sharpe_bars=250,
-        reliability_bins=10,
-    )
+    return evidence_rules(too_good_skill=0.9)
 
 
 @pytest.fixture
 def proof() -> ProofRules:
-    return ProofRules(
-        resamples=199,
-        resample_rows=20_000,
-        pbo_blocks=8,
-        max_pbo=0.2,
-        clip=1e-6,
-        max_usual_move_frac=0.2,
-        max_annual_volatility_frac=10.0,
-    )
+    return proof_rules(resamples=199, resample_rows=20_000)
 
 
 @pytest.fixture

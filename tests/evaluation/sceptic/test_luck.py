@@ -14,6 +14,7 @@ from stairway.evaluation.evidence import EvidenceRules
 from stairway.evaluation.sceptic import luck
 from stairway.evaluation.sceptic.record import Record
 from stairway.evaluation.sceptic.rules import ProofRules
+from stairway.testing.sceptic import proof_rules
 from stairway.evaluation.sharpe import sharpe
 from stairway.evaluation.significance.deflated import chance_variance
 
@@ -156,15 +157,7 @@ def test_a_long_record_is_resampled_in_sums_and_its_interval_is_as_wide(
     record: Made, proof: ProofRules
 ) -> None:
     returns = record(0.001, n=6_000).returns
-    coarse = ProofRules(
-        resamples=999,
-        resample_rows=1_000,
-        pbo_blocks=8,
-        max_pbo=0.2,
-        clip=1e-6,
-        max_usual_move_frac=0.2,
-        max_annual_volatility_frac=10.0,
-    )
+    coarse = proof_rules(resamples=999)
     fine = luck.mean_interval(returns, 252.0, 0.95, proof, np.random.default_rng(1))
     summed = luck.mean_interval(returns, 252.0, 0.95, coarse, np.random.default_rng(1))
     assert isinstance(fine, luck.MeanInterval)

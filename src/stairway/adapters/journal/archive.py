@@ -215,7 +215,7 @@ def _decoded(path: Path, log: Path | str) -> list[Segment]:
         msg = (
             f"the index of the archive, {path}, cannot be read ({error}): {_way_out(path, log)}"
         )
-        raise DamagedLogError(msg) from error
+        raise DamagedLogError(msg, file=path.name) from error
 
 
 def _way_out(path: Path, log: Path | str) -> str:
@@ -240,5 +240,5 @@ def _by_stream(
                 f"the index of the archive, {path}, has a gap in stream {stream!r}: "
                 f"{_way_out(path, log)}"
             )
-            raise DamagedLogError(msg)
+            raise DamagedLogError(msg, file=path.name, stream=stream)
     return sorted_in

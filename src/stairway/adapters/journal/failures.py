@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import apsw
 
-from stairway.base.errors import ConfigError, DamagedLogError, DiskFullError, RecordError
+from stairway.base.errors import (
+    ConfigError,
+    DamagedLogError,
+    DiskFullError,
+    RecordError,
+    StairwayError,
+)
 
 
 def damaged(
@@ -20,8 +27,44 @@ def damaged(
     folder = f"'{log}'" if isinstance(log, str) else log or path.parent
     return DamagedLogError(
         f"{path.name}: stream {stream!r}, position {position}: {cause}{trusted(position)}. "
-        f"`stairway log verify {folder}` says how much is damaged, {way_out(folder)}"
+        f"`stairway log verify {folder}` says how much is damaged, {way_out(folder)}",
+        file=path.name,
+        stream=stream,
+        position=position,
     )
+
+
+class Complaint(NamedTuple):
+    """What is wrong with one of the databases of a log, or with what belongs to it.
+
+    Attributes
+    ----------
+    said
+        For people.
+    file
+        Name of the file that is damaged.
+    stream
+        The one that is; ``None`` where the file is, as a whole.
+    """
+
+    said: str
+    file: str
+    stream: str | None = None
+
+
+def complaint(error: StairwayError, name: str) -> Complaint:
+    """Say of what an error speaks that came up while the database ``name`` was read.
+
+    Examples
+    --------
+    >>> complaint(damaged(Path("log/durable.db"), "fill", 7, "gone"), "durable.db").stream
+    'fill'
+    """
+    if not isinstance(error, DamagedLogError):
+        return Complaint(str(error), name)
+    # What lies beside a database, as its -wal, is a part of it.
+    file = (error.file or name).removesuffix("-wal").removesuffix("-shm")
+    return Complaint(str(error), file, error.stream)
 
 
 def trusted(position: int) -> str:
@@ -62,7 +105,7 @@ def unreadable(path: Path, error: apsw.Error) -> ConfigError | DamagedLogError |
             msg = f"the disk does not hand out {path} ({error}): look after the disk"
         case _:
             msg = f"{path} is no readable log ({error}): {way_out(path.parent)}"
-            return DamagedLogError(msg)
+            return DamagedLogError(msg, file=path.name)
     return RecordError(msg)
 
 

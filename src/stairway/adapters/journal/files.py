@@ -99,7 +99,7 @@ def _require(path: Path, wanted: int, name: str, log: Path) -> None:
     if found != wanted:
         what = _KINDS.get(found, "a device")
         msg = f"{path} is {what}, and a log has {name} there: {way_out(log)}"
-        raise DamagedLogError(msg)
+        raise DamagedLogError(msg, file=path.name)
 
 
 def is_no_room(error: OSError) -> bool:

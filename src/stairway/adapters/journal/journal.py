@@ -26,6 +26,7 @@ from stairway.adapters.journal.failures import damaged, no_room, way_out
 from stairway.adapters.journal.files import is_no_room
 from stairway.adapters.journal.layout import create
 from stairway.adapters.journal.mark import Mark, read_mark
+from stairway.adapters.journal.opening import require_joined, require_sound, require_whole
 from stairway.adapters.journal.store import PAGE_EVENTS, Sealed, Store, Sync
 from stairway.adapters.journal.told import Told
 from stairway.base.errors import DamagedLogError, DiskFullError, RecordError
@@ -68,8 +69,8 @@ class Reader:
         self._told = Told(self._store)
         with ExitStack() as undo:
             undo.callback(self.close)
-            _require_whole(self._store, self._mark, marked=marked)
-            _require_joined(self._store, self._archive)
+            require_whole(self._store, self._mark, marked=marked)
+            require_joined(self._store, self._archive, _goes_on(self._archive, path))
             undo.pop_all()
 
     def streams(self) -> tuple[str, ...]:
@@ -175,23 +176,24 @@ class Reader:
 
     def findings(
         self, seen: Callable[[Envelope], object] = lambda _: None
-    ) -> tuple[int, list[str]]:
+    ) -> tuple[int, list[DamagedLogError]]:
         """Walk the whole file; return how many events were good, and what was not.
 
         ``seen`` is shown every good event as it comes by.
         """
         good = 0
-        complaints: list[str] = []
+        complaints: list[DamagedLogError] = []
         for stream in self.streams():
             try:
                 for envelope in self.read(stream):
                     good += 1
                     seen(envelope)
             except DamagedLogError as error:
-                complaints.append(str(error))
+                complaints.append(error)
         answer = self._store.integrity()
         if answer != "ok":
-            complaints.append(f"{self._store.path.name}: SQLite says {answer}")
+            name = self._store.path.name
+            complaints.append(DamagedLogError(f"{name}: SQLite says {answer}", file=name))
         return good, complaints
 
     def close(self) -> None:
@@ -211,10 +213,10 @@ class Journal:
         with ExitStack() as undo:
             undo.callback(self._store.close, checkpoint=False)
             known = read_mark(mark_path(path)) if marked else {}
-            _require_whole(self._store, known, marked=marked)
+            require_whole(self._store, known, marked=marked)
             archive = Archive(path.parent)
-            _require_joined(self._store, archive)
-            _require_sound(self._store, archive)
+            require_joined(self._store, archive, _goes_on(archive, path))
+            require_sound(self._store, archive)
             self._mark = Mark(mark_path(path))
             undo.pop_all()
         self.heads = {name: self._store.last(name) for name in self._store.streams()}
@@ -318,83 +320,10 @@ def _is_marked(path: Path) -> bool:
     marked = mark_path(path).exists()
     if marked and not path.exists():
         msg = f"{path} is gone, though its high-water mark is there: {way_out(path.parent)}"
-        raise DamagedLogError(msg)
+        raise DamagedLogError(msg, file=path.name)
     return marked
 
 
-def _require_whole(store: Store, mark: dict[str, Head], *, marked: bool) -> None:
-    """Hold the store against its mark, and check what lies behind the mark."""
-    store.require_own()
-    if not marked and store.streams():
-        # Only a log that holds nothing can have been killed before its first mark.
-        msg = (
-            f"the high-water mark of {store.path} is gone, so nobody can tell whether events "
-            f"are missing at its end: {way_out(store.path.parent)}"
-        )
-        raise DamagedLogError(msg)
-    for stream, head in sorted(mark.items()):
-        last = store.last(stream)
-        if last.position < head.position:
-            cause = f"the record ends before its high-water mark {head.position}"
-            raise damaged(store.path, stream, last.position + 1, cause)
-        if store.at(stream, head.position) != head:
-            cause = "it is not the event that the high-water mark names"
-            raise damaged(store.path, stream, head.position, cause)
-    for stream in store.streams():
-        for _ in store.read(stream, mark.get(stream, Head())):
-            pass
-
-
-def _require_sound(store: Store, archive: Archive) -> None:
-    """Refuse a file whose pages SQLite complains of, and name the event that it costs.
-
-    Where it costs none yet, what is written next may be what it costs.
-    """
-    answer = store.integrity()
-    if answer == "ok":
-        return
-    for stream in store.streams():
-        for _ in store.read(stream, archive.end(stream)):
-            pass
-    msg = (
-        f"{store.path}: SQLite says {answer}, though every event in it can be read: "
-        f"{way_out(store.path.parent)}"
-    )
-    raise DamagedLogError(msg)
-
-
-def _require_joined(store: Store, archive: Archive) -> None:
-    """Refuse a store that does not go on where the archive beside it ends.
-
-    A backup of the databases that is older than the archive is such a one: what is appended
-    to it would have places that the archive has given to other events.
-    """
-    for stream in archive.streams():
-        end = Head()
-        while file_of(stream) == store.path.name and archive.end(stream) != end:
-            end = archive.end(stream)
-            try:
-                _require_join(store, stream, end)
-            except DamagedLogError:
-                # An archiver may have moved more in between.
-                archive.refresh()
-                if archive.end(stream) == end:
-                    raise
-
-
-def _require_join(store: Store, stream: str, end: Head) -> None:
-    store.learn(stream)
-    last = store.last(stream)
-    if last.position < end.position:
-        cause = (
-            f"the record ends here, and the archive beside it goes on to {end.position}: "
-            "either is that of another log, or of another time"
-        )
-        raise damaged(store.path, stream, last.position + 1, cause)
-    first = store.first(stream, end.position)
-    if first.position != end.position:
-        # Nothing is missing between the two, and the one follows upon the other.
-        next(store.read(stream, end, 1))
-    elif first != end:
-        cause = "the archive beside it has another event there: it is that of another log"
-        raise damaged(store.path, stream, end.position, cause)
+def _goes_on(archive: Archive, path: Path) -> list[str]:
+    """Streams of the archive that the file at ``path`` goes on with."""
+    return [stream for stream in archive.streams() if file_of(stream) == path.name]

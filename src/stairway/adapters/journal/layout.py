@@ -142,7 +142,7 @@ def require_own(path: Path, connection: Any) -> None:
                 else f"holds a {kind} {name!r} that Stairway did not make"
             )
             msg = f"{path} {what}: {way_out(path.parent)}"
-            raise DamagedLogError(msg)
+            raise DamagedLogError(msg, file=path.name)
 
 
 def _objects(connection: Any) -> dict[tuple[str, str], str]:

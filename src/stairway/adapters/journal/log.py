@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from stairway.adapters.journal.failures import no_room
+from stairway.adapters.journal.failures import Complaint, complaint, no_room
 from stairway.adapters.journal.files import Lock, is_no_room, make_folder
 from stairway.adapters.journal.groups import SqliteGroup
 from stairway.adapters.journal.pair import FILES, ReadingPair, WritingPair, open_reader
@@ -87,19 +87,32 @@ def verify(folder: Path, seen: Callable[[Envelope], object] = lambda _: None) ->
     Changes nothing that is recorded (SQLite may leave an empty ``-wal`` file behind), and
     may be called while a writer is at work.
     """
-    good = 0
-    found: list[Finding] = []
+    good, found = examined(folder, seen)
+    if found:
+        return Refuse(tuple(Finding("log.damaged", one.said) for one in found))
+    return whole(good)
+
+
+def whole(good: int) -> Verdict:
+    """Say that all events of a log are what was written."""
+    return passed("log.whole", "events whose checksum, chain and mark fit", good, n=good)
+
+
+def examined(
+    folder: Path, seen: Callable[[Envelope], object] = lambda _: None
+) -> tuple[int, tuple[Complaint, ...]]:
+    """Check as :func:`verify` does; return how many events are good, and what is not."""
+    good, found = 0, list[Complaint]()
     for name in FILES:
+        complaints: Sequence[StairwayError]
         try:
             with closing(open_reader(folder, name)) as reader:
                 events, complaints = reader.findings(seen)
         except (ConfigError, DamagedLogError, RecordError) as error:
-            events, complaints = 0, [str(error)]
+            events, complaints = 0, [error]
         good += events
-        found.extend(Finding("log.damaged", complaint) for complaint in complaints)
-    if found:
-        return Refuse(tuple(found))
-    return passed("log.whole", "events whose checksum, chain and mark fit", good, n=good)
+        found += (complaint(one, name) for one in complaints)
+    return good, tuple(found)
 
 
 class ReadOnlyLog(ReadOnly):

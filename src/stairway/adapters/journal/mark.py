@@ -92,7 +92,7 @@ def _latest(path: Path) -> tuple[int, dict[str, Head]]:
             f"the high-water mark {path} cannot be read, so nobody can tell whether events "
             f"are missing at the end: {way_out(path.parent)}"
         )
-        raise DamagedLogError(msg)
+        raise DamagedLogError(msg, file=path.name)
     return max(found, key=lambda slot: slot[0])
 
 

@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 from stairway.adapters.journal.archive import FOLDER, Archive
+from stairway.adapters.journal.failures import Complaint
 from stairway.adapters.journal.files import require_plain
 from stairway.adapters.journal.journal import mark_path
 from stairway.adapters.journal.mark import read_mark
@@ -100,8 +101,8 @@ class Salvage:
                 yield from self._stores[stream].read(stream, seen)
         except (DamagedLogError, RecordError) as error:
             # Where a whole file is beyond reading, the error does not say of which stream.
-            said = str(error)
-            self.complaints.append(said if repr(stream) in said else f"{stream!r}: {said}")
+            is_named = isinstance(error, DamagedLogError) and error.stream is not None
+            self.complaints.append(str(error) if is_named else f"{stream!r}: {error}")
 
     def close(self) -> None:
         """Let go of the files."""
@@ -109,18 +110,22 @@ class Salvage:
             store.close(checkpoint=False)
 
 
-def extent(folder: Path, reached: Mapping[str, int], said: Sequence[str]) -> tuple[str, ...]:
+def lost(
+    folder: Path, reached: Mapping[str, int], found: Sequence[Complaint]
+) -> tuple[str, ...]:
     """Say of each file that is damaged as a whole which events of it can still be read.
 
     Parameters
     ----------
     reached
         Last position of each stream that was found to be what was written.
-    said
+    found
         What is known to be damaged. A file of which only single streams are named needs no
         more words, and of streams that are named nothing is said twice.
     """
-    files = [n for n in FILES if any(n in one and "stream '" not in one for one in said)]
+    whole = {one.file for one in found if one.stream is None}
+    named = {one.stream for one in found if one.stream is not None}
+    files = [name for name in FILES if name in whole]
     if not files:
         return ()
     lines: list[str] = []
@@ -133,7 +138,7 @@ def extent(folder: Path, reached: Mapping[str, int], said: Sequence[str]) -> tup
                 f"what follows it up to {goals[one]}, where its "
                 f"{'high-water mark stands' if one in marked else 'table says that it ends'}"
                 for one, end in ends.items()
-                if end < goals[one] and not any(f"stream {one!r}" in other for other in said)
+                if end < goals[one] and one not in named
             ]
             whole = ", ".join(f"{one!r} to {end}" for one, end in ends.items() if end)
             lines += [f"{name}: what was written can be read of {whole}"] if whole else []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stairway.adapters.journal import log as journal
 from stairway.adapters.journal.log import open_folder
-from stairway.adapters.journal.salvage import extent
+from stairway.adapters.journal.salvage import lost
 from stairway.adapters.journal.settings import Settings
 from stairway.base.verdict import Finding, Refuse, Verdict
 from stairway.events.envelope import Envelope
@@ -55,8 +55,8 @@ def verify(folder: Path, seen: Callable[[Envelope], object] = lambda _: None) ->
         reached[envelope.stream] = envelope.position
         seen(envelope)
 
-    verdict = journal.verify(folder, look)
-    if not isinstance(verdict, Refuse):
-        return verdict
-    said = extent(folder, reached, [finding.detail for finding in verdict.findings])
-    return Refuse((*verdict.findings, *(Finding("log.damaged", line) for line in said)))
+    good, found = journal.examined(folder, look)
+    if not found:
+        return journal.whole(good)
+    said = (*(one.said for one in found), *lost(folder, reached, found))
+    return Refuse(tuple(Finding("log.damaged", line) for line in said))

@@ -24,7 +24,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from typing import Any, cast
 
 import msgspec
 import redis
@@ -32,15 +31,8 @@ import redis
 from stairway.adapters.outbox.address import Address
 from stairway.adapters.outbox.committed import Committed
 from stairway.adapters.outbox.failures import Meaning, code_of, meaning
-from stairway.adapters.outbox.keys import (
-    EMPTY,
-    FORMAT,
-    Keys,
-    entry_id,
-    newer_format,
-    order_of,
-    written_newer,
-)
+from stairway.adapters.outbox.fitness import require_fit, streams_in
+from stairway.adapters.outbox.keys import EMPTY, FORMAT, Keys, entry_id, order_of
 from stairway.adapters.outbox.ledger import (
     AlarmError,
     accounted,
@@ -55,7 +47,6 @@ from stairway.base.errors import StairwayError
 from stairway.base.verdict import Finding
 from stairway.events.envelope import Envelope
 
-OLDEST_REDIS = (7, 0)
 _NONE = b"*"
 """Claim of a relay that has not been at work yet."""
 
@@ -233,8 +224,8 @@ class Relay:
             time.sleep(min(left, _MEASURE_S))
 
     def _greet(self, client: redis.Redis) -> None:
-        _require_fit(client, self._address)
-        listed = self._listed(client)
+        require_fit(client, self._address)
+        listed = streams_in(client, self._keys, self._address)
         if self._claim == _NONE:
             # Or the relay of the outbox that wrote it would stop for one that did not.
             for stream in sorted({*listed, *self._outbox.streams()}):
@@ -258,20 +249,10 @@ class Relay:
 
     def _enlist(self, client: redis.Redis) -> None:
         """Write down the names of streams, for those who have no disk to ask."""
-        known = self._listed(client)
+        known = streams_in(client, self._keys, self._address)
         for stream in self._outbox.streams():
             if stream not in known:
                 NOTE(client, (self._keys.streams,), ("name", stream, "format", FORMAT))
-
-    def _listed(self, client: redis.Redis) -> set[str]:
-        """Names of the streams in Redis, if they are written as this version does."""
-        found: Any = client.xrange(self._keys.streams)
-        newer = newer_format(found)
-        if newer is not None:
-            detail = written_newer(str(self._address), self._address.name, newer)
-            raise AlarmError(Finding("log.redis_newer", detail))
-        names = {fields.get(b"name", b"").decode("ascii", "replace") for _, fields in found}
-        return names - {""}
 
     def _rewind(self, client: redis.Redis, stream: str) -> None:
         shelf = accounted(client, self._keys, stream, self._outbox.at)
@@ -380,20 +361,3 @@ def _replaced(identity: bytes) -> AlarmError:
         "a name of its own (?log=NAME)"
     )
     return AlarmError(Finding("log.redis_replaced", detail))
-
-
-def _require_fit(client: redis.Redis, address: Address) -> None:
-    """Refuse a Redis that is too old to count, or that throws out what it has no room for."""
-    about: Any = cast("Any", client).info()
-    version = str(about.get("redis_version", "0"))
-    if not tuple(int(n) for n in version.split(".")[:2]) >= OLDEST_REDIS:
-        needed = ".".join(map(str, OLDEST_REDIS))
-        detail = f"{address} is version {version}; {needed} or later is needed"
-        raise AlarmError(Finding("log.redis_version", detail))
-    policy = about.get("maxmemory_policy")
-    if policy != "noeviction":
-        detail = (
-            f"{address} has maxmemory-policy {policy!r} and would throw events out when its "
-            "memory is full: set maxmemory-policy noeviction (deploy/redis/redis.conf)"
-        )
-        raise AlarmError(Finding("log.redis_evicts", detail))
