@@ -13,15 +13,18 @@ and practises 4 x 12,000 steps.
 are validated, kept or reverted, and the controller is adjusted between them. It says what a
 run ends with: the cycle that stands. The other cases are the loop without the gate round it:
 ``Pupil``, which is ``FastPPO`` on ``PairVecEnv`` under the controller, and nothing is
-validated, kept, reverted or tuned. They compare laws.
+validated, kept, reverted or tuned. They compare laws. ``met`` says of the run, and of the
+loop alone, whether what is asked was reached; the program fails unless both did.
 
 ``practice`` are means over the roll-outs of the last 12,000 steps, noise and all; the
 drawdown there is the deepest fall from a session's peak of any account. After them the
 policy is frozen and walks each span of days once, without noise, by the same draws under
 every law: ``training``, and ``validation``, ``held_out`` and both in one go (``unseen``),
 which are days that no law was trained on. Drawdowns of walks are from the span's peak. The
-noise, T* and the learning rate of ``practice.toml`` were chosen on other seeds than these,
-but with figures of the later days in sight.
+noise, T* and the learning rate of ``practice.toml``, and the rules by which a cycle is kept,
+were chosen on other seeds than these, but with figures of the later days in sight. Once a
+setting or a rule is changed for what these seeds show, they belong into ``LOOKED_AT``, and
+others are to be reported.
 
 One thread, about two minutes of a quiet core; the figures do not depend on the machine's speed.
 """
@@ -48,7 +51,7 @@ from threadpoolctl import threadpool_limits
 from stairway.simulation.controller import Law
 from stairway.simulation.targets import TargetMode
 from stairway.testing.ears import Deaf, one_by_one
-from stairway.training.divergence import drift
+from stairway.training.divergence import Parameters, drift
 from stairway.training.gold import Gold, make
 from stairway.training.journal import CycleReport
 from stairway.training.keeping import Midway, Saved
@@ -57,13 +60,21 @@ from stairway.training.practice_ground import quiet
 from stairway.training.practice_rules import PracticeRules
 from stairway.training.pupil import Pupil
 from stairway.training.pupil_rules import PupilRules
+from stairway.training.pupil_state import parameters_of
 from stairway.training.school import School
 
 RESULT = Path(__file__).parent / "results" / "closed_loop.json"
-SEEDS = tuple(range(1001, 1011))
+SEEDS = tuple(range(7101, 7111))
+LOOKED_AT = {
+    "how a cycle is kept was tried on them": (*range(1, 6), *range(2001, 2021)),
+    "reported before decision 19, which begins with them": tuple(range(1001, 1011)),
+    "the tests hold every change against them": tuple(range(9001, 9011)),
+}
+"""Seeds that somebody looked at while something was decided: never to be reported."""
 HOLD_WITHIN, FILLS = 0.05, (15.0, 20.0)
 NEEDED = {"hold": 9, "fills": 8, "seeds": 10, "drawdown_worse_frac": 0.01}
 AS_RUN = "as run"
+JUDGED = (AS_RUN, "regulated")
 DRAWN_DOWN = ("practice", "training", "validation", "held_out")
 ASKED = ("hold", "fills", "drawdown, practice")
 
@@ -113,19 +124,25 @@ def reference(ground: Days, case: Case) -> Gold:
     return make(ground.days["training"], taught, ground.rules.gold, lambda _done, _of: None)
 
 
+def parameters(pupil: Pupil) -> Parameters:
+    """Copy every tensor of the policy as it is."""
+    now = pupil.freeze()
+    return parameters_of(now.layout, now.flat)
+
+
 def trained(case: Case, seed: int, gold: Gold, ground: Days) -> dict[str, Any]:
     """Practise one seed to the end, and look at it."""
     taught, cycles = lessons(case, ground.rules), ground.rules.cycles
     pupil = Pupil(ground.days["training"], taught, seed)
     pupil.begin_from(gold.put_down)
-    start, over = pupil.parameters(), ground.rules.divergence.over
+    start, over = parameters(pupil), ground.rules.divergence.over
     seen: list[Rollout] = []
     moved: list[float] = []
     begun = time.thread_time()
     each = taught.learner.rollouts(cycles.steps_per_cycle, "steps_per_cycle")
     for cycle in range(1, cycles.cycles + 1):
         pupil.practise(cycle, each, lambda _done, rollout: seen.append(rollout))
-        now = pupil.parameters()
+        now = parameters(pupil)
         moved.append(round(drift(now.part(over), start.part(over))[0], 4))
     spent = time.thread_time() - begun
     return {
@@ -276,7 +293,7 @@ def measured(seeds: Sequence[int]) -> dict[str, Any]:
             )
             for noise, gold in golds.items()
         },
-        "met": met(cases[AS_RUN]),
+        "met": {name: met(cases[name]) for name in JUDGED},
         "cycles": school["cycles"],
         "cases": cases,
     }
@@ -316,7 +333,7 @@ def looked_at(gold: Gold, case: Case, there: Days) -> dict[str, Any]:
 
 
 def met(case: dict[str, Any]) -> dict[str, bool]:
-    """Whether a run reached what is asked of its last 12,000 steps, and what lies beside."""
+    """Whether one case reached what is asked of its last 12,000 steps, and what lies beside."""
     worse, practice = case["drawdown_against_fixed"], case["practice"]
     bound = NEEDED["drawdown_worse_frac"]
     return {
@@ -358,7 +375,7 @@ def main() -> int:
     RESULT.write_text(written(result), "utf-8")
     show(result["cases"])
     print(result["met"])
-    return int(not all(result["met"][name] for name in ASKED))
+    return int(not all(one[name] for one in result["met"].values() for name in ASKED))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 Run ``python benchmarks/bench_controller.py``; it prints and writes
 ``benchmarks/results/controller.json``. Compiled figures are those inside a compiled loop,
 which is how training meets them (the regime score of a course is made once, by ``batch``);
-beside them stands what one call from Python costs. The bound is 1 microsecond a step each.
+beside them stands what one call from Python costs. The bound is 1 microsecond a step each;
+``within_bound`` says of every figure by itself whether it is, those from Python included.
 
 The regime's step from Python stays over it, and cannot come under: beside its arithmetic
 there are a call of compiled code with twelve numbers of a bar, a copy of the state (which is
@@ -18,6 +19,7 @@ import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from bench_features import REGIME, per_bar_us, streamed
@@ -128,6 +130,21 @@ def stepped_us(step: Step, bars: PairBars) -> float:
     return round(float(np.median(spent[100:])) / 1e3, 3)
 
 
+def within(result: dict[str, Any]) -> dict[str, bool]:
+    """Hold every figure against the bound by itself; ``floor_us`` is none of ours."""
+    weather = result["regime"]
+    found = {
+        "regulated": result["regulated"]["step_us"],
+        "regime, compiled": weather["compiled_us"],
+        "regime, from Python, p50": weather["streamed"]["p50_us"],
+        "regime, from Python, p99": weather["streamed"]["p99_us"],
+    }
+    for window, cost in result["literal"].items():
+        found[f"literal, {window}, compiled"] = cost["compiled_us"]
+        found[f"literal, {window}, from Python"] = cost["from_python_us"]
+    return {name: us <= BOUND_US for name, us in found.items()}
+
+
 def main() -> None:
     bars = random_walk(20_000, seed=7, bar_seconds=60)
     streamed(bars.part(0, 300))
@@ -143,12 +160,7 @@ def main() -> None:
             "floor_us": stepped_us(in_vain, bars),
         },
     }
-    worst = max(
-        result["regulated"]["step_us"],
-        result["regime"]["compiled_us"],
-        *(case["compiled_us"] for case in result["literal"].values()),
-    )
-    result["within_bound"] = worst <= BOUND_US
+    result["within_bound"] = within(result)
     path = Path(__file__).parent / "results" / "controller.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n")

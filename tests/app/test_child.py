@@ -35,13 +35,13 @@ def speaking(monkeypatch: pytest.MonkeyPatch):
     """A child that runs the script it is given, in the place of our own work."""
     real = subprocess.Popen
 
-    def start(script: str, work: str = "climber") -> Child:
+    def start(script: str, work: str = "climber", *more: str) -> Child:
         def instead(command: list[str], **how: object) -> subprocess.Popen[str]:
             assert command[1:4] == ["-m", "stairway.app.ward", work]
             return real([sys.executable, "-c", script], **how)
 
         monkeypatch.setattr(child.subprocess, "Popen", instead)
-        return Child(work, Path("runs/x"))
+        return Child(work, Path("runs/x"), *more)
 
     return start
 
@@ -106,6 +106,23 @@ def test_a_process_that_dies_without_a_word_is_our_fault(
 def test_who_died_is_said_in_words(work: str, said: str, speaking) -> None:
     script = "import os; os.kill(os.getpid(), 9)"
     with speaking(script, work) as process, pytest.raises(InvariantError, match=said):
+        process.listen(Heard())
+
+
+@pytest.mark.parametrize(
+    ("work", "more", "then"),
+    [
+        ("rl", (), "what it did is kept, so --resume"),
+        ("trainer", (), "what it did is kept, so --resume"),
+        ("request", (), "so give the same command again"),
+        ("rl", ("gold",), "so give the same command again"),
+    ],
+)
+def test_what_is_left_of_who_died_is_said(
+    work: str, more: tuple[str, ...], then: str, speaking
+) -> None:
+    script = "import os; os.kill(os.getpid(), 9)"
+    with speaking(script, work, *more) as process, pytest.raises(InvariantError, match=then):
         process.listen(Heard())
 
 

@@ -7,7 +7,7 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace as with_field
 from pathlib import Path
@@ -370,6 +370,62 @@ def test_a_folder_beside_a_file_is_named_and_left(tmp_path: Path) -> None:
         folders.write_whole(tmp_path / "result.json", b"{}")
     assert str(error.value).endswith(f"then stairway train rl --resume {tmp_path}")
     assert (tmp_path / ".result.json.new").is_dir()
+
+
+def test_a_folder_in_the_place_of_a_file_is_named_and_not_what_was_to_be_renamed(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "practice.json").write_bytes(b"{}")
+    (tmp_path / "unaccepted" / "policy.onnx").mkdir(parents=True)
+    path = tmp_path / "unaccepted" / "policy.onnx"
+    with pytest.raises(ConfigError) as refused:
+        folders.write_whole(path, b"x")
+    assert str(refused.value) == (
+        f"cannot write {path}: {path} is a folder; take it away, then stairway train rl "
+        f"--resume {tmp_path}"
+    )
+    assert [p.name for p in path.parent.iterdir()] == ["policy.onnx"]
+
+
+def a_link(path: Path) -> None:
+    path.symlink_to(path.with_name("practice.json"))
+
+
+def a_dangling_link(path: Path) -> None:
+    path.symlink_to(path.with_name("nothing"))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.touch, a_link, a_dangling_link])
+def test_what_is_no_folder_where_one_belongs_is_named_with_how_to_go_on(
+    make: Callable[[Path], None], tmp_path: Path
+) -> None:
+    (tmp_path / "practice.json").write_bytes(b"{}")
+    make(tmp_path / "seeds")
+    with pytest.raises(ConfigError, match="seeds is no folder; take it away, then") as refused:
+        folders.write_whole(tmp_path / "seeds" / "1" / "x.json", b"{}")
+    assert str(refused.value).endswith(f"stairway train rl --resume {tmp_path}")
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (errno.EACCES, "Permission denied; make that place writable, then"),
+        (errno.EROFS, "Read-only file system; make that place writable, then"),
+        (errno.EIO, "Input/output error; put that right, then"),
+    ],
+)
+def test_a_write_that_the_system_refuses_says_how_to_go_on_and_never_another_out(
+    code: int, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "run.json").touch()
+    said = str(folders._cannot_write(tmp_path / "x", OSError(code, os.strerror(code))))
+    assert said == f"cannot write {tmp_path / 'x'}: {words} stairway run --resume {tmp_path}"
+
+
+def test_a_new_run_where_no_folder_can_be_says_what_lies_there(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"/file is no folder; choose another --out"):
+        folders.create(tmp_path / "file" / "run")
 
 
 def test_a_start_does_not_wait_for_a_pipe_where_it_tries_to_write(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -46,6 +48,18 @@ def test_a_process_that_was_killed_holds_nothing(tmp_path: Path) -> None:
         other.wait()
     with held(RunFolder(tmp_path)):
         pass
+
+
+def test_where_files_cannot_be_locked_nothing_is_worked_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", full)
+    said = r"\.lock cannot be locked \(No locks available\).* where locks are kept"
+    with pytest.raises(ConfigError, match=said), held(RunFolder(tmp_path)):
+        pytest.fail("it was held")
 
 
 def link(path: Path) -> None:

@@ -502,7 +502,6 @@ def test_a_batch_goes_on_from_a_snapshot_to_the_bit(seed: int, at: int) -> None:
     other.reset()
     other.step(constant(BUY))
     other.restore(kept)
-    assert np.array_equal(whole.seen(), other.seen())
     for row in actions[at:]:
         assert np.array_equal(whole.step(row), other.step(row))
         assert np.array_equal(whole.told, other.told)
@@ -538,6 +537,65 @@ def test_a_snapshot_of_another_environment_is_refused_by_name(other: Any, name: 
     assert all(np.array_equal(before[name], after[name]) for name in before)
 
 
+@pytest.mark.parametrize(
+    ("name", "at", "value", "words"),
+    [
+        (
+            "books",
+            (0, kernels.CASH),
+            np.nan,
+            "books of the snapshot holds numbers that are not",
+        ),
+        ("finals", (0, 0), np.inf, "finals of the snapshot holds numbers that are not finite"),
+        ("books", (0, kernels.BAR), 399.0, "books of the snapshot hold what no accounts"),
+        ("books", (0, kernels.BAR), -1.0, "books of the snapshot hold what no accounts"),
+        ("books", (0, kernels.STEP), -1.0, "books of the snapshot hold what no accounts"),
+        ("books", (0, kernels.EPISODE), -2.0, "books of the snapshot hold what no accounts"),
+        ("books", (0, kernels.FIRST_LOTS), 0.5, "books of the snapshot hold what no accounts"),
+        ("books", (0, kernels.FIRST_POSITION), 2.0, "books of the snapshot hold what no acc"),
+        ("tally", kernels.STEPS, -1.0, "tally of the snapshot hold what no accounts"),
+        ("knobs", kernels.FEE, 0.0, "knobs of the snapshot hold what no accounts"),
+    ],
+)
+def test_what_no_accounts_can_have_left_is_refused_and_nothing_is_changed(
+    name: str, at: Any, value: float, words: str
+) -> None:
+    batch = batch_of()
+    batch.reset()
+    kept, before = batch.snapshot(), batch.snapshot()
+    kept[name][at] = value
+    with pytest.raises(DataError, match=words):
+        batch.restore(kept)
+    after = batch.snapshot()
+    assert all(np.array_equal(before[one], after[one]) for one in before)
+
+
+def test_terms_are_nobodys_rules_and_come_with_a_snapshot() -> None:
+    paid, plain = batch_of(), batch_of()
+    paid.set_terms(Terms(scale_bps=5.0, bonus=0.1, ticket=0.2, downside=0.3))
+    plain.restore(paid.snapshot())
+    assert np.array_equal(plain.knobs, paid.knobs)
+
+
+def test_an_account_that_is_done_may_stand_at_the_last_bar() -> None:
+    batch = PairBatch(COURSE, RULES, 1, 0, again=False)
+    batch.reset()
+    kept = batch.snapshot()
+    kept["books"][0, kernels.BAR] = len(COURSE) - 1.0
+    with pytest.raises(DataError, match="books of the snapshot"):
+        batch.restore(kept)
+    kept["told"][0, kernels.END] = kernels.TRUNCATED
+    batch.restore(kept)
+
+
+def test_an_identity_of_another_form_is_refused() -> None:
+    kept = batch_of().snapshot()
+    with pytest.raises(DataError, match=r"identity of the snapshot is uint8 \(3, 32\), where"):
+        batch_of().restore(kept | {"identity": kept["identity"][:3]})
+    with pytest.raises(DataError, match=r"identity of the snapshot is uint8 \(4, 31\), where"):
+        batch_of().restore(kept | {"identity": kept["identity"][:, :31]})
+
+
 def test_a_snapshot_of_other_arrays_is_refused() -> None:
     batch = batch_of()
     kept = batch.snapshot()
@@ -553,15 +611,6 @@ def test_the_fingerprint_names_course_and_rules_and_not_seed_or_terms() -> None:
     assert batch.fingerprint == batch_of(7, 99).fingerprint
     assert batch.fingerprint != batch_of(rules=env_rules()).fingerprint
     assert batch.fingerprint != batch_of(course=COURSE.part(0, 399)).fingerprint
-
-
-def test_looking_again_moves_nothing() -> None:
-    batch = batch_of(rules=noisy())
-    seen = batch.reset()
-    before = batch.snapshot()
-    assert np.array_equal(batch.seen(), seen)
-    after = batch.snapshot()
-    assert all(np.array_equal(before[name], after[name]) for name in before)
 
 
 def test_made_up_bars_are_walked_to_the_end() -> None:

@@ -13,11 +13,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from stairway.base.errors import InvariantError
-from stairway.base.hashing import content_hash
-from stairway.base.verdict import Pass, Refuse
+from stairway.base.hashing import array_hash, content_hash
+from stairway.base.verdict import Pass, Refuse, refuse
 from stairway.market.align import align
 from stairway.market.bars import PairBars
 from stairway.market.calendar import place
+from stairway.simulation import drawing
 from stairway.simulation.conditions import can_be_traded
 from stairway.simulation.drawing import Drawn, draw, draw_all, seed_of
 from stairway.simulation.learning import Past, learn
@@ -127,6 +128,26 @@ def test_prices_go_on_from_the_last_recorded_ones(past: Past, every: Every) -> N
         jump = np.abs(np.log(one.bars.open[0] / past.bars.close[-1]))
         assert jump.max() < 0.05
         assert one.bars.time_ns[0] > past.bars.time_ns[-1]
+
+
+@pytest.mark.parametrize("method", [Method.GARCH, Method.SWITCHING])
+def test_after_a_miss_the_model_makes_another_quarry(
+    method: Method, past: Past, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut, judged, quarries, verdicts = drawing.cut, drawing._judged, [], []
+
+    def watched(moves, *rest):
+        quarries.append(array_hash(moves.table))
+        return cut(moves, *rest)
+
+    def missed_once(*given):
+        verdicts.append(judged(*given))
+        return refuse("scenario.missed", "as if") if len(verdicts) == 1 else verdicts[-1]
+
+    monkeypatch.setattr(drawing, "cut", watched)
+    monkeypatch.setattr(drawing, "_judged", missed_once)
+    assert drawn(past, Scenario.HIGH_VOLATILITY, method).provenance.tries >= 2
+    assert len(set(quarries)) == len(quarries) >= 2
 
 
 # -- the same again --------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -43,6 +44,15 @@ def test_what_was_planted_is_found(planted: FloatArray) -> None:
         assert leg.level == pytest.approx(true.level, rel=0.25)
     assert found.correlation == pytest.approx(0.6, abs=0.03)
     assert found.freedom == pytest.approx(6.0, abs=1.0)
+
+
+def test_the_fatter_of_both_tails_is_the_one_of_the_pair() -> None:
+    fat = garch.simulate(msgspec.structs.replace(PLANTED, freedom=4.0), 8_000, generator(4))
+    thin = garch.simulate(msgspec.structs.replace(PLANTED, freedom=40.0), 8_000, generator(5))
+    for columns in ((fat[:, 0], thin[:, 1]), (thin[:, 0], fat[:, 1])):
+        found = garch.fit(np.column_stack(columns), RULES)
+        assert isinstance(found, Garch)
+        assert found.freedom < 6.0
 
 
 def test_simulated_returns_have_the_level_and_correlation_of_the_model(

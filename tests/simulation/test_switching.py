@@ -124,6 +124,13 @@ def test_simulated_moods_last_as_long_as_they_should() -> None:
     assert stays == pytest.approx(0.95, abs=0.005)
 
 
+def test_a_market_begins_in_a_storm_as_often_as_storms_are() -> None:
+    still = msgspec.structs.replace(PLANTED, covariance=((1e-6, 0.0, 1e-6), (1e-6, 0.0, 1e-6)))
+    first = [switching.simulate(still, 1, generator(seed))[0, 0] for seed in range(2_000)]
+    stormy = np.isclose(first, PLANTED.mean[1][0], atol=0.02).mean()
+    assert stormy == pytest.approx(PLANTED.stormy_frac, abs=0.04)
+
+
 def test_simulated_returns_have_the_shape_of_their_moods() -> None:
     mood = switching._moods(PLANTED, generator(4).random(50_000))
     drawn = switching.simulate(PLANTED, 50_000, generator(4))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -31,6 +32,15 @@ def test_a_position_of_a_few_lots_is_refused() -> None:
     dear = replace(COURSE, lot_units=(5_000.0, 1.0))
     with pytest.raises(DataError, match=r"one lot costs up to .* less than 10 lots"):
         PairBatch(dear, RULES, 1, seed=0)
+
+
+def test_a_position_of_ten_lots_is_taken_and_one_of_less_is_not() -> None:
+    market = market_of(COURSE, RULES)
+    dearest_usd = float(market[:, : kernels.VALUE].max()) / 1e6
+    ten = 10.0 * dearest_usd / RULES.stake_frac
+    market_of(COURSE, msgspec.structs.replace(RULES, equity_usd=ten * 1.001))
+    with pytest.raises(DataError, match="less than 10 lots"):
+        market_of(COURSE, msgspec.structs.replace(RULES, equity_usd=ten * 0.999))
 
 
 def test_prices_are_whole_micros_of_a_lot() -> None:

@@ -19,7 +19,7 @@ from stairway.training.divergence import drift
 from stairway.training.journal import Gains
 from stairway.training.pupil_rules import PupilRules
 from stairway.training.measured import Rollout
-from stairway.training.pupil_state import WEIGHTS, PutDown
+from stairway.training.pupil_state import WEIGHTS, PutDown, parameters_of
 from stairway.training.pupil import Pupil
 
 COURSE = made_course(3 * 390, seed=5, bar_seconds=60)
@@ -369,10 +369,10 @@ def test_rolled_back_it_is_paid_by_the_controller_of_then() -> None:
 
 def test_a_good_policy_does_not_follow_the_pupil() -> None:
     one = pupil()
-    good, before = one.good(), one.parameters()
+    good, before = one.good(), parameters_of(one.layout, one.freeze().flat)
     practised(one, 2)
     assert np.array_equal(good.weights, pupil().good().weights)
-    assert drift(one.parameters(), before)[0] > 0.0
+    assert drift(parameters_of(one.layout, one.freeze().flat), before)[0] > 0.0
 
 
 def test_a_rollback_that_did_not_take_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

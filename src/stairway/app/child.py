@@ -23,6 +23,9 @@ from stairway.base.errors import InvariantError, StairwayError
 _CALLED = {"rl": "training"}
 """What a sentence calls a work whose own name says little."""
 
+_KEPT = "what it did is kept, so --resume"
+_LOST = "nothing was begun that could be taken up, so give the same command again"
+
 
 class Child:
     """A process at work. Use as a context manager; leaving it ends the process."""
@@ -34,6 +37,8 @@ class Child:
         *more: str,
     ) -> None:
         self._work = work
+        # What makes a folder, or the reference alone, leaves no run behind.
+        self._then = _LOST if work == "request" or "gold" in more else _KEPT
         self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
             [sys.executable, "-m", "stairway.app.ward", work, str(place), *more],
             stdin=subprocess.PIPE,
@@ -94,7 +99,7 @@ class Child:
         if code != 0:
             how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
             who = _CALLED.get(self._work, self._work)
-            msg = f"the {who} {how} without a word; what it did is kept, so --resume"
+            msg = f"the {who} {how} without a word; {self._then}"
             raise InvariantError(msg)
         return False
 

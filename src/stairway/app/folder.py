@@ -188,7 +188,9 @@ def create(root: Path) -> RunFolder:
         open_anew(probe).close()
         probe.unlink()
     except OSError as error:
-        raise _cannot_write(root, error) from error
+        why = _in_the_way(root, error) or error.strerror
+        msg = f"cannot write {root}: {why}; choose another --out"
+        raise ConfigError(msg) from error
     return RunFolder(root)
 
 
@@ -344,10 +346,25 @@ def load_bars(folder: RunFolder, pair: tuple[Instrument, Instrument]) -> PairBar
 def _cannot_write(path: Path, error: OSError) -> ConfigError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return ConfigError(f"no room left for {path}; free some disk space, then {_then(path)}")
-    if error.errno == errno.EISDIR and error.filename not in {None, str(path)}:
-        lies = f"{error.filename} is a folder; take it away"
-        return ConfigError(f"cannot write {path}: {lies}, then {_then(path)}")
-    return ConfigError(f"cannot write {path}: {error.strerror}; choose another --out")
+    lies = _in_the_way(path, error)
+    if lies:
+        return ConfigError(f"cannot write {path}: {lies}; take it away, then {_then(path)}")
+    closed = error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}
+    do = "make that place writable" if closed else "put that right"
+    return ConfigError(f"cannot write {path}: {error.strerror}; {do}, then {_then(path)}")
+
+
+def _in_the_way(path: Path, error: OSError) -> str:
+    """Say what lies where a file or a folder above it belongs; empty where nothing does."""
+    with suppress(OSError):
+        if error.errno == errno.EISDIR:
+            # Where a file cannot be renamed into its place, that place is the second name.
+            named = (error.filename2, error.filename, path)
+            return f"{next(name for name in named if name is not None)} is a folder"
+        for above in reversed(path.parents):
+            if (above.exists() or above.is_symlink()) and not above.is_dir():
+                return f"{above} is no folder"
+    return ""
 
 
 def _then(path: Path) -> str:

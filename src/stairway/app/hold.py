@@ -24,13 +24,19 @@ def held(folder: RunFolder) -> Generator[None]:
     Raises
     ------
     ConfigError
-        If another process is, or the lock cannot be a file.
+        If another process is, the lock cannot be a file, or files cannot be locked there.
     """
     with _opened(folder.root / ".lock") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             msg = f"{folder.root} is being worked on by another process; wait until it is done"
+            raise ConfigError(msg) from error
+        except OSError as error:
+            msg = (
+                f"{folder.root / '.lock'} cannot be locked ({error.strerror}), so nobody can "
+                "tell whether another process works there; put the run where locks are kept"
+            )
             raise ConfigError(msg) from error
         yield
 

@@ -36,9 +36,20 @@ _PLAIN = str.maketrans(f"┏━┛✓✕→{MINUS}…", "+-+vx>-.")
 
 def draw(result: Result, seen: RunView, width: int | None = None) -> str:
     """Draw everything that ``stairway run`` says at its end."""
-    screen = Console()
-    width = min(max(width or screen.width, _NARROWEST), _WIDEST)
-    out = io.StringIO()
+    width = fitting(width, _WIDEST)
+    return on_screen(_parts(result, seen, width), _places(result), width)
+
+
+def fitting(width: int | None, widest: int) -> int:
+    """Width of a drawing: as asked for, or the screen's; never too narrow to be read."""
+    return min(max(width or Console().width, _NARROWEST), widest)
+
+
+def on_screen(
+    parts: Iterable[RenderableType], places: Iterable[tuple[str, object]], width: int
+) -> str:
+    """Set parts one below the other, then where the rest lies, as this screen can show it."""
+    screen, out = Console(), io.StringIO()
     console = Console(
         file=out,
         width=width,
@@ -47,9 +58,9 @@ def draw(result: Result, seen: RunView, width: int | None = None) -> str:
         no_color=screen.no_color,
         highlight=False,
     )
-    for part in _parts(result, seen, width):
+    for part in parts:
         console.print(part)
-    for name, where in _places(result):
+    for name, where in places:
         console.print(f"{name:<8}{where}", soft_wrap=True, markup=False)
     return readable(_trimmed(out.getvalue()), screen.encoding)
 

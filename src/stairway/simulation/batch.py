@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stairway.base.arrays import Float32Array, FloatArray, IntArray
-from stairway.base.errors import ConfigError, DataError, InvariantError
+from stairway.base.errors import DataError, InvariantError
 from stairway.base.hashing import content_hash
 from stairway.simulation import kernels
 from stairway.simulation.counts import Counts, counts_of
 from stairway.simulation.course import Course
 from stairway.simulation.env_rules import EnvRules
-from stairway.simulation.given import seeds_of
+from stairway.simulation.given import accounts_of, seeds_of
 from stairway.simulation.tables import knobs_of, market_of, rows_of
 from stairway.simulation.terms import Terms, as_array
 
@@ -75,9 +75,7 @@ class PairBatch:
     def __init__(
         self, course: Course, rules: EnvRules, n_envs: int, seed: int, *, again: bool = True
     ) -> None:
-        if not n_envs >= 1:
-            msg = f"n_envs is {n_envs}; at least one account must walk"
-            raise ConfigError(msg)
+        n_envs = accounts_of(n_envs, "n_envs")
         self.course, self.rules, self.n_envs = course, rules, n_envs
         self._again = again
         self.market = market_of(course, rules)
@@ -169,12 +167,6 @@ class PairBatch:
             raise DataError(msg)
         return seen
 
-    def seen(self) -> Float32Array:
-        """Look again, without moving: what every account sees now, (N, 26), in a new array."""
-        seen = np.empty((self.n_envs, kernels.OBSERVATION), np.float32)
-        kernels.look(self.books, self.keys, self.knobs, self.rows, seen)
-        return seen
-
     def measured(self) -> Counts:
         """Return what was counted since the last call, and count from 0 again."""
         counts = counts_of(self.tally)
@@ -193,30 +185,52 @@ class PairBatch:
         ------
         DataError
             If it was taken on another course, by other rules, or of another number of
-            accounts; nothing is changed then.
+            accounts, or holds what no accounts can have left; nothing is changed then.
         """
         if set(snapshot) != {*_KEPT, "identity"}:
             msg = f"a snapshot holds {sorted((*_KEPT, 'identity'))}, not {sorted(snapshot)}"
             raise DataError(msg)
         given, own = snapshot["identity"], self._identity()
-        if given.shape != own.shape or not np.array_equal(given, own):
-            what = [n for n, a, b in zip(_NAMES, given, own, strict=False) if (a != b).any()]
+        _require_form("identity", given, own)
+        what = [n for n, a, b in zip(_NAMES, given, own, strict=True) if (a != b).any()]
+        if what:
             msg = (
                 f"the snapshot was taken with other {' and '.join(what)}; practise on what it "
                 "was taken of, or begin anew"
             )
             raise DataError(msg)
         for name in _KEPT:
-            here: NDArray[Any] = getattr(self, name)
-            there = snapshot[name]
-            if (there.shape, there.dtype) != (here.shape, here.dtype):
-                msg = (
-                    f"{name} of the snapshot is {there.dtype} {there.shape}, where "
-                    f"{here.dtype} {here.shape} was kept"
-                )
-                raise DataError(msg)
+            _require_form(name, snapshot[name], getattr(self, name))
+        self._require_possible(snapshot)
         for name in _KEPT:
             getattr(self, name)[...] = snapshot[name]
+
+    def _require_possible(self, snapshot: Mapping[str, NDArray[Any]]) -> None:
+        """Refuse what a kernel would read as a place outside, or as other rules."""
+        books, told = snapshot["books"], snapshot["told"]
+        bar, step, episode = (books[:, n] for n in range(kernels.EPISODE + 1))
+        rules = slice(0, kernels.SCALE_BPS)
+        # A step reads the bar after the one an account is at, unless its episode is over.
+        room = (
+            len(self.course) - 1 + ((told[:, kernels.END] != kernels.RUNS) & (not self._again))
+        )
+        held = books[:, [kernels.FIRST_POSITION, kernels.SECOND_POSITION]]
+        possible = {
+            "books": bool(
+                (np.rint(books[:, : kernels.CASH]) == books[:, : kernels.CASH]).all()
+                and ((bar >= 0.0) & (bar < room) & (step >= 0.0) & (episode >= -1.0)).all()
+                and (np.abs(held) <= 1.0).all()
+            ),
+            "tally": bool((snapshot["tally"][: kernels.SUM_PROFIT] >= 0.0).all()),
+            "knobs": np.array_equal(snapshot["knobs"][rules], self.knobs[rules]),
+        }
+        odd = [name for name, good in possible.items() if not good]
+        if odd:
+            msg = (
+                f"{' and '.join(odd)} of the snapshot hold what no accounts under these rules "
+                "can have left; take an earlier one"
+            )
+            raise DataError(msg)
 
     def _identity(self) -> NDArray[np.uint8]:
         """Hashes of what a snapshot belongs to, (4, 32): see ``_NAMES``."""
@@ -228,3 +242,15 @@ _KEPT = ("books", "told", "tally", "keys", "finals", "knobs")
 """Arrays that a step reads and that are not the course's; the terms are among the knobs."""
 
 _NAMES = ("steps of the environment", "course", "rules", "number of accounts")
+
+
+def _require_form(name: str, there: NDArray[Any], here: NDArray[Any]) -> None:
+    if (there.shape, there.dtype) != (here.shape, here.dtype):
+        msg = (
+            f"{name} of the snapshot is {there.dtype} {there.shape}, where {here.dtype} "
+            f"{here.shape} was kept"
+        )
+        raise DataError(msg)
+    if not np.isfinite(there).all():
+        msg = f"{name} of the snapshot holds numbers that are not finite; take an earlier one"
+        raise DataError(msg)

@@ -65,8 +65,8 @@ def seeds_of(seed: Any, n_envs: int) -> int | list[int]:
     return [seed_of(one) for one in given]
 
 
-def accounts_of(num_envs: Any) -> int:
-    """Take a number of accounts.
+def accounts_of(num_envs: Any, name: str = "num_envs") -> int:
+    """Take a number of accounts, which whoever gives it calls ``name``.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def accounts_of(num_envs: Any) -> int:
     """
     number = _whole(num_envs)
     if number is None or not 1 <= number <= MOST_ACCOUNTS:
-        msg = f"num_envs is {_shown(num_envs)}; give a whole number from 1 to {MOST_ACCOUNTS}"
+        msg = f"{name} is {_shown(num_envs)}; give a whole number from 1 to {MOST_ACCOUNTS}"
         raise ConfigError(msg)
     return number
 

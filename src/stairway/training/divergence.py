@@ -35,10 +35,9 @@ from stairway.base.errors import ConfigError, DataError
 from stairway.base.hashing import array_hash, content_hash
 from stairway.base.verdict import Verdict, passed, refuse
 from stairway.training.measured import DivergenceLevel, DivergenceReport
+from stairway.training.ppo.layout import ACTOR
 
 _CODE = "practice.divergence"
-_ACTOR = ("mlp_extractor.policy_net.", "action_net.")
-"""How the names of the actor's tensors begin, as Stable-Baselines3 names them."""
 
 
 class Part(StrEnum):
@@ -104,7 +103,7 @@ class Parameters:
 
     def part(self, over: Part) -> Parameters:
         """Leave out what does not count; where nothing is named as an actor's, all counts."""
-        actor = {n: t for n, t in self.tensors.items() if n.startswith(_ACTOR)}
+        actor = {n: t for n, t in self.tensors.items() if n.startswith(ACTOR)}
         return self if over is Part.WHOLE or not actor else Parameters(actor)
 
 

@@ -32,7 +32,7 @@ from stairway.simulation.health import Health, Reading, health
 from stairway.simulation.lanes import Lanes
 from stairway.simulation.targets import risk_factors, targets_at
 from stairway.simulation.terms import TERMS, Terms
-from stairway.training.divergence import Parameters, copied, rolled_back
+from stairway.training.divergence import copied, rolled_back
 from stairway.training.journal import Gains
 from stairway.training.measured import Learner, Rollout
 from stairway.training.ppo.fast import FastPPO, run_rollouts
@@ -49,7 +49,6 @@ from stairway.training.pupil_state import (
     STEER,
     Good,
     PutDown,
-    parameters_of,
     prefixed,
     without,
 )
@@ -219,10 +218,6 @@ class Pupil:
 
     # -- what it is now ----------------------------------------------------------------
 
-    def parameters(self) -> Parameters:
-        """Copy every tensor of the policy, the value's included."""
-        return parameters_of(layout_of(self._model.policy), weights(self._model.policy))
-
     @property
     def layout(self) -> Layout:
         """Sizes of both nets."""
@@ -297,6 +292,41 @@ class Pupil:
         import_state(self._model, without(MODEL, tensors), scalars)
         self._take_controller(without(STEER, tensors))
         self._readings = readings
+
+    def require_own(self, put_down: PutDown) -> None:
+        """Refuse what another seed, or this one inside a roll-out, would have put down.
+
+        Raises
+        ------
+        DataError
+            If its accounts are keyed otherwise, or anything is counted that was not measured.
+        """
+        there, here = put_down.tensors, self._env.snapshot()
+        if not np.array_equal(there.get(ENV + "keys", ()), here["keys"]):
+            msg = f"its accounts are not keyed as those of seed {self.seed}"
+            raise DataError(msg)
+        if np.any(there.get(ENV + "tally", 0.0)):
+            msg = "its accounts were counted and not measured, which is inside of a roll-out"
+            raise DataError(msg)
+
+    def require_good(self, good: Good) -> None:
+        """Refuse what this policy could not go back to.
+
+        Raises
+        ------
+        DataError
+            If arrays are missing, of another form or not finite.
+        """
+        own = self.good().tensors
+        form = {name: (array.dtype, array.shape) for name, array in own.items()}
+        if {name: (array.dtype, array.shape) for name, array in good.tensors.items()} != form:
+            msg = "what the policy would go back to is not of its layers and its controller"
+            raise DataError(msg)
+        odd = [name for name, array in good.tensors.items() if not np.isfinite(array).all()]
+        if odd:
+            msg = f"{odd[0]} that the policy would go back to is not finite"
+            raise DataError(msg)
+        from_arrays(without(STEER, good.tensors), self._rules, self.lessons.learner.n_envs)
 
     def _take_controller(self, arrays: dict[str, FloatArray]) -> None:
         self._steer = from_arrays(arrays, self._rules, self.lessons.learner.n_envs)

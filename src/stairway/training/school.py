@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from threading import Lock
 
-from stairway.base.errors import InvariantError, NothingLearntError
+from stairway.base.errors import DataError, InvariantError, NothingLearntError
 from stairway.base.hashing import content_hash
 from stairway.training import training_gate
 from stairway.training.cycle import (
@@ -47,7 +47,14 @@ from stairway.training.journal import (
     last_kept,
 )
 from stairway.training.judging import Opinion, Practised, judge, reference_of, unseen
-from stairway.training.keeping import Keeper, Midway, Saved, ordered
+from stairway.training.keeping import (
+    Keeper,
+    Midway,
+    Saved,
+    ordered,
+    require_midway,
+    require_whole,
+)
 from stairway.training.measured import Rollout
 from stairway.training.ppo.frozen import FrozenPolicy
 from stairway.training.practice_ground import PracticeGround
@@ -116,13 +123,34 @@ class School:
         DataError
             If what was kept is not of these seeds and settings.
         """
+        require_whole(saved, self.seeds, self._per_cycle, self.rules.cycles.cycles)
         self._machine = saved.machine
         self.rollouts, self.seed_cycles = [*saved.rollouts], [*saved.seed_cycles]
         for seed, pupil in self._pupils.items():
             pupil.retune(saved.machine.gains)
-            pupil.take_up(midways[seed].put_down if seed in midways else saved.pupils[seed])
+            pupil.require_own(saved.pupils[seed])
+            pupil.take_up(saved.pupils[seed])
+            pupil.require_good(saved.goods[seed])
             self._goods[seed] = saved.goods[seed]
-        self.rollouts += [r for seed in midways for r in midways[seed].rollouts]
+        for midway in midways.values():
+            self.resume_seed(midway)
+
+    def resume_seed(self, midway: Midway) -> None:
+        """Take one seed up where it was inside of the cycle that the run was taken up in.
+
+        Raises
+        ------
+        DataError
+            If what was kept is not of this seed, this cycle and these settings.
+        """
+        require_midway(midway, self._now, self._per_cycle)
+        pupil, steps = self._pupils[midway.seed], midway.rollouts[-1].steps
+        pupil.require_own(midway.put_down)
+        pupil.take_up(midway.put_down)
+        if pupil.steps != steps:
+            msg = f"its policy took {pupil.steps} steps, and its last roll-out ended at {steps}"
+            raise DataError(msg)
+        self.rollouts += midway.rollouts
 
     # -- the cycles --------------------------------------------------------------------
 
@@ -165,8 +193,7 @@ class School:
                 raise InvariantError(msg)
 
     def _train(self, cycle: int, keeper: Keeper, ear: Ear, every: Every) -> Trained:
-        steps = self.rules.cycles.steps_per_cycle
-        per_seed = self.rules.learner.rollouts(steps, "[cycles] steps_per_cycle")
+        per_seed = self._per_cycle
         self._failed = {}
         self._done = sum(r.cycle == cycle for r in self.rollouts)
         ear.begin(f"cycle {cycle} of {self.rules.cycles.cycles}", per_seed * len(self.seeds))
@@ -284,6 +311,12 @@ class School:
         return (first, *every(look, self.seeds))
 
     # -- inside ------------------------------------------------------------------------
+
+    @property
+    def _per_cycle(self) -> int:
+        """Roll-outs of a seed in a cycle."""
+        steps = self.rules.cycles.steps_per_cycle
+        return self.rules.learner.rollouts(steps, "[cycles] steps_per_cycle")
 
     @property
     def _now(self) -> State:

@@ -330,7 +330,7 @@ def test_a_push_into_silence_ends_by_itself(receiver: Receiver, meter_at: Connec
     [
         ("fail", "500", "answer 500"),
         ("send_away", "302", "answer 302"),
-        ("babble", "BadStatusLine", ""),
+        ("babble", "BadStatusLine", "an answer that is no HTTP"),
     ],
 )
 def test_an_answer_that_is_no_yes_is_a_failure(

@@ -43,7 +43,7 @@ def midway(seed: int, cycle: int, count: int) -> Midway:
 
 
 def disk(folder: Path) -> Disk:
-    return Disk(RlFolder(folder), IDENTITY)
+    return Disk(RlFolder(folder), IDENTITY, {"seeds": [7, 12]})
 
 
 def same(one: PutDown, other: PutDown) -> bool:
@@ -152,3 +152,57 @@ def test_a_checkpoint_of_seed_0_is_none_of_the_whole_run(tmp_path: Path) -> None
 
     with pytest.raises(DataError, match=r"of seed 0, cycle 1, .* in another one's place"):
         disk(tmp_path).read()
+
+
+def test_what_was_asked_for_is_kept_with_the_whole_run(tmp_path: Path) -> None:
+    disk(tmp_path).cycle(saved())
+    path, *_ = newest(RlFolder(tmp_path).cycles, "")
+    record = msgspec.json.decode(path.with_suffix(".json").read_bytes())
+    assert record["notes"]["asked"] == {"seeds": [7, 12]}
+
+
+@pytest.mark.parametrize("how", ["cut", "flipped"])
+def test_the_only_checkpoint_inside_a_cycle_can_be_done_without(
+    how: str, tmp_path: Path
+) -> None:
+    disk(tmp_path).cycle(saved())
+    disk(tmp_path).midway(midway(7, 1, 1))
+    path = RlFolder(tmp_path).seed(7) / rollout_name(1, 1)
+    arrays = path.with_suffix(".safetensors")
+    whole = arrays.read_bytes()
+    arrays.write_bytes(whole[:-4] if how == "cut" else whole[:-1] + bytes([whole[-1] ^ 1]))
+
+    with pytest.raises(DataError, match=r"cycle-01-rollout-0001\.json: the check") as refused:
+        disk(tmp_path).read()
+    assert str(refused.value).endswith(
+        f"; remove {path}.json, and the seed takes up its cycle from the beginning"
+    )
+    path.with_suffix(".json").unlink()
+    _, midways = disk(tmp_path).read()
+    assert midways == {}
+
+
+def test_checkpoints_of_a_cycle_that_the_run_was_taken_back_from_are_not_kept(
+    tmp_path: Path,
+) -> None:
+    for count in (5, 6):
+        disk(tmp_path).midway(midway(7, 3, count))
+    for count in (1, 2, 3):
+        disk(tmp_path).midway(midway(7, 2, count))
+        last = newest(RlFolder(tmp_path).seed(7), "")[0]
+        assert last.name == rollout_name(2, count)
+    kept = [p.name for p in newest(RlFolder(tmp_path).seed(7), "")]
+    assert kept == [rollout_name(2, 3), rollout_name(2, 2)]
+
+
+def test_how_far_a_policy_was_trained_is_in_the_mark_of_every_checkpoint(
+    tmp_path: Path,
+) -> None:
+    kept = saved()
+    disk(tmp_path).cycle(kept)
+    disk(tmp_path).midway(midway(7, 1, 3))
+    folder = RlFolder(tmp_path)
+    (whole,), (inside,) = newest(folder.cycles, ""), newest(folder.seed(7), "")
+    for path, steps in ((whole, kept.rollouts[-1].steps), (inside, rollout(7, 2).steps)):
+        record = msgspec.json.decode(path.with_suffix(".json").read_bytes())
+        assert record["mark"]["steps"] == steps

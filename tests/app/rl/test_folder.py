@@ -78,13 +78,12 @@ def test_the_record_is_written_after_the_arrays_and_removed_before_them(
         "write_whole",
         lambda p, c, **how: (order.append(p.suffix), whole(p, c, **how)),
     )
-    for n in (1, 2, 3):
-        write(tmp_path, n)
+    paths = [write(tmp_path, n) for n in (1, 2, 3)]
     assert order == [".safetensors", ".json"] * 3
     removed: list[str] = []
     unlink = Path.unlink
     monkeypatch.setattr(Path, "unlink", lambda p, **k: (removed.append(p.name), unlink(p, **k)))
-    forget_old(newest(tmp_path, ""))
+    forget_old(paths[-1])
     assert removed == ["cycle-01.json", "cycle-01.safetensors"]
     assert [p.name for p in newest(tmp_path, "")] == ["cycle-03", "cycle-02"]
 
@@ -158,13 +157,12 @@ def test_half_of_the_newest_gone_names_the_last_good_one(ending: str, tmp_path: 
     "name", ["notes.json", "cycle-99 (copy).json", "2026.json", "cycle-.json", "cycle-1-a.json"]
 )
 def test_what_is_none_of_ours_neither_counts_nor_is_removed(name: str, tmp_path: Path) -> None:
-    for n in (1, 2, 3):
-        write(tmp_path, n)
+    paths = [write(tmp_path, n) for n in (1, 2, 3)]
     (tmp_path / name).write_text("mine")
     found = read_newest(newest(tmp_path, ""), IDENTITY)
     assert found is not None
     assert found.mark.cycle == 3
-    forget_old(newest(tmp_path, ""))
+    forget_old(paths[-1])
     assert (tmp_path / name).read_text() == "mine"
     assert [p.name for p in newest(tmp_path, "")] == ["cycle-03", "cycle-02"]
 
@@ -216,3 +214,11 @@ def test_what_lies_where_checkpoints_belong_and_is_no_folder_is_not_an_empty_one
     make(tmp_path / "cycles")
     with pytest.raises(DataError, match=r"cycles is no folder, and the checkpoints .* copy"):
         newest(tmp_path / "cycles", "")
+
+
+def test_what_is_later_than_the_one_just_written_goes_and_not_that_one(tmp_path: Path) -> None:
+    for n in (1, 5, 6):
+        write(tmp_path, n)
+    forget_old(write(tmp_path, 2))
+    assert [p.name for p in newest(tmp_path, "")] == ["cycle-02", "cycle-01"]
+    assert not (tmp_path / "cycle-06.safetensors").exists()

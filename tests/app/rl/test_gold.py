@@ -204,8 +204,10 @@ def test_a_copy_that_is_missing_is_said_to_be(tmp_path: Path) -> None:
     ],
 )
 def test_a_copy_of_something_else_is_refused(changed, words: str, kept, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=words):
-        opened(folder_with(kept[1], tmp_path), made_ground(), changed)
+    folder = folder_with(kept[1], tmp_path)
+    with pytest.raises(DataError, match=words) as refused:
+        opened(folder, made_ground(), changed)
+    assert f"; put {folder.ask} back as it was, restore it, or start" in str(refused.value)
 
 
 def test_a_copy_that_does_not_hold_enough_is_refused_though_it_is_whole(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from msgspec import inspect
 
 from stairway.adapters.telemetry import pushgateway
-from stairway.app.rl.rules import converted, decode, load, require_telemetry
+from stairway.app.rl.rules import converted, decode, load, require_telemetry, telemetry_of
 from stairway.base.errors import ConfigError
 from stairway.testing.cycles import as_toml, practice_rules
 from stairway.training.practice_rules import PracticeRules
@@ -154,14 +155,43 @@ def test_telemetry_that_cannot_be_is_refused_as_it_is_read(telemetry: Any, words
         require_telemetry(TABLES | {"telemetry": telemetry}, "mine")
 
 
-def test_a_meter_that_is_not_installed_is_left_to_whoever_trains(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def gone(*_: object) -> None:
-        raise ModuleNotFoundError(name="prometheus_client")
+@pytest.fixture
+def without(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Have a module missing, as it is for whoever never installed it."""
 
-    monkeypatch.setattr("stairway.app.plugins.load", gone)
-    require_telemetry({"telemetry": {"kind": "pushgateway"}}, "mine")
+    def block(name: str) -> None:
+        monkeypatch.delitem(sys.modules, pushgateway.__name__)
+        monkeypatch.setitem(sys.modules, name, None)
+
+    return block
+
+
+def test_a_meter_that_is_not_installed_is_left_to_whoever_trains(
+    without: Callable[[str], None],
+) -> None:
+    without("prometheus_client")
+    rules, tables = load("practice", "daily")
+    assert rules == decode(tables, "daily", "again")
+    assert tables["telemetry"]["kind"] == "pushgateway"
+    require_telemetry(TABLES | {"telemetry": {"kind": "pushgateway"}}, "mine")
+    with pytest.raises(ConfigError, match=r"prometheus_client.*'stairway\[train\]'"):
+        telemetry_of(tables, "mine")
+
+
+def test_without_what_a_meter_needs_other_mistakes_are_refused_all_the_same(
+    without: Callable[[str], None],
+) -> None:
+    without("prometheus_client")
+    with pytest.raises(ConfigError, match="kind is 'telegraph'"):
+        require_telemetry({"telemetry": {"kind": "telegraph"}}, "mine")
+
+
+def test_a_part_of_the_program_that_is_missing_is_not_passed_over(
+    without: Callable[[str], None],
+) -> None:
+    without("stairway.training.figures")
+    with pytest.raises(ModuleNotFoundError, match=r"stairway\.training\.figures"):
+        require_telemetry({"telemetry": {"kind": "pushgateway"}}, "mine")
 
 
 def written(tmp_path: Path, more: str) -> str:

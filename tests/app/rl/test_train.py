@@ -21,9 +21,11 @@ from stairway.app.progress import Silent
 from stairway.app.rl.train import make_gold, train
 from stairway.app.rl.folder import RlFolder, newest
 from stairway.app.rl.outcome import read_result, write_result
-from stairway.app.rl.ask import RlRequest
-from stairway.app.rl.request import prepare
+from stairway.app.rl.ask import RlRequest, open_practice, reference_steps
+from stairway.app.rl.request import prepare, understood
+from stairway.app.rules import watch_rules
 from stairway.base.errors import ConfigError, DataError
+from stairway.base.hashing import content_hash
 from stairway.base.verdict import Refuse
 from stairway.models.policy_form import Written, from_bytes
 from stairway.testing.cycles import MINUTES, as_toml, gold_rules, minutes, quick_rules
@@ -99,6 +101,14 @@ class StopsAt(Deaf):
 
 
 # -- what comes of it ----------------------------------------------------------------------
+
+
+def test_settings_are_those_that_bars_are_looked_at_by_and_the_seeds(done: Path) -> None:
+    folder, ask = open_practice(done)
+    asked = understood(folder, ask)
+    looked_at = content_hash(watch_rules(asked.settings))
+    wanted = content_hash((looked_at, asked.rules.fingerprint, SEEDS))
+    assert finished(done).frozen.settings == wanted
 
 
 def test_a_run_leaves_its_result_its_policy_and_a_picture(done: Path) -> None:
@@ -385,6 +395,7 @@ def lacking(name: str, *of: str):
         lambda a: a.update(seeds=[10**30]),
         lambda a: a.update(instruments=[]),
         lambda a: a.update(instruments=a["instruments"][:1]),
+        lambda a: a.update(instruments=a["instruments"] * 2),
         lambda a: a["instruments"][0].update(tick_usd=-1),
         lambda a: a["instruments"][0].update(symbol=3),
         lambda a: a.update(policy={}),
@@ -420,26 +431,76 @@ def test_an_ask_that_cannot_be_is_refused_by_its_file(change, fresh: Path) -> No
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda a: a["practice"]["learner"].update(gamma=0.8), "under other settings"),
-        (lambda a: a["practice"]["controller"].update(downside=0.1), "under other settings"),
+        (lambda a: a.update(instruments=[]), "0 instruments, where there must be two"),
+        (lambda a: a["policy"].pop("session"), r"\(.*session"),
+    ],
+)
+def test_what_an_ask_lacks_is_said_in_words(change, words: str, fresh: Path) -> None:
+    change_ask(RlFolder(fresh), change)
+    folder, ask = open_practice(fresh)
+    with pytest.raises(DataError, match=words) as refused:
+        understood(folder, ask)
+    assert "unpack" not in str(refused.value)
+
+
+def test_an_ask_without_a_session_has_no_reference(fresh: Path) -> None:
+    change_ask(RlFolder(fresh), lambda a: a.update(policy={}))
+    folder, ask = open_practice(fresh)
+    with pytest.raises(
+        DataError, match=r"cannot be used \(there is no 'session'\); restore it"
+    ):
+        reference_steps(folder, ask)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda a: a["practice"]["learner"].update(gamma=0.8),
+            r"learner\.gamma is 0\.8 and was",
+        ),
+        (
+            lambda a: a["practice"]["controller"].update(downside=0.1),
+            r"controller\.downside is",
+        ),
         (
             lambda a: a["practice"]["learner"].update(hidden=[9]),
-            "of a policy with other layers",
+            r"hidden is \[9\] and was \[8\]",
         ),
-        (lambda a: a["practice"]["environment"].update(stake_frac=0.4), "other rules or bars"),
-        (lambda a: a["practice"]["split"].update(train_frac=0.75), "another split"),
-        (lambda a: a["practice"]["gold"].update(bonus=0.5), "under other settings"),
-        (lambda a: a["policy"]["features"].update(rsi_bars=15), "another normaliser"),
-        (lambda a: a.update(seeds=[3, 5, 6]), "under other settings"),
+        (lambda a: a["practice"]["environment"].update(stake_frac=0.4), "stake_frac is 0.4"),
+        (lambda a: a["practice"]["split"].update(train_frac=0.75), "split.train_frac is 0.75"),
+        (lambda a: a["practice"]["gold"].update(bonus=0.5), r"practice\.gold\.bonus is 0\.5"),
+        (lambda a: a["practice"]["cycles"].update(cycles=3), r"cycles\.cycles is 3 and was 2"),
+        (
+            lambda a: a["policy"]["features"].update(rsi_bars=15),
+            r"policy\.features\.rsi_bars is",
+        ),
+        (lambda a: a["instruments"][0].update(symbol="OTHER"), "instruments is"),
+        (lambda a: a.update(seeds=[3, 5, 6]), r"seeds is \[3, 5, 6\] and was \[3, 5\]"),
+        (lambda a: a.update(source="other"), "source is 'other' and was"),
+        (lambda a: a.update(policy_name="other"), "policy_name is 'other' and was 'intraday'"),
     ],
 )
 def test_a_run_does_not_go_on_with_what_it_was_not_begun_with(
     change, words: str, stopped: RlFolder
 ) -> None:
     change_ask(stopped, change)
-    with pytest.raises(DataError, match=words):
+    path, *_ = newest(stopped.cycles, "")
+    with pytest.raises(DataError, match=words) as refused:
         train(stopped.root, Deaf())
+    begun = f"practice.json was changed since the run was begun, as {path}.json keeps it: "
+    assert begun in str(refused.value)
+    assert str(refused.value).endswith("; put it back, or start a new run")
     assert len(newest(stopped.cycles, "")) == 2
+
+
+def test_what_decides_nothing_may_change_between_two_starts(
+    stopped: RlFolder, done: Path
+) -> None:
+    change_ask(stopped, lambda a: a["practice"].update(telemetry={"kind": "silent"}))
+    change_ask(stopped, lambda a: a.update(gold="/another/place"))
+    train(stopped.root, Deaf())
+    assert stopped.result.read_bytes() == (done / "result.json").read_bytes()
 
 
 def test_other_bars_are_refused(stopped: RlFolder) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 from msgspec.structs import replace
 
 from stairway.base.verdict import Pass, refuse
@@ -58,8 +60,8 @@ def test_figures_in_training_are_medians_of_the_last_cycle() -> None:
 
 
 def test_what_was_aimed_at_is_the_last_target_of_each_seed() -> None:
-    early = rollout(1, 0, target_hold=0.9, target_fills=99.0)
-    last = (rollout(1, 5, target_hold=0.5), rollout(2, 5, target_hold=0.6))
+    early = rollout(1, 6, target_hold=0.9, target_fills=99.0)
+    last = (rollout(1, 11, target_hold=0.5), rollout(2, 11, target_hold=0.6))
     fixed = tuple(replace(r, target_hold=None, target_fills=None) for r in last)
 
     aimed = account.aimed(practice_result(rollouts=(*last, early)))
@@ -92,6 +94,57 @@ def test_what_was_undone_is_not_shown_as_what_was_accepted() -> None:
     assert (
         account.rows(result)[1].total_return == account.rows(practice_result())[1].total_return
     )
+
+
+def test_what_was_aimed_at_is_of_the_cycles_that_the_figures_in_training_are_of() -> None:
+    undone = replace(kept_then_reverted(), rollouts=())
+    kept = tuple(rollout(seed, 5, target_hold=0.6, target_fills=16.0) for seed in (1, 2))
+    later = tuple(rollout(seed, 11, target_hold=0.2, target_fills=99.0) for seed in (1, 2))
+
+    aimed = account.aimed(replace(undone, rollouts=(*kept, *later)))
+
+    assert (aimed.hold, aimed.fills) == ("60 %", "16.0")
+
+
+def strayed(*cycles: int) -> PracticeResult:
+    """Seed 2 diverged in these cycles, which were kept, and went back each time."""
+    result = practice_result()
+    seen = tuple(
+        replace(c, rolled_back=True, hold_rate=0.01, validation=walk(5, -0.4))
+        if c.seed == 2 and c.cycle in cycles
+        else c
+        for c in result.seed_cycles
+    )
+    return replace(result, seed_cycles=seen)
+
+
+def test_a_seed_that_strayed_in_a_kept_cycle_is_shown_with_the_policy_it_went_back_to() -> None:
+    result, whole = strayed(2), practice_result()
+
+    assert [(c.seed, c.cycle) for c in account.last_cycles(result)] == [(1, 2), (2, 1)]
+    assert [r.who for r in account.rows(result)][1:] == ["seed 1", "seed 2, back at cycle 1"]
+    assert account.rows(result)[2].total_return == account.rows(whole)[2].total_return
+    assert account.rows_held_out(result)[2].who == "seed 2, back at cycle 1"
+    assert account.rows_likeliest(result)[1].who == "seed 2, back at cycle 1, likeliest"
+    assert account.in_training(result).hold == "56 %"
+
+
+def test_a_seed_that_is_back_at_the_reference_has_the_reference_s_figures() -> None:
+    result = strayed(1, 2)
+    reference, _, back = account.rows(result)
+
+    assert back.who == "seed 2, back at the reference"
+    assert dataclasses.replace(back, who="") == dataclasses.replace(reference, who="")
+    assert account.rows_held_out(result)[2].who == "seed 2, back at the reference"
+    assert [c.seed for c in account.last_cycles(result)] == [1]
+    assert len(account.rows(replace(result, gold=None))) == 1
+
+
+def test_what_was_refused_is_called_undone_beside_the_reference_that_was_gone_back_to() -> None:
+    result = practice_result(accepted=False)
+
+    assert [r.who for r in account.rows(result)][1:] == ["seed 1, undone", "seed 2, undone"]
+    assert account.rows_held_out(result)[1].who == "seed 1, back at the reference"
 
 
 def test_the_reference_is_no_seed_whatever_number_it_was_made_under() -> None:

@@ -39,6 +39,11 @@ def test_what_is_not_known_is_a_dash_and_never_a_zero() -> None:
     assert set(told[3:]) == {"\N{EN DASH}"}
 
 
+def test_who_went_back_to_its_last_good_parameters_is_said_to_have() -> None:
+    (told,) = strayed([replace(one(level=DivergenceLevel.DIVERGED), rolled_back=True)])
+    assert told.level == "diverged, went back"
+
+
 def test_cycles_come_in_order_and_seeds_in_each() -> None:
     cycles = practice_result().seed_cycles
     told = [(t.cycle, t.seed) for t in strayed(reversed(cycles))]

@@ -55,6 +55,16 @@ def test_a_seed_that_was_the_median_and_the_worst_is_told_of_once() -> None:
     assert "median seed 1" not in said
 
 
+def test_a_seed_that_went_back_in_a_kept_cycle_is_not_shown_as_it_was_refused() -> None:
+    result = practice_result()
+    back = tuple(replace(c, rolled_back=True) if c.seed == 2 else c for c in result.seed_cycles)
+    said = text(replace(result, seed_cycles=back))
+
+    assert said.count("seed 2, back at the reference") == 3
+    assert "In practice, median of 1 seed " in said
+    assert "near, went back" in said
+
+
 def test_a_seed_that_strayed_is_told_with_how_far() -> None:
     result = practice_result(accepted=False)
     far = refuse("practice.divergence", "drift is 0.2123", 0.2123, 0.15)

@@ -124,10 +124,12 @@ def test_orders_in_any_integers_are_taken(model: PPO) -> None:
 
 @pytest.mark.parametrize(
     "order",
-    [np.arange(127), np.arange(1, 129), np.arange(-1, 127)],
-    ids=["short", "over", "under"],
+    [np.arange(127), np.arange(1, 129), np.arange(-1, 127), np.zeros(128, np.int64)],
+    ids=["short", "over", "under", "twice"],
 )
-def test_an_order_that_points_outside_is_refused(model: PPO, order: np.ndarray) -> None:
+def test_an_order_that_does_not_take_each_row_once_is_refused(
+    model: PPO, order: np.ndarray
+) -> None:
     with pytest.raises(InvariantError, match="each of 128 rows once"):
         learnt(model, lambda: order)
 

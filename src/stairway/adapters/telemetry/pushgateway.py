@@ -237,6 +237,9 @@ def _reason(error: Exception) -> str:
     cause = error.reason if isinstance(error, URLError) else error
     if isinstance(error, HTTPError):
         said = f"answer {error.code}"
+    elif isinstance(error, HTTPException) and not isinstance(error, OSError):
+        # Its text is what was answered: anything at all.
+        said = "an answer that is no HTTP"
     else:
         said = (cause.strerror if isinstance(cause, OSError) else None) or str(cause)
     said = "".join(letter if letter.isprintable() else "?" for letter in said[:_LONGEST])

@@ -150,8 +150,13 @@ def reference_steps(folder: RlFolder, ask: Ask) -> int:
         kind = ask.policy["session"]["kind"]
         return decode(ask.practice, kind, ask.practice_name).gold.steps
     except (ConfigError, ValueError, TypeError, KeyError, AttributeError) as error:
-        msg = f"{folder.ask} cannot be used ({error}); restore it or start a new run"
-        raise DataError(msg) from error
+        raise unusable(folder, error) from error
+
+
+def unusable(folder: RlFolder, error: Exception) -> DataError:
+    """Say that ``practice.json`` cannot be used, and why."""
+    why = f"there is no {error}" if isinstance(error, KeyError) else error
+    return DataError(f"{folder.ask} cannot be used ({why}); restore it or start a new run")
 
 
 def _require_place(gold: str) -> None:

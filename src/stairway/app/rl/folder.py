@@ -42,6 +42,9 @@ KEPT = 2
 _OURS = re.compile(r"cycle-\d+(-rollout-\d+)?")
 """Names of checkpoints."""
 
+RESTORE = "restore it, or start a new run"
+"""The way out where nothing here can be gone on from."""
+
 
 @dataclass(frozen=True, slots=True)
 class RlFolder:
@@ -168,8 +171,15 @@ def _numbers(path: Path) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\d+", path.stem)))
 
 
-def read_newest(paths: Sequence[Path], expected: Frozen) -> Checkpoint | None:
+def read_newest(
+    paths: Sequence[Path], expected: Frozen, without: str = RESTORE
+) -> Checkpoint | None:
     """Read the newest checkpoint; ``None`` where there is none.
+
+    Parameters
+    ----------
+    without
+        What to do where no other is good; ``{0}`` in it is the newest one, without ending.
 
     Raises
     ------
@@ -182,14 +192,18 @@ def read_newest(paths: Sequence[Path], expected: Frozen) -> Checkpoint | None:
     answer = _read(paths[0], expected)
     if isinstance(answer, Checkpoint):
         return answer
-    older = [path for path in paths[1:] if isinstance(_read(path, expected), Checkpoint)]
-    hint = (
-        f"the last good one is {older[0]}.json: remove {paths[0]}.json to go on from there"
-        if older
-        else "restore it, or start a new run"
-    )
-    msg = f"{paths[0]}.json: {answer}; {hint}"
+    msg = f"{paths[0]}.json: {answer}; {way_out(paths, expected, without)}"
     raise DataError(msg)
+
+
+def way_out(paths: Sequence[Path], expected: Frozen, without: str = RESTORE) -> str:
+    """Say what to do about the newest of these checkpoints, as :func:`read_newest` does."""
+    older = [path for path in paths[1:] if isinstance(_read(path, expected), Checkpoint)]
+    if older:
+        return (
+            f"the last good one is {older[0]}.json: remove {paths[0]}.json to go on from there"
+        )
+    return without.format(paths[0])
 
 
 def _read(path: Path, expected: Frozen) -> Checkpoint | str:
@@ -202,9 +216,14 @@ def _read(path: Path, expected: Frozen) -> Checkpoint | str:
     return answer.findings[0].detail if isinstance(answer, Refuse) else answer
 
 
-def forget_old(paths: Sequence[Path]) -> None:
-    """Remove checkpoints, newest first, beyond those that are kept."""
-    for path in paths[KEPT:]:
+def forget_old(written: Path) -> None:
+    """Remove the checkpoints beside the one just written, but for those that are kept.
+
+    Later ones go too: they are of a time that the run was taken back from, by hand.
+    """
+    there = newest(written.parent, "")
+    at = there.index(written)
+    for path in (*there[:at], *there[at + KEPT :]):
         # The file that makes the other one count goes first.
         path.with_suffix(".json").unlink(missing_ok=True)
         path.with_suffix(".safetensors").unlink(missing_ok=True)

@@ -102,10 +102,13 @@ def opened(folder: RlFolder, ground: PracticeGround, rules: PracticeRules) -> Go
     answer = decode(encoded, expected_identity(ground, rules))
     if isinstance(answer, Refuse):
         found = answer.findings[0]
-        said = found.detail
-        if found.code == "checkpoint.settings":
+        said, other = found.detail, found.code.removeprefix("checkpoint.")
+        if other == "settings":
             said += f" (versions of stairway and of {', '.join(_MAKERS)} count as settings)"
-        msg = f"{folder.gold}.json: {said}; restore it, or start a new run"
+        then = "restore it, or start a new run"
+        if other in Frozen.__struct_fields__:
+            then = f"put {folder.ask} back as it was, {then}"
+        msg = f"{folder.gold}.json: {said}; {then}"
         raise DataError(msg)
     try:
         notes = msgspec.convert(answer.notes, _Notes)

@@ -27,10 +27,10 @@ from stairway.app.environment import overrides
 from stairway.app.lines import Lines, say_error
 from stairway.app.progress import Progress
 from stairway.app.request import RUNS, read_source, source_name
-from stairway.app.rl.ask import Ask, RlRequest
+from stairway.app.rl.ask import Ask, RlRequest, unusable
 from stairway.app.rl.folder import RlFolder
 from stairway.app.rl.rules import decode, load, require_telemetry
-from stairway.base.errors import ConfigError, DataError, StairwayError
+from stairway.base.errors import ConfigError, StairwayError
 from stairway.market.align import align
 from stairway.market.instrument import Instrument
 from stairway.training.journal import LAYOUT
@@ -103,14 +103,22 @@ def understood(folder: RlFolder, ask: Ask) -> Understood:
         If a part of it cannot be what it should be; names the file and the part.
     """
     try:
-        first, second = (msgspec.convert(one, Instrument) for one in ask.instruments)
+        first, second = _pair(ask)
         settings = policies.decode(ask.policy, ask.policy_name)
         rules = decode(ask.practice, settings.session.kind, ask.practice_name)
         require_telemetry(ask.practice, ask.practice_name)
     except (ConfigError, ValueError, TypeError, KeyError, AttributeError) as error:
-        msg = f"{folder.ask} cannot be used ({error}); restore it or start a new run"
-        raise DataError(msg) from error
+        raise unusable(folder, error) from error
     return Understood((first, second), settings, rules)
+
+
+def _pair(ask: Ask) -> tuple[Instrument, Instrument]:
+    match ask.instruments:
+        case (first, second):
+            return msgspec.convert(first, Instrument), msgspec.convert(second, Instrument)
+        case others:
+            msg = f"{len(others)} instruments, where there must be two"
+            raise ConfigError(msg)
 
 
 def main(arguments: Sequence[str]) -> int:

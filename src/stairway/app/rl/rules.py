@@ -88,7 +88,7 @@ def decode(tables: Mapping[str, Any], kind: Kind, origin: str) -> PracticeRules:
     for key, number in numbers(chosen):
         if not abs(number) <= _MOST:
             msg = (
-                f"practice file {origin!r}: {placed(key)} is {_shown(number)}; it must be a "
+                f"practice file {origin!r}: {placed(key)} is {shown(number)}; it must be a "
                 "finite number; see the shipped one for every key"
             )
             raise ConfigError(msg)
@@ -98,6 +98,10 @@ def decode(tables: Mapping[str, Any], kind: Kind, origin: str) -> PracticeRules:
 def require_telemetry(tables: Mapping[str, Any], origin: str) -> None:
     """Refuse a ``[telemetry]`` that would be refused once training has begun.
 
+    What a meter needs may not be installed where nothing is trained; whoever trains is
+    refused by the name of what is missing. What is missing of the program itself is a fault
+    that is not passed over here.
+
     Raises
     ------
     ConfigError
@@ -105,9 +109,9 @@ def require_telemetry(tables: Mapping[str, Any], origin: str) -> None:
     """
     try:
         telemetry_of(tables, origin)
-    except ModuleNotFoundError:
-        # What a meter needs is not installed here: whoever trains says so by name.
-        return
+    except ConfigError as error:
+        if not isinstance(error.__cause__, ModuleNotFoundError):
+            raise
 
 
 def telemetry_of(tables: Mapping[str, Any], origin: str) -> tuple[ModuleType, Config]:
@@ -126,12 +130,12 @@ def telemetry_of(tables: Mapping[str, Any], origin: str) -> tuple[ModuleType, Co
     where = f"practice file {origin!r}: [telemetry]"
     table: Any = tables.get("telemetry", {"kind": "silent"})
     if not isinstance(table, Mapping):
-        msg = f"{where} is {_shown(table)}; it must be a table with a kind, see the shipped one"
+        msg = f"{where} is {shown(table)}; it must be a table with a kind, see the shipped one"
         raise ConfigError(msg)
     held = cast("Mapping[str, Any]", table)
     kind, there = held.get("kind"), plugins.names("telemetry")
     if kind not in there:
-        msg = f"{where} kind is {_shown(kind)}; allowed are {', '.join(there)}"
+        msg = f"{where} kind is {shown(kind)}; allowed are {', '.join(there)}"
         raise ConfigError(msg)
     unknown = sorted(held.keys() - {"kind", *there})
     if unknown:
@@ -191,7 +195,7 @@ def _complaint(said: str, found: Any, root: str, placed: Callable[[str], str]) -
     key = placed(f"{root}{place}".lstrip("."))
     if isinstance(at, Mapping):
         return f"{what} in {key}"
-    return f"{key} is {_shown(at)}; {what[:1].lower()}{what[1:]}"
+    return f"{key} is {shown(at)}; {what[:1].lower()}{what[1:]}"
 
 
 def _allowed(said: str, kind: type[Config]) -> str:
@@ -218,7 +222,7 @@ def _allowed(said: str, kind: type[Config]) -> str:
     return f"; allowed are {', '.join(map(repr, few))}"
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """Show what was found, however large it is."""
     if isinstance(value, int) and abs(value) > _MOST:
         return f"over {_MOST:g}" if value > 0 else f"under -{_MOST:g}"

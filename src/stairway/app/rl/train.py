@@ -39,6 +39,7 @@ from stairway.app.hold import held
 from stairway.app.lines import Lines, say_error
 from stairway.app.rl import gold as rl_gold
 from stairway.app.rl.ask import Ask, open_practice
+from stairway.app.rl.asked import require_same, told
 from stairway.app.rl.compiling import said_once
 from stairway.app.rl.disk import Disk
 from stairway.app.rl.folder import (
@@ -82,8 +83,11 @@ STOPPED = 130
 """Exit code after Ctrl-C."""
 
 
-def train(root: Path, ear: Ear) -> PracticeResult:
+def train(root: Path, ear: Ear, let_go: Callable[[], None] = lambda: None) -> PracticeResult:
     """Begin or finish the training run in ``root``; return what came of it.
+
+    ``let_go`` is called once the reference is written, and need not return: what is begun
+    anew then finds it.
 
     Raises
     ------
@@ -99,7 +103,7 @@ def train(root: Path, ear: Ear) -> PracticeResult:
     with held(RunFolder(root)), threadpool_limits(limits=1):
         if folder.result.exists():
             return read_result(folder)
-        return _Run(folder, ask, ear).go()
+        return _Run(folder, ask, ear, let_go).go()
 
 
 def make_gold(root: Path, ear: Ear) -> None:
@@ -120,11 +124,15 @@ def make_gold(root: Path, ear: Ear) -> None:
 class _Run:
     """One training run at work."""
 
-    def __init__(self, folder: RlFolder, ask: Ask, ear: Ear) -> None:
+    def __init__(
+        self, folder: RlFolder, ask: Ask, ear: Ear, let_go: Callable[[], None] = lambda: None
+    ) -> None:
         self._folder, self._ask = folder, ask
-        self._ear = ear
+        self._ear, self._let_go = ear, let_go
         asked = understood(folder, ask)
         self._rules, self._watch = asked.rules, watch_rules(asked.settings)
+        self._asked = told(ask, self._rules, self._watch)
+        require_same(folder, self._asked)
         self._ground = self._prepared(asked.pair)
         self._stop = Event()
 
@@ -146,6 +154,7 @@ class _Run:
             cache = Path(self._ask.gold)
             fetched = rl_gold.fetched(cache, self._ground, self._rules, self._ear)
             write_encoded(self._folder.gold, fetched)
+            self._let_go()
         return rl_gold.opened(self._folder, self._ground, self._rules)
 
     def keep_gold(self) -> None:
@@ -162,15 +171,13 @@ class _Run:
         # What decides nothing (where figures are sent, say) may change between two starts.
         asked = content_hash(self._watch)
         school = School(self._ground, self._rules, gold, self._ask.seeds, asked)
-        disk = Disk(self._folder, school.frozen)
-        found = disk.read()
+        disk = Disk(self._folder, school.frozen, self._asked)
+        begun = taken_up(school, disk)
         self._ear.advance(1)
-        if found is None:
+        if not begun:
             self._ear.begin("judging the reference", 1)
             disk.cycle(school.begin())
             self._ear.advance(1)
-        else:
-            school.resume(*found)
 
         def so_far() -> PracticeResult:
             return self._result(school, gold, ())
@@ -250,6 +257,26 @@ class _Run:
         )
 
 
+def taken_up(school: School, disk: Disk) -> bool:
+    """Take a run up where its checkpoints have it; return whether it was begun.
+
+    Raises
+    ------
+    DataError
+        Naming the checkpoint that cannot be gone on from, and what to do.
+    """
+    found = disk.read()
+    if found is None:
+        return False
+    saved, midways = found
+    with disk.blaming():
+        school.resume(saved, {})
+    for midway in midways.values():
+        with disk.blaming(midway):
+            school.resume_seed(midway)
+    return True
+
+
 def side_by_side(
     work: Callable[[int], Result], seeds: Sequence[int], stop: Event
 ) -> list[Result]:
@@ -302,11 +329,13 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) not in {1, 2} or [*arguments[1:]] not in ([], ["gold"]):
         say_error(ConfigError(f"usage: ward rl FOLDER [gold]; got {arguments!r}"))
         return 1
-    work: Callable[[Path, Ear], Any] = make_gold if arguments[1:] else train
     lines = RlLines()
     try:
-        with _ending_at_once(), said_once(lines.note):
-            work(Path(arguments[0]), lines)
+        with _ending_at_once(), said_once(lines.note) as compiling:
+            if arguments[1:]:
+                make_gold(Path(arguments[0]), lines)
+            else:
+                train(Path(arguments[0]), lines, compiling.let_go)
     except StairwayError as error:
         say_error(error)
         return 1

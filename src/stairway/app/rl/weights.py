@@ -92,14 +92,9 @@ def _kept(folder: RlFolder, result: PracticeResult, seed: int) -> Float32Array:
 
 def _require_same(folder: RlFolder, actor: Actor, layout: Layout, flat: Float32Array) -> None:
     """Compare layer by layer, to the bit."""
-    wanted = [
-        flat[tensor.start : tensor.stop].reshape(tensor.shape)
-        for tensor in layout.tensors()
-        if tensor.name.startswith(("mlp_extractor.policy_net.", "action_net."))
-    ]
     layers = zip(actor.policy.weights, actor.policy.biases, strict=True)
     found = [array for layer in layers for array in layer]
-    if [a.tobytes() for a in found] != [a.tobytes() for a in wanted]:
+    if [a.tobytes() for a in found] != [a.tobytes() for a in layout.actor_of(flat)]:
         _refuse(folder, f"{TENSORS} does not hold the weights that the last checkpoint keeps")
 
 

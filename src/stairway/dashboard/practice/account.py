@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import NamedTuple
 
 from stairway.base.verdict import Pass
 from stairway.dashboard.practice.bounds import missed
@@ -69,6 +70,28 @@ class Habits:
     fills: str = ""
 
 
+class Ended(NamedTuple):
+    """A seed at the end of the run.
+
+    Attributes
+    ----------
+    shown
+        What it showed in the cycle that its policy is of; where no cycle was kept, in the one
+        that was refused last. ``None`` where its policy is the reference.
+    back
+        Where it went back to: its policy is not of the last kept cycle. Else empty.
+    """
+
+    seed: int
+    shown: SeedCycle | None
+    back: str
+
+    @property
+    def who(self) -> str:
+        """Its name beside what the policy does that it ended with."""
+        return f"seed {self.seed}, back at {self.back}" if self.back else f"seed {self.seed}"
+
+
 def headline(result: PracticeResult) -> str:
     """Say in one sentence what came of the training.
 
@@ -106,7 +129,7 @@ def gate(result: PracticeResult) -> CycleReport | None:
 
 
 def in_training(result: PracticeResult) -> Habits:
-    """Medians of the seeds in the last cycle that was kept."""
+    """Medians over the seeds, each in the cycle that its policy is of; see :func:`ended`."""
     mine = last_cycles(result)
     return _habits(
         [one.hold_rate for one in mine],
@@ -126,10 +149,12 @@ def held_out(result: PracticeResult) -> Habits:
 
 
 def aimed(result: PracticeResult) -> Habits:
-    """Give what the controller was after at the end: medians of the seeds' last targets."""
+    """Give what the controller was after: medians of the last targets of the same cycles."""
+    cycles = {one.seed: one.cycle for one in last_cycles(result)}
     last: dict[int, Rollout] = {}
     for one in sorted(result.rollouts, key=lambda r: r.steps):
-        last[one.seed] = one
+        if cycles.get(one.seed) == one.cycle:
+            last[one.seed] = one
     return _habits(
         [one.target_hold for one in last.values()],
         [],
@@ -152,15 +177,37 @@ def _habits(
     )
 
 
-def last_cycles(result: PracticeResult) -> tuple[SeedCycle, ...]:
-    """Every seed as it ended, by seed: after the last cycle that was kept.
+def ended(result: PracticeResult) -> tuple[Ended, ...]:
+    """Every seed as it ended, by seed; none while no cycle was judged.
 
-    Where none was kept, as it was judged last, since that is what was refused.
+    A seed that strays goes back alone, even where the cycle is kept: its policy is then that
+    of an earlier cycle, or the reference.
     """
-    standing = standing_cycle(result) or max((c.cycle for c in result.cycles), default=0)
+    if not result.cycles:
+        return ()
+    kept = {one.cycle for one in result.cycles if one.decision == Decision.KEEP}
     # Cycle 0 is the reference, which is no seed of this run, whatever number it was made under.
-    last = {one.seed: one for one in result.seed_cycles if 0 < one.cycle <= standing}
-    return tuple(last[seed] for seed in sorted(last))
+    mine = [one for one in result.seed_cycles if one.cycle > 0]
+    own = {one.seed: one for one in mine if one.cycle in kept and not one.rolled_back}
+    refused = {one.seed: one for one in mine if one.cycle == result.cycles[-1].cycle}
+    return tuple(
+        Ended(seed, own.get(seed) if kept else refused.get(seed), _back(own.get(seed), result))
+        for seed in result.seeds
+    )
+
+
+def _back(own: SeedCycle | None, result: PracticeResult) -> str:
+    if own is None:
+        return "the reference"
+    return "" if own.cycle == standing_cycle(result) else f"cycle {own.cycle}"
+
+
+def last_cycles(result: PracticeResult) -> tuple[SeedCycle, ...]:
+    """Every seed in the cycle that its policy is of; one that is back at the reference is out.
+
+    Where no cycle was kept, as it was judged last, since that is what was refused.
+    """
+    return tuple(one.shown for one in ended(result) if one.shown is not None)
 
 
 def judged(result: PracticeResult) -> SeedCycle | None:
@@ -179,21 +226,38 @@ def reasons(shown: SeedCycle) -> tuple[str, ...]:
 
 
 def rows(result: PracticeResult) -> tuple[Row, ...]:
-    """Write reference and seeds on validation days as text."""
-    gold = () if result.gold is None else (row("reference", result.gold.validation),)
-    return (*gold, *(row(f"seed {c.seed}", c.validation) for c in last_cycles(result)))
+    """Write reference and seeds on validation days as text.
+
+    Where no cycle was kept, what was refused stands for each seed, and is called undone.
+    """
+    gold = None if result.gold is None else result.gold.validation
+    walks: list[tuple[str, Walked | None]] = [("reference", gold)]
+    for one in ended(result):
+        if one.shown is None:
+            walks.append((one.who, gold))
+        else:
+            who = one.who if standing_cycle(result) else f"seed {one.seed}, undone"
+            walks.append((who, one.shown.validation))
+    return tuple(row(who, walked) for who, walked in walks if walked is not None)
 
 
 def rows_held_out(result: PracticeResult) -> tuple[Row, ...]:
     """Write reference and seeds on days that nothing was decided on as text."""
     walk = None if result.gold is None else result.gold.held_out
     gold = () if walk is None else (row("reference", walk),)
-    return (*gold, *(row(f"seed {one.seed}", one.sampled) for one in result.held_out))
+    who = _names(result)
+    return (*gold, *(row(who[one.seed], one.sampled) for one in result.held_out))
 
 
 def rows_likeliest(result: PracticeResult) -> tuple[Row, ...]:
     """Write the same days walked with the likeliest action at each bar, none drawn."""
-    return tuple(row(f"seed {one.seed}, likeliest", one.greedy) for one in result.held_out)
+    who = _names(result)
+    return tuple(row(f"{who[one.seed]}, likeliest", one.greedy) for one in result.held_out)
+
+
+def _names(result: PracticeResult) -> dict[int, str]:
+    plain = {one.seed: f"seed {one.seed}" for one in result.held_out}
+    return plain | {one.seed: one.who for one in ended(result)}
 
 
 def row(who: str, walked: Walked) -> Row:

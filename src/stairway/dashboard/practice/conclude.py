@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -15,11 +14,11 @@ from stairway.app.rl.folder import RlFolder
 from stairway.app.rl.rules import SHIPPED
 from stairway.dashboard.practice import account
 from stairway.dashboard.practice.page import write_page
-from stairway.dashboard.terminal import readable
+from stairway.dashboard.terminal import fitting, on_screen
 from stairway.dashboard.words import listed
 from stairway.training.journal import PracticeResult
 
-_NARROWEST, _WIDEST = 40, 100
+_WIDEST = 100
 _MOST_REASONS = 4
 _COLUMNS = (
     ("hold rate", "hold", 0),
@@ -41,23 +40,8 @@ def conclude(folder: RlFolder, result: PracticeResult, practice: str = SHIPPED) 
 
 def draw(folder: RlFolder, result: PracticeResult, width: int | None = None) -> str:
     """Draw everything that ``stairway train rl`` says at its end."""
-    screen = Console()
-    width = min(max(width or screen.width, _NARROWEST), _WIDEST)
-    out = io.StringIO()
-    console = Console(
-        file=out,
-        width=width,
-        force_terminal=screen.is_terminal,
-        color_system="standard" if screen.is_terminal else None,
-        no_color=screen.no_color,
-        highlight=False,
-    )
-    for part in _parts(result, width):
-        console.print(part)
-    for name, where in _places(folder, result):
-        console.print(f"{name:<8}{where}", soft_wrap=True, markup=False)
-    trimmed = "\n".join(line.rstrip() for line in out.getvalue().splitlines())
-    return readable(f"{trimmed}\n", screen.encoding)
+    width = fitting(width, _WIDEST)
+    return on_screen(_parts(result, width), _places(folder, result), width)
 
 
 def _parts(result: PracticeResult, width: int) -> Iterator[RenderableType]:

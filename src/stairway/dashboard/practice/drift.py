@@ -27,17 +27,19 @@ class Strayed(NamedTuple):
 def strayed(cycles: Iterable[SeedCycle]) -> tuple[Strayed, ...]:
     """Tell how far every seed went, cycle by cycle.
 
-    What could not be computed, or does not exist yet, is a dash.
+    What could not be computed, or does not exist yet, is a dash. Who went back to its last
+    good parameters afterwards is said to have.
     """
     told = sorted(cycles, key=lambda one: (one.cycle, one.seed))
-    return tuple(_told(one.cycle, one.seed, one.divergence) for one in told)
+    return tuple(_told(one, one.divergence) for one in told)
 
 
-def _told(cycle: int, seed: int, said: DivergenceReport) -> Strayed:
+def _told(one: SeedCycle, said: DivergenceReport) -> Strayed:
+    back = ", went back" if one.rolled_back else ""
     return Strayed(
-        cycle=cycle,
-        seed=seed,
-        level=said.level.value,
+        cycle=one.cycle,
+        seed=one.seed,
+        level=f"{said.level.value}{back}",
         decides=_percent(said.norm_frac),
         since_accepted=_percent(said.since_accepted_frac),
         whole=_percent(said.whole_frac),

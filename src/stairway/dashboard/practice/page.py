@@ -65,6 +65,7 @@ def page(result: PracticeResult, root: Path, practice: str = SHIPPED) -> str:
             reasons=() if shown is None else _unbroken(account.reasons(shown)),
             most=_MOST_REASONS,
             trained=account.in_training(result),
+            of_seeds=len(account.last_cycles(result)),
             aimed=account.aimed(result),
             unseen=account.held_out(result),
             legend=(account.STEPS, *account.LEGEND),

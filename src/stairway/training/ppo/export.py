@@ -39,11 +39,7 @@ def policy_from(layout: Layout, flat: Float32Array) -> Policy:
     (4,)
     """
     layout.check(flat)
-    actor = [
-        flat[tensor.start : tensor.stop].reshape(tensor.shape).copy()
-        for tensor in layout.tensors()
-        if tensor.name.startswith(("mlp_extractor.policy_net.", "action_net."))
-    ]
+    actor = layout.actor_of(flat)
     return Policy(tuple(actor[::2]), tuple(actor[1::2]))
 
 

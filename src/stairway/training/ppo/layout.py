@@ -16,6 +16,9 @@ from stairway.base.arrays import Float32Array, IntArray
 from stairway.base.errors import DataError
 from stairway.training.ppo.nets.kernels import Net
 
+ACTOR = ("mlp_extractor.policy_net.", "action_net.")
+"""How the names of the actor's tensors begin; the others are the value net's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
@@ -71,6 +74,14 @@ class Layout:
             weight = Tensor(f"{name}.weight", (outputs, inputs), start)
             found += [weight, Tensor(f"{name}.bias", (outputs,), weight.stop)]
         return tuple(found)
+
+    def actor_of(self, flat: Float32Array) -> list[Float32Array]:
+        """Cut out what decides what the policy does: weights and biases of each layer."""
+        return [
+            flat[tensor.start : tensor.stop].reshape(tensor.shape).copy()
+            for tensor in self.tensors()
+            if tensor.name.startswith(ACTOR)
+        ]
 
     @property
     def parameters(self) -> int:

@@ -123,7 +123,8 @@ def _room(layout: Layout, batch: int) -> kernels.Scratch:
 
 def _checked(order: IntArray, n: int) -> IntArray:
     # A kernel reads where it is told to: a place outside would be somebody else's memory.
-    if order.shape != (n,) or order.min() < 0 or order.max() >= n:
-        msg = f"an epoch takes each of {n} rows once; got {order.shape} places"
+    inside = order.shape == (n,) and order.min() >= 0 and order.max() < n
+    if not (inside and (np.bincount(order, minlength=n) == 1).all()):
+        msg = f"an epoch takes each of {n} rows once; got other places, {order.shape}"
         raise InvariantError(msg)
     return np.ascontiguousarray(order, np.int64)

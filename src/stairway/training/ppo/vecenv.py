@@ -16,7 +16,8 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
-from stairway.base.arrays import BoolArray, Float32Array, FloatArray
+from stairway.base.arrays import BoolArray, Float32Array, FloatArray, IntArray
+from stairway.base.errors import InvariantError
 from stairway.simulation import kernels
 from stairway.simulation.batch import PairBatch, Snapshot
 from stairway.simulation.counts import Counts
@@ -48,6 +49,13 @@ class PairVecEnv(VecEnv):
     seed
         Of the starts. Account ``i`` walks the same episodes however many walk beside it.
 
+    Raises
+    ------
+    ConfigError
+        If the number of accounts or the seed is out of range, or no whole number.
+    DataError
+        If the course is too short for an episode.
+
     Examples
     --------
     >>> from stairway.testing.practice import env_rules, made_course
@@ -62,7 +70,8 @@ class PairVecEnv(VecEnv):
 
     def __init__(self, course: Course, rules: EnvRules, n_envs: int, seed: int) -> None:
         self.batch = PairBatch(course, rules, n_envs, seed)
-        self._actions = np.zeros(n_envs, np.int64)
+        n_envs = self.batch.n_envs
+        self._actions: IntArray | None = None
         super().__init__(  # pyright: ignore[reportUnknownMemberType]
             n_envs,
             observation_space(),
@@ -91,9 +100,19 @@ class PairVecEnv(VecEnv):
     def step_wait(
         self,
     ) -> tuple[Float32Array, Float32Array, BoolArray, list[dict[str, Any]]]:
-        """Move every account by one bar: observations, rewards, ends, and why."""
-        batch = self.batch
-        seen = batch.step(self._actions)
+        """Move every account by one bar: observations, rewards, ends, and why.
+
+        Raises
+        ------
+        InvariantError
+            If no actions were given since the last step, or the accounts were never reset.
+        """
+        batch, actions = self.batch, self._actions
+        if actions is None:
+            msg = "no actions were given since the last step; call step_async(), or step()"
+            raise InvariantError(msg)
+        self._actions = None
+        seen = batch.step(actions)
         ends = batch.told[:, kernels.END]
         dones = ends != kernels.RUNS
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
