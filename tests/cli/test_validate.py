@@ -153,12 +153,13 @@ def answers(said: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("Quits", "with exit code 0"), ("Hangs", "OverdueError")]
+    ("name", "limit_s", "words"),
+    [("Quits", 30.0, "with exit code 0"), ("Hangs", 0.5, "OverdueError")],
 )
 def test_a_study_that_quits_or_hangs_is_refused(
-    study: tuple[str, ...], stairway: Callable[..., Any], name: str, words: str
+    study: tuple[str, ...], stairway: Callable[..., Any], name: str, limit_s: float, words: str
 ) -> None:
-    said = stairway(*study, "--study", f"own.py:{name}", "--limit-s", 0.5)
+    said = stairway(*study, "--study", f"own.py:{name}", "--limit-s", limit_s)
     assert said.code == 2
     assert answers(said)["future"]["verdict"]["type"] == "refuse"
     assert words in said.out

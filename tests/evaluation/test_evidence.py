@@ -17,6 +17,7 @@ from stairway.evaluation.evidence import (
     calibration_skill,
     decide,
     measures,
+    too_good_sharpe,
 )
 from stairway.evaluation.skill import Forecasts, Skill, brier_skill
 from stairway.testing.sceptic import evidence_rules
@@ -257,7 +258,13 @@ def test_the_rules_know_only_checks_that_exist() -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    [{"level": 1.0}, {"level": math.nan}, {"min_independent": 0}, {"too_good_skill": 0.0}],
+    [
+        {"level": 1.0},
+        {"level": 0.89},
+        {"level": math.nan},
+        {"min_independent": 0},
+        {"too_good_skill": 0.0},
+    ],
 )
 def test_impossible_bounds_cannot_be_made(bad: dict[str, float]) -> None:
     with pytest.raises(msgspec.ValidationError):
@@ -266,7 +273,7 @@ def test_impossible_bounds_cannot_be_made(bad: dict[str, float]) -> None:
 
 @pytest.mark.parametrize(("bars", "kind"), [(249, Inconclusive), (250, Pass)])
 def test_exactly_enough_bars_are_enough(bars: int, kind: type) -> None:
-    good = 0.01 + 0.001 * np.random.default_rng(2).standard_normal(bars)
+    good = 0.002 + 0.001 * np.random.default_rng(2).standard_normal(bars)
 
     assert isinstance(after_cost_sharpe(good, 252.0, rules()), kind)
 
@@ -301,6 +308,31 @@ def test_a_sharpe_ratio_exactly_at_the_floor_does_not_exceed_it() -> None:
 
     assert isinstance(after_cost_sharpe(returns, 252.0, rules(sharpe_floor=low)), Refuse)
     assert isinstance(after_cost_sharpe(returns, 252.0, rules(sharpe_floor=low - 1e-9)), Pass)
+
+
+@pytest.mark.parametrize("noise", [1e-12, 1e-8, 1e-5])
+def test_a_constant_with_rounding_on_it_is_too_good_to_be_returns(noise: float) -> None:
+    nearly = 0.001 + noise * np.random.default_rng(3).standard_normal(1_500)
+    verdict = after_cost_sharpe(nearly, 252.0, rules())
+    assert isinstance(verdict, Refuse)
+    assert verdict.findings[0].code == "evidence.too_good_sharpe"
+    assert verdict.findings[0].bound == 50.0
+
+
+def test_a_ratio_at_the_bound_of_belief_is_believed_and_nan_is_not() -> None:
+    assert too_good_sharpe(50.0, 500, rules()) is None
+    assert isinstance(too_good_sharpe(np.nextafter(50.0, 51.0), 500, rules()), Refuse)
+    assert isinstance(too_good_sharpe(math.nan, 500, rules()), Refuse)
+
+
+def test_harm_is_looked_for_in_a_regime_of_somebody_elses_name() -> None:
+    said = forecaster(everywhere(0.2))
+    strange = said.regime == "crisis"
+    confidence = np.where(strange[:, None], 1.0 - said.confidence, said.confidence)
+    named = np.where(strange, "my storm", said.regime)
+    found = measures(replace(said, confidence=confidence, regime=named), rules())
+    assert isinstance(found["harm.my storm"], Refuse)
+    assert isinstance(decide(found, rules(Check.SKILL_POOLED)), Refuse)
 
 
 @given(st.sampled_from(list(Check)), st.integers(0, 20))

@@ -88,6 +88,27 @@ def other(one: Record, net: np.ndarray) -> Record:
     )
 
 
+def test_a_constant_with_rounding_on_it_is_refused_by_name_and_has_no_ratio(rules) -> None:
+    rng = np.random.default_rng(4)
+    nearly = 0.001 + rng.normal(0.0, 1e-12, (1_500, 1))
+    record = Record(
+        net=nearly,
+        names=("a",),
+        chosen=0,
+        n_trials=1,
+        periods_per_year=252.0,
+        gross=nearly[:, 0] + 1e-5,
+    )
+    found = proof_of_returns(record, None, rules, rng)
+    by_question = {one.question: one for one in found.answers}
+    for question in (Question.CHANCE, Question.TRIES, Question.COSTS):
+        codes = {one.code for one in by_question[question].verdict.findings}
+        assert codes == {"evidence.too_good_sharpe"}, question
+    figures = found.figures
+    assert (figures.psr, figures.track, figures.deflated) == (None, None, None)
+    assert figures.net.sharpe is None
+
+
 def test_wealth_that_is_gone_stays_gone() -> None:
     worth, fall = wealth(np.array([0.5, -1.0, 3.0]))
     assert worth.tolist() == [1.0, 1.5, 0.0, 0.0]

@@ -154,6 +154,37 @@ def test_a_change_is_measured_against_the_size_of_its_column() -> None:
     assert moved(tiny, tiny * 1.1, 1e-9) is not None
 
 
+@pytest.mark.parametrize("level", [0.0, 1e6, -1e10])
+def test_no_level_hides_a_change_of_the_size_of_a_step(level: float) -> None:
+    column = level + np.array([0.0, 1.0, 0.5, 2.0, 1.0])
+    other = column.copy()
+    other[3] += 0.1
+    found = moved(column, other, 1e-9)
+    assert found is not None
+    assert found[0] == 3
+
+
+def test_a_few_units_in_the_last_place_of_the_largest_value_are_rounding() -> None:
+    column = 1e10 + np.arange(5.0)
+    unit = 1e10 * float(np.finfo(np.float64).eps)
+    assert moved(column, column + 16 * unit, 1e-9) is None
+    assert moved(column, column + 256 * unit, 1e-9) is not None
+
+
+def test_step_and_size_are_those_of_the_whole_answers_where_they_are_given() -> None:
+    column = np.array([1.0, 1.0, 1.0, 5.0, 9.0])
+    part, other = column[:2], column[:2] + 1e-9
+    assert moved(part, other, 1e-9) is not None
+    assert moved(part, other, 1e-9, (column, column)) is None
+    assert moved(part, part + 1e-12, 1e-9) is not None
+    assert moved(part, part + 1e-12, 1e-9, (part, np.full(5, 1e3))) is None
+
+
+def test_without_a_tolerance_the_last_bit_counts() -> None:
+    column = np.array([1.0, 2.0])
+    assert moved(column, np.nextafter(column, 3.0), 0.0) is not None
+
+
 def test_columns_of_zeros_are_compared_as_they_are() -> None:
     zeros = np.zeros(3)
     assert moved(zeros, zeros - 0.0, 1e-9) is None

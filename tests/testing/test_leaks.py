@@ -29,6 +29,20 @@ def test_every_causal_transform_passes(name: str) -> None:
     assert isinstance(verdict(CAUSAL[name], seed=5), Pass)
 
 
+@pytest.mark.parametrize("level", [1e6, -1e10], ids=["high", "deep"])
+@pytest.mark.parametrize("name", CAUSAL)
+def test_a_causal_transform_passes_on_whatever_level_it_stands(name: str, level: float) -> None:
+    entry = CAUSAL[name]
+    raised = Entry("", lambda bars: level + entry.make(bars), entry.late)
+    assert isinstance(verdict(raised, seed=5), Pass)
+
+
+@pytest.mark.parametrize("name", [name for name in LEAKS if "ahead" not in name])
+def test_a_level_of_a_million_hides_no_leak(name: str) -> None:
+    entry = LEAKS[name]
+    assert caught(Entry("", lambda bars: 1e6 + entry.make(bars), entry.late), seed=5)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("name", LEAKS)
 def test_a_leak_is_caught_with_at_least_95_of_100_seeds(name: str) -> None:

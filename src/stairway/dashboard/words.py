@@ -17,6 +17,7 @@ _SHORT = 8
 _HEX_DIGEST = 64
 _THOUSAND, _HUNDRED = 1000.0, 100.0
 _TINY = 1e-4
+_DIGITS, _ALL_DIGITS, _NINES = 3, 18, 0.99
 _LONGEST_LIST = 3
 _DAY_NS = 86_400_000_000_000
 
@@ -34,6 +35,7 @@ _CAUSES = {
 }
 _BOOKS = frozenset({"shadow", "canary", "twin"})
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e-?\d+)?(?![\w]|\.\d)")
+_FILE = re.compile(r"\w\.[a-z]")
 _LONGEST_DECIMALS = 4
 _SAME = 1e-4
 
@@ -87,6 +89,11 @@ def figure(value: float | None) -> str:
     --------
     >>> [figure(v) for v in (None, 0.0, 200.0, 1408.22, 0.022079, 1e-9, float("nan"))]
     ['', '0', '200', '1,408', '0.0221', '1e-9', 'not a number']
+
+    What is less than one stays less, since a probability of 1 is another thing.
+
+    >>> figure(0.9994), figure(0.9995), figure(0.99996)
+    ('0.9994', '0.9995', '0.99996')
     """
     if value is None:
         return ""
@@ -98,7 +105,9 @@ def figure(value: float | None) -> str:
     if size < _TINY:
         digits, _, power = f"{value:.1e}".partition("e")
         return f"{digits.removesuffix('.0')}e{int(power)}"
-    return f"{value:.3g}"
+    least = _DIGITS if not _NINES <= size < 1.0 else _DIGITS + 1
+    texts = (f"{value:.{digits}g}" for digits in range(least, _ALL_DIGITS))
+    return next(text for text in texts if (abs(float(text)) < 1.0) == (size < 1.0))
 
 
 def count(number: int | None) -> str:
@@ -246,9 +255,12 @@ def capital(text: str, named: Container[str] = ()) -> str:
     --------
     >>> capital("one value in 156"), capital("e_detector rang"), capital("ann fell", {"ann"})
     ('One value in 156', 'e_detector rang', 'ann fell')
+    >>> capital("own.py:make makes each"), capital("said.csv: row 1"), capital("first: none")
+    ('own.py:make makes each', 'said.csv: row 1', 'First: none')
     """
     first = text.partition(" ")[0]
-    return text if first in named or "_" in first else text[:1].upper() + text[1:]
+    name = first in named or "_" in first or ":" in first.rstrip(":") or _FILE.search(first)
+    return text if name else text[:1].upper() + text[1:]
 
 
 def plain(text: str) -> str:

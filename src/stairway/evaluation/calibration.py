@@ -177,7 +177,7 @@ def measure(
     require_forecasts(confidence, outcome)
     n_independent = confidence.size * independent_frac
     if not n_independent >= rules.min_samples:
-        detail = f"{n_independent:.0f} of {rules.min_samples} independent forecasts"
+        detail = f"{n_independent:,.0f} of {rules.min_samples:,} independent forecasts"
         return inconclusive(
             "calibration.too_few", detail, n_independent, rules.min_samples, confidence.size
         )

@@ -21,13 +21,13 @@ from msgspec import Meta
 
 from stairway.base.arrays import BoolArray, FloatArray
 from stairway.base.config import Config
-from stairway.base.verdict import Verdict, all_of, inconclusive, passed, refuse
+from stairway.base.verdict import Refuse, Verdict, all_of, inconclusive, passed, refuse
 from stairway.evaluation.moments import Undefined
 from stairway.evaluation.sharpe import sharpe
 from stairway.evaluation.skill import Forecasts, Skill, Unscored, brier_skill
 from stairway.models.calibration import REGIMES
 
-Level: TypeAlias = Annotated[float, Meta(ge=0.5, lt=1.0)]
+Level: TypeAlias = Annotated[float, Meta(ge=0.9, lt=1.0)]
 Samples: TypeAlias = Annotated[int, Meta(ge=1, le=10**9)]
 
 
@@ -64,7 +64,8 @@ class EvidenceRules(Config, frozen=True, kw_only=True):
     binding
         Checks that decide; the others are reported. With none, nobody passes.
     level
-        Confidence of all two-sided intervals.
+        Confidence of all two-sided intervals, and probability that PSR and DSR must reach:
+        0.9 at least, since half a chance is a coin.
     min_independent
         Independent samples needed over all bars before anything is concluded.
     min_independent_regime
@@ -78,6 +79,9 @@ class EvidenceRules(Config, frozen=True, kw_only=True):
         Skill that ``TOO_GOOD`` does not believe, once the whole interval lies above it.
     sharpe_floor
         Annual after-cost Sharpe that the lower end of the interval must exceed.
+    too_good_sharpe
+        Annual Sharpe above which nothing is believed: such numbers hardly vary, and are
+        accruals, marks or a constant with rounding on it.
     min_sharpe_bars
         Returns needed before a Sharpe ratio is judged.
     reliability_bins
@@ -92,6 +96,7 @@ class EvidenceRules(Config, frozen=True, kw_only=True):
     brier_bound: Annotated[float, Meta(gt=0.0, le=1.0)]
     too_good_skill: Annotated[float, Meta(gt=0.0, le=1.0)]
     sharpe_floor: Annotated[float, Meta(ge=0.0, le=10.0)]
+    too_good_sharpe: Annotated[float, Meta(gt=0.0, le=1_000.0)]
     min_sharpe_bars: Annotated[int, Meta(ge=3, le=10**9)]
     reliability_bins: Annotated[int, Meta(ge=2, le=1_000)]
 
@@ -109,7 +114,8 @@ def calibration_skill(forecasts: Forecasts, rules: EvidenceRules) -> Verdict:
     >>> rules = EvidenceRules(
     ...     binding=(Check.SKILL_POOLED,), level=0.95, min_independent=100,
     ...     min_independent_regime=50, climatology_prior_n=20.0, brier_bound=0.2,
-    ...     too_good_skill=0.15, sharpe_floor=0.0, min_sharpe_bars=250, reliability_bins=10,
+    ...     too_good_skill=0.15, sharpe_floor=0.0, too_good_sharpe=20.0, min_sharpe_bars=250,
+    ...     reliability_bins=10,
     ... )
     >>> bar = np.repeat(np.arange(4)[:, None], 2, axis=1)
     >>> few = Forecasts(np.full((4, 2), 0.6), bar % 2, bar + 1, bar + 2, np.full(4, "trend"))
@@ -129,7 +135,8 @@ def decide(measured: Mapping[str, Verdict], rules: EvidenceRules) -> Verdict:
     >>> rules = EvidenceRules(
     ...     binding=(Check.SKILL_EACH,), level=0.95, min_independent=100,
     ...     min_independent_regime=50, climatology_prior_n=20.0, brier_bound=0.2,
-    ...     too_good_skill=0.15, sharpe_floor=0.0, min_sharpe_bars=250, reliability_bins=10,
+    ...     too_good_skill=0.15, sharpe_floor=0.0, too_good_sharpe=20.0, min_sharpe_bars=250,
+    ...     reliability_bins=10,
     ... )
     >>> decide({"skill.trend": passed("x", "y")}, rules)
     Pass(findings=(Finding(code='x', detail='y', value=None, bound=None, n=None),))
@@ -149,8 +156,9 @@ def measures(forecasts: Forecasts, rules: EvidenceRules) -> dict[str, Verdict]:
     Returns
     -------
     dict
-        ``skill.all``, and ``skill.R``, ``harm.R`` and ``brier.R`` for each regime R, and
-        ``too_good.all``. ``harm`` is there only where a regime has samples enough.
+        ``skill.all``, and ``skill.R``, ``harm.R`` and ``brier.R`` for each regime R, ours
+        and those of somebody else's names, and ``too_good.all``. ``harm`` is there only where
+        a regime has samples enough.
     """
     every = brier_skill(
         forecasts,
@@ -162,7 +170,7 @@ def measures(forecasts: Forecasts, rules: EvidenceRules) -> dict[str, Verdict]:
         "skill.all": _skilled("over all bars", every, rules.min_independent),
         "too_good.all": _too_good(every, rules),
     }
-    for regime in REGIMES:
+    for regime in (*REGIMES, *own_regimes(forecasts)):
         rows: BoolArray = forecasts.regime == regime
         skill = brier_skill(forecasts, rows, rules.climatology_prior_n, rules.level)
         where, needed = f"in {regime}", rules.min_independent_regime
@@ -171,6 +179,12 @@ def measures(forecasts: Forecasts, rules: EvidenceRules) -> dict[str, Verdict]:
         if isinstance(skill, Skill) and skill.n_independent >= needed:
             found[f"harm.{regime}"] = _harmless(where, skill)
     return found
+
+
+def own_regimes(forecasts: Forecasts) -> tuple[str, ...]:
+    """Name the regimes that are none of ours and hold a forecast with an outcome."""
+    there: list[str] = np.unique(forecasts.regime[forecasts.scored.any(axis=1)]).tolist()
+    return tuple(name for name in there if name and name not in REGIMES)
 
 
 def after_cost_sharpe(
@@ -188,7 +202,8 @@ def after_cost_sharpe(
     >>> rules = EvidenceRules(
     ...     binding=(Check.SKILL_EACH,), level=0.95, min_independent=100,
     ...     min_independent_regime=50, climatology_prior_n=20.0, brier_bound=0.2,
-    ...     too_good_skill=0.15, sharpe_floor=0.0, min_sharpe_bars=250, reliability_bins=10,
+    ...     too_good_skill=0.15, sharpe_floor=0.0, too_good_sharpe=20.0, min_sharpe_bars=250,
+    ...     reliability_bins=10,
     ... )
     >>> after_cost_sharpe(np.zeros(500), 252, rules).findings[0].code
     'evidence.sharpe_undefined'
@@ -197,17 +212,51 @@ def after_cost_sharpe(
     """
     n = int(returns.size)
     if n < rules.min_sharpe_bars:
-        detail = f"{n} of {rules.min_sharpe_bars} bars of returns"
+        detail = f"{n:,} of {rules.min_sharpe_bars:,} bars of returns"
         return inconclusive("evidence.too_few_bars", detail, n, rules.min_sharpe_bars, n)
     found = sharpe(returns, periods_per_year, rules.level)
     if isinstance(found, Undefined):
         return refuse("evidence.sharpe_undefined", f"no Sharpe ratio: {found.reason}", n=n)
+    beyond = too_good_sharpe(found.annual_iid, n, rules)
+    if beyond is not None:
+        return beyond
     detail = (
         f"annual Sharpe after costs {found.annual:.2f}, {_percent(rules.level)} interval "
         f"{found.low:.2f} to {found.high:.2f}; its low end must exceed {rules.sharpe_floor:g}"
     )
     finding = ("evidence.after_cost_sharpe", detail, found.low, rules.sharpe_floor, n)
     return passed(*finding) if found.low > rules.sharpe_floor else refuse(*finding)
+
+
+def too_good_sharpe(annual: float, n_bars: int, rules: EvidenceRules) -> Refuse | None:
+    """Refuse a ratio that returns do not have; ``None`` where it can be believed.
+
+    Parameters
+    ----------
+    annual
+        Sharpe ratio a year, bars taken as independent. NaN is refused.
+
+    Examples
+    --------
+    >>> rules = EvidenceRules(
+    ...     binding=(Check.SKILL_EACH,), level=0.95, min_independent=100,
+    ...     min_independent_regime=50, climatology_prior_n=20.0, brier_bound=0.2,
+    ...     too_good_skill=0.15, sharpe_floor=0.0, too_good_sharpe=20.0, min_sharpe_bars=250,
+    ...     reliability_bins=10,
+    ... )
+    >>> too_good_sharpe(2.0, 500, rules) is None
+    True
+    >>> too_good_sharpe(1.5e10, 500, rules).findings[0].code
+    'evidence.too_good_sharpe'
+    """
+    if annual <= rules.too_good_sharpe:
+        return None
+    detail = (
+        f"an annual Sharpe of {annual:.3g} is too good to be returns, and at most "
+        f"{rules.too_good_sharpe:g} is believed: a constant with rounding on it, accruals and "
+        "marks hardly vary; give returns at prices that were traded"
+    )
+    return refuse("evidence.too_good_sharpe", detail, annual, rules.too_good_sharpe, n_bars)
 
 
 def _binds(check: Check, name: str) -> bool:
@@ -268,14 +317,14 @@ def _too_good(skill: Skill | Unscored, rules: EvidenceRules) -> Verdict:
 
 def _too_few(where: str, skill: Skill | Unscored, needed: int) -> Verdict:
     n = 0 if isinstance(skill, Unscored) else int(skill.n_independent)
-    detail = f"{where}: {n} of {needed} independent samples"
+    detail = f"{where}: {n:,} of {needed:,} independent samples"
     return inconclusive("evidence.too_few", detail, n, needed, n)
 
 
 def _told(where: str, skill: Skill) -> str:
     return (
         f"{where}: skill over climatology {skill.skill:+.4f}, interval "
-        f"{skill.low:+.4f} to {skill.high:+.4f}, {skill.n} forecasts"
+        f"{skill.low:+.4f} to {skill.high:+.4f}, {skill.n:,} forecasts"
     )
 
 

@@ -20,6 +20,7 @@ from stairway.base.hashing import digest
 from stairway.base.verdict import Pass, Refuse, Verdict, all_of, inconclusive, passed, refuse
 from stairway.evaluation.battery.study import BatteryReport
 from stairway.evaluation.proof_of_returns import ReturnsProof
+from stairway.evaluation.sceptic.answer import of
 from stairway.evaluation.significance.deflated import (
     Deflated,
     Trials,
@@ -164,8 +165,8 @@ def deflated_at(account: Account, trials: int) -> Verdict:
     year = account.periods_per_year**0.5
     detail = (
         f"annual Sharpe {shape.per_bar * year:.2f}; the best of {trials} without skill shows "
-        f"{found.psr.benchmark_per_bar * year:.2f} by luck; probability of more than that "
-        f"{found.probability:.3f}, and {account.level:g} is needed"
+        f"{found.psr.benchmark_per_bar * year:.2f} by luck; more than that with a "
+        f"probability {of(found.probability)}, and {account.level:g} is needed"
     )
     finding = ("evidence.deflated_sharpe", detail, found.probability, account.level, trials)
     return passed(*finding) if found.probability >= account.level else refuse(*finding)

@@ -19,8 +19,9 @@ import numpy as np
 
 from stairway.base.arrays import FloatArray
 from stairway.base.verdict import Verdict
-from stairway.evaluation.evidence import EvidenceRules
+from stairway.evaluation.evidence import EvidenceRules, too_good_sharpe
 from stairway.evaluation.metrics import equity
+from stairway.evaluation.moments import Undefined
 from stairway.evaluation.sceptic import luck, rivals
 from stairway.evaluation.sceptic.answer import Answer, Question, answer
 from stairway.evaluation.sceptic.costs import Account, account, after_costs
@@ -125,11 +126,12 @@ def proof_of_returns(
     >>> evidence = EvidenceRules(
     ...     binding=(Check.SKILL_POOLED,), level=0.95, min_independent=100,
     ...     min_independent_regime=50, climatology_prior_n=20.0, brier_bound=0.2,
-    ...     too_good_skill=0.15, sharpe_floor=0.0, min_sharpe_bars=250, reliability_bins=10,
+    ...     too_good_skill=0.15, sharpe_floor=0.0, too_good_sharpe=20.0, min_sharpe_bars=250,
+    ...     reliability_bins=10,
     ... )
     >>> proof = ProofRules(
     ...     resamples=199, resample_rows=20_000, pbo_blocks=8, max_pbo=0.2, clip=1e-6,
-    ...     max_usual_move_frac=0.2, max_annual_volatility_frac=10.0,
+    ...     max_usual_move_frac=0.2, max_annual_volatility_frac=10.0, max_unjudged_frac=0.05,
     ... )
     >>> rng = np.random.default_rng(0)
     >>> net = rng.normal(0.001, 0.01, (4_000, 1))
@@ -208,7 +210,11 @@ def _rivals(
 
 
 def _ratio(record: Record, returns: FloatArray, rules: Rules) -> Measured:
-    return sharpe(returns, record.periods_per_year, rules[0].level)
+    found = sharpe(returns, record.periods_per_year, rules[0].level)
+    if isinstance(found, Undefined):
+        return found
+    beyond = too_good_sharpe(found.annual_iid, returns.size, rules[0])
+    return found if beyond is None else Undefined(beyond.findings[0].detail)
 
 
 def wealth(returns: FloatArray) -> tuple[FloatArray, FloatArray]:

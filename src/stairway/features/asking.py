@@ -17,7 +17,7 @@ from stairway.base.verdict import Finding
 from stairway.market.bars import PairBars
 
 _LONGEST = 300
-_OF_LARGEST = 1e-4
+_UNITS = 64
 
 T = TypeVar("T")
 Columns: TypeAlias = Mapping[str, FloatArray]
@@ -85,14 +85,26 @@ def misfit(answer: Columns, base: Columns, rows: int, why: str) -> Finding | Non
     return None
 
 
-def moved(before: FloatArray, after: FloatArray, tolerance: float) -> tuple[int, float] | None:
+def moved(
+    before: FloatArray,
+    after: FloatArray,
+    tolerance: float,
+    whole: tuple[FloatArray, FloatArray] | None = None,
+) -> tuple[int, float] | None:
     """First place where two columns differ, and their largest relative difference.
 
     Differences are relative to the largest finite size in ``before``. NaN equals NaN and
     an infinity itself; a value that appears, disappears or becomes infinite differs
-    infinitely. None where all lies within the tolerance of the column's usual size, its
-    median, or within a ten-thousandth of it of the largest: one huge value must not hide a
-    look ahead in the others, and a Fourier transform spreads its rounding over all.
+    infinitely. None where all lies within what rounding does: the tolerance of the
+    column's usual step from one row to the next, whatever level it stands on, and 64 units
+    in the last place of the largest value, over which a Fourier transform spreads its
+    rounding. A tolerance of 0 bears no difference at all.
+
+    Parameters
+    ----------
+    whole
+        The whole answers that the two are parts of, for step and size; the two themselves
+        where it is not given.
 
     Examples
     --------
@@ -101,23 +113,41 @@ def moved(before: FloatArray, after: FloatArray, tolerance: float) -> tuple[int,
     (1, 0.1)
     >>> moved(np.array([np.nan, 2.0]), np.array([np.nan, 2.0]), 1e-9) is None
     True
+    >>> level = np.array([1e6, 1e6 + 0.01])
+    >>> moved(level, level + 1e-6, 1e-9) is None
+    False
     """
     if np.array_equal(before.view(np.int64), after.view(np.int64)):
         return None
     finite = np.isfinite(before) & np.isfinite(after)
     same = (before == after) | (np.isnan(before) & np.isnan(after))
-    size = float(np.abs(before[np.isfinite(before)]).max(initial=0.0)) or 1.0
     difference = np.where(same, 0.0, np.inf)
-    difference[finite] = np.abs(after[finite] - before[finite]) / size
-    bound = tolerance * max(_usual(before) / size, _OF_LARGEST)
-    far = np.flatnonzero(~(difference <= bound))
-    return (int(far[0]), float(f"{difference.max():.12g}")) if far.size else None
+    difference[finite] = np.abs(after[finite] - before[finite])
+    base, other = (before, after) if whole is None else whole
+    far = np.flatnonzero(~(difference <= _rounding(base, other, tolerance)))
+    if not far.size:
+        return None
+    return int(far[0]), float(f"{difference.max() / (_largest(before) or 1.0):.12g}")
 
 
-def _usual(column: FloatArray) -> float:
-    """Median size of what is neither zero nor unknown."""
-    sizes = np.abs(column[np.isfinite(column) & (column != 0.0)])
-    return float(np.median(sizes)) if sizes.size else 1.0
+def _rounding(column: FloatArray, other: FloatArray, tolerance: float) -> float:
+    """Largest difference that is nobody's foresight."""
+    if tolerance == 0.0:
+        return 0.0
+    units = _UNITS * float(np.finfo(np.float64).eps)
+    return tolerance * _usual_step(column) + units * max(_largest(column), _largest(other))
+
+
+def _usual_step(column: FloatArray) -> float:
+    """Median size of the steps from row to row that are neither zero nor unknown."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        steps = np.abs(np.diff(column))
+    steps = steps[np.isfinite(steps) & (steps != 0.0)]
+    return float(np.median(steps)) if steps.size else 0.0
+
+
+def _largest(column: FloatArray) -> float:
+    return float(np.abs(column[np.isfinite(column)]).max(initial=0.0))
 
 
 def _named(answer: Any) -> dict[str, FloatArray]:

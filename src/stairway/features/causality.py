@@ -6,7 +6,7 @@ A feature pipeline is any function from bars to named columns, ours or a user's.
 2. Choose cut points: at random, and 1, 2, 4, ... bars from both ends.
 3. At each cut truncate the future, replace it by noise, and in turn scale, mirror,
    shuffle, freeze, partly delete it or move it in time; ask again; no value before the
-   cut may have moved by more than the tolerance, relative to its column's size.
+   cut may have moved by more than the tolerance, relative to its column's usual step.
 4. Change most of the bars: a column that does not notice was not computed from them (it
    may have been read from a file) and so nothing has been proved about it.
 

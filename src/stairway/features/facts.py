@@ -23,8 +23,8 @@ class Offence(msgspec.Struct, frozen=True):
     perturbation
         What was done to the bars from ``cut`` on.
     difference
-        Largest change, relative to the column's size; infinite where a value appeared,
-        disappeared, or became infinite.
+        Largest change, relative to the column's size; ``None`` where a value appeared,
+        disappeared, or became infinite: no number says how far, and JSON has no infinity.
     """
 
     column: str
@@ -32,7 +32,7 @@ class Offence(msgspec.Struct, frozen=True):
     cut: int
     ahead_bars: int
     perturbation: str
-    difference: float
+    difference: float | None
 
 
 class Proof(msgspec.Struct, frozen=True, tag="causality.proved"):

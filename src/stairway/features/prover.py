@@ -11,6 +11,7 @@ bars of a pair and the run's own pipeline, ``features.function`` that of a user'
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Generic, TypeVar
@@ -43,7 +44,8 @@ class ProverRules(Config, frozen=True, kw_only=True):
     min_prefix_bars
         Shortest series that a pipeline must bear; shorter ones are never asked for.
     tolerance
-        Largest change of a past value taken for rounding, relative to the column's size.
+        Largest change of a past value taken for rounding, relative to the column's usual
+        step from one row to the next; a few units in the last place are borne beside it.
     """
 
     cuts: Annotated[int, Meta(ge=8, le=100_000)]
@@ -159,7 +161,7 @@ def first_answer(
     """Columns of the first answer, if it has the right form and comes out the same twice."""
     n = case.rows
     if not n >= rules.min_bars:
-        detail = f"{n} bars of at least {rules.min_bars}; bring more bars"
+        detail = f"{n:,} bars of at least {rules.min_bars:,}; bring more bars"
         return Inconclusive((Finding("causality.too_few_bars", detail, n, rules.min_bars),))
     base, again = case.ask(case.bars, "as they are"), case.ask(case.bars, "as they are")
     if isinstance(base, Finding):
@@ -196,12 +198,14 @@ def _caught(
         return answer
     offences: list[Offence] = []
     for name, column in base.items():
-        difference = moved(column[other.before], answer[name][other.after], tolerance)
+        whole = (column, answer[name])
+        difference = moved(column[other.before], whole[1][other.after], tolerance, whole)
         if difference is not None:
             at, size = difference
             row = at if isinstance(other.before, slice) else int(other.before[at])
             ahead = probe.cut - case.place(row)
-            offences.append(Offence(name, row, probe.cut, ahead, probe.kind, size))
+            finite = size if math.isfinite(size) else None
+            offences.append(Offence(name, row, probe.cut, ahead, probe.kind, finite))
     return offences
 
 
@@ -242,7 +246,7 @@ def _blindness(case: Case[T], base: Columns, seed: int) -> Verdict | None:
     findings: list[Finding] = []
     for name, column in base.items():
         if np.isnan(column).all():
-            detail = f"column {name} is never known in {case.rows} bars; raise max_bars"
+            detail = f"column {name} is never known in {case.rows:,} bars; raise max_bars"
             findings.append(Finding("causality.silent", detail))
         elif _varies(column) and moved(column, answer[name], 0.0) is None:
             detail = (
@@ -265,7 +269,8 @@ def _varies(column: FloatArray) -> bool:
 def _innocence(base: Columns, rows: int, probes: int, tolerance: float) -> Verdict:
     return passed(
         "causality.clean",
-        f"no past value of {_columns(len(base))} over {rows} bars moved under {probes} futures",
+        f"no past value of {_columns(len(base))} over {rows:,} bars moved under {probes:,} "
+        "futures",
         0.0,
         tolerance,
         probes,

@@ -21,6 +21,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from stairway.base.arrays import BoolArray, FloatArray
+from stairway.testing import levels
 from stairway.testing.bars import random_walk
 
 Series: TypeAlias = dict[str, NDArray[Any]]
@@ -345,6 +346,16 @@ LEAKS: dict[str, Entry] = {
         "row before by event time, not available yet", _event_time_join, late=True
     ),
     "spiky_shift": Entry("shift(-1) in a column one value of which is 1e12", _of(_spiky_shift)),
+    "hole_ahead": Entry("a hole where the next bar rises", _of(levels.hole_ahead)),
+    "infinite_ahead": Entry("infinite where the next bar rises", _of(levels.infinite_ahead)),
+    "level_ahead": Entry("next move on a level of 1e10", _of(lambda x: 1e10 + levels.ahead(x))),
+    "level_mixed": Entry(
+        "a ten-thousandth of the next move beside this one, on a level of 1e6",
+        _of(levels.level_mixed),
+    ),
+    "stamped": Entry(
+        "a tenth of a second, by the next move, on the time in ns", levels.stamped
+    ),
 }
 
 CAUSAL: dict[str, Entry] = {
@@ -376,4 +387,13 @@ CAUSAL: dict[str, Entry] = {
     "known_labels": Entry("mean of labels whose span has ended", _known_labels),
     "as_of_join": Entry("latest row of those available", _as_of_join, late=True),
     "spiky": Entry("one over a move, with huge spikes", _of(_spiky)),
+    "level_mean": Entry(
+        "pandas rolling mean on a level of 1e6",
+        _of(lambda x: _frame(1e6 + x).rolling(_WINDOW).mean()),
+    ),
+    "level_fft": Entry(
+        "causal convolution by FFT on a level of 1e10",
+        _of(lambda x: _signal().fftconvolve(1e10 + x, _BOX)[: x.size]),
+    ),
+    "running_total": Entry("running total of signed volume", levels.running_total),
 }

@@ -29,6 +29,7 @@ def proof_rules(**changes: float) -> ProofRules:
         "clip": 1e-6,
         "max_usual_move_frac": 0.2,
         "max_annual_volatility_frac": 10.0,
+        "max_unjudged_frac": 0.05,
     } | changes
     return ProofRules(**rules)
 
@@ -55,6 +56,7 @@ def evidence_rules(**changes: Any) -> EvidenceRules:
         "brier_bound": 0.2,
         "too_good_skill": 0.15,
         "sharpe_floor": 0.0,
+        "too_good_sharpe": 50.0,
         "min_sharpe_bars": 250,
         "reliability_bins": 10,
     } | changes

@@ -30,7 +30,7 @@ class RebuildRules(Config, frozen=True, kw_only=True):
     surrogates: Annotated[int, Meta(ge=8, le=10_000)]
     shuffles: Annotated[int, Meta(ge=8, le=10_000)]
     block_rows: Annotated[int, Meta(ge=1, le=10**6)]
-    level: Annotated[float, Meta(gt=0.0, le=0.2)]
+    level: Annotated[float, Meta(ge=0.001, le=0.2)]
     mean_sharpe_bound: Annotated[float, Meta(gt=0.0, le=1.0)]
     gap_rows: Annotated[int, Meta(ge=0, le=10**6)]
     embargo_rows: Annotated[int, Meta(ge=0, le=10**6)]

@@ -18,6 +18,7 @@ from stairway.testing.leaks import series
 
 ENDS = """
 import atexit, ctypes, os, signal, sys, time
+import numpy as np
 
 def quits(bars):
     os._exit(0)
@@ -33,6 +34,12 @@ def child(bars):
     if os.fork() == 0:
         time.sleep(60)
     os._exit(0)
+def holes(bars):
+    rises = np.append(np.diff(bars["close"]) > 0.0, False)
+    return np.where(rises, np.nan, bars["close"])
+def infinite(bars):
+    rises = np.append(np.diff(bars["close"]) > 0.0, False)
+    return np.where(rises, np.inf, bars["close"])
 def deaf(bars):
     signal.signal(signal.SIGALRM, signal.SIG_IGN)
     time.sleep(60)
@@ -87,6 +94,14 @@ def test_an_end_without_an_answer_is_told_as_what_it_is(
 def test_what_runs_at_the_end_changes_no_answer(asked: Any) -> None:
     proof = asked("ends.py:at_the_end").proof
     assert proof.verdict.findings[0].code == "causality.looks_ahead"
+
+
+@pytest.mark.parametrize("function", ["holes", "infinite"])
+def test_a_value_that_appears_or_becomes_infinite_is_an_answer_and_no_fault(
+    asked: Any, function: str
+) -> None:
+    (offence,) = asked(f"ends.py:{function}").proof.offences
+    assert (offence.ahead_bars, offence.difference) == (1, None)
 
 
 def test_one_that_hears_no_alarm_is_ended_from_outside(

@@ -150,6 +150,30 @@ def test_probabilities_that_cannot_be_are_named(
         said(**columns)
 
 
+@pytest.mark.parametrize(
+    ("missing", "taken"), [(0, "all"), (2, "all"), (3, "none"), (-1, "none")]
+)
+def test_as_many_may_be_missing_at_the_end_as_a_label_is_long(
+    tmp_path: Path, missing: int, taken: str
+) -> None:
+    n = N - missing
+    days = pl.date_range(pl.date(2024, 1, 1), pl.date(2024, 2, 1), eager=True)
+    table = {
+        "time": days[:n],
+        "probability": [0.5] * n,
+        "outcome": [1] * n,
+        "start": list(range(n)),
+        "end": [row + 2 for row in range(n)],
+    }
+    pl.DataFrame(table).write_csv(tmp_path / "said.csv")
+    time_ns = days[:N].cast(pl.Datetime("ns")).to_physical().to_numpy()
+    if taken == "all":
+        assert forecasts(tmp_path / "said.csv", time_ns).outcome.shape == (n, 2)
+        return
+    with pytest.raises(DataError, match="is not that of the returns"):
+        forecasts(tmp_path / "said.csv", time_ns)
+
+
 def test_a_column_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "twice.csv"
     path.write_text("time,a,a\n2024-01-01,0.1,0.2\n2024-01-02,0.1,0.2\n")

@@ -76,6 +76,17 @@ def test_splits_and_future_are_answered_by_the_battery_and_by_nobody_else() -> N
     assert isinstance(foreseen(passed("a", "b"), fired)[0].verdict, Refuse)
 
 
+def test_the_first_thing_said_of_the_future_is_its_answer() -> None:
+    known = dict.fromkeys(("purge", "surrogates", "sentinel", "verdict"), Pass())
+    report = BatteryReport(causality=passed("causality.clean", "moved"), fired=(), **known)
+    ties = {"tied": passed("proof.tied", "tied"), "covered": passed("proof.covered", "made")}
+    future, _ = foreseen(None, report, ties)
+    assert next(iter(future.checks)) == "causality"
+    assert future.verdict.findings[0].code == "causality.clean"
+    (alone,) = foreseen(passed("causality.clean", "moved"), None, ties)
+    assert list(alone.checks) == ["causality", "tied", "covered"]
+
+
 def test_what_the_prover_refused_stays_refused_though_the_battery_did_not_ask() -> None:
     known = dict.fromkeys(("purge", "surrogates", "sentinel", "verdict"), Pass())
     silent = BatteryReport(causality=None, fired=(), **known)

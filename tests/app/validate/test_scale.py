@@ -59,5 +59,9 @@ def test_those_beside_it_are_looked_at_and_a_policy_may_believe_more() -> None:
     wild = np.clip(25.0 * NOISE[:, 0], -0.9, 0.9)
     with pytest.raises(DataError, match=r"the baseline of r.csv .*max_usual_move_frac"):
         require_returns(given(NOISE, baseline=2.0 * np.abs(wild)), RULES, "r.csv")
+    with pytest.raises(DataError, match=r"the champion of r\.csv"):
+        require_returns(given(NOISE, champion=2.0 * np.abs(wild)), RULES, "r.csv")
+    with pytest.raises(DataError, match=r"the gross of r\.csv"):
+        require_returns(given(NOISE, gross=2.0 * np.abs(wild)), RULES, "r.csv")
     rules = proof_rules(max_usual_move_frac=2.0, max_annual_volatility_frac=20.0)
     require_returns(given(NOISE, baseline=2.0 * np.abs(wild)), rules, "r.csv")

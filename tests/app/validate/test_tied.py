@@ -79,6 +79,17 @@ def test_the_first_instant_at_which_they_differ_is_named(
     assert sentence in said
 
 
+@pytest.mark.parametrize(
+    ("off", "kind"), [(0.5e-6, Pass), (2e-6, Inconclusive)], ids=["rounding", "other"]
+)
+def test_a_ten_thousandth_of_a_usual_return_is_rounding_and_no_more(
+    off: float, kind: type
+) -> None:
+    # Given that the usual size of what it earns is 0.01
+    found = returns([0.01 + off, -0.02, 0.0, 0.03, 0.01], CLOSES[2:7])
+    assert isinstance(tied(found, answer()), kind)
+
+
 def test_nobody_earns_by_paying_costs() -> None:
     costs = [0.0001, -0.01, 0.0001, 0.0001, 0.0001]
     found = returns([0.01, -0.02, 0.0, 0.03, 0.01], CLOSES[2:7], np.array(costs))

@@ -8,7 +8,7 @@ import pytest
 
 from stairway.dashboard.figures.plain import Figure
 from stairway.dashboard.figures.reliability import Diagram, diagram, diagrams
-from stairway.evaluation.metrics import Reliability, reliability
+from stairway.evaluation.metrics import Bin, Reliability, reliability
 
 
 @pytest.fixture
@@ -65,8 +65,27 @@ def test_a_perfect_forecaster_lies_on_the_dotted_line(shown: tuple[Diagram, ...]
 def test_both_axes_are_probabilities_of_the_same_scale(shown: tuple[Diagram, ...]) -> None:
     layout = shown[0].figure["layout"]
 
-    assert layout["xaxis"]["range"] == layout["yaxis"]["range"] == [0, 1]
+    assert layout["xaxis"]["range"] == layout["yaxis"]["range"]
     assert layout["yaxis"]["scaleanchor"] == "x"
+
+
+@pytest.mark.parametrize(
+    ("bins", "shown"),
+    [
+        ([Bin(90, 0.48, 0.5, 0.46, 0.54), Bin(90, 0.52, 0.5, 0.44, 0.57)], [0.4, 0.6]),
+        ([Bin(90, 0.5, 0.5, 0.5, 0.5)], [0.4, 0.6]),
+        ([Bin(90, 0.01, 0.0, 0.0, 0.04)], [0.0, 0.2]),
+        ([Bin(90, 0.99, 1.0, 0.96, 1.0)], [0.8, 1.0]),
+        ([Bin(9, 0.02, 0.0, 0.0, 0.3), Bin(9, 0.97, 1.0, 0.7, 1.0)], [0.0, 1.0]),
+    ],
+    ids=["middle", "point", "bottom", "top", "all"],
+)
+def test_the_stretch_that_is_shown_is_where_forecasts_and_bands_lie(
+    bins: list[Bin], shown: list[float]
+) -> None:
+    drawn = diagram("trend", Reliability(tuple(bins), 0.1, 0.06, 0.08))
+    assert drawn is not None
+    assert drawn.figure["layout"]["xaxis"]["range"] == shown
 
 
 def test_a_diagram_is_drawn_of_any_forecasts(judge: Callable[[Figure], Any]) -> None:

@@ -13,10 +13,11 @@ from stairway.app.progress import Silent
 from stairway.app.validate.asked import Asked
 from stairway.app.validate.report import QUESTIONS, Report
 from stairway.app.validate.validated import validated
-from stairway.base.verdict import Pass
+from stairway.base.verdict import Pass, passed
 from stairway.dashboard.proof.figures import halves
 from stairway.dashboard.proof.page import page, write_proof
 from stairway.evaluation.battery.study import BatteryReport, FoldTouch, SurrogateFigures
+from stairway.evaluation.sceptic.answer import Question, answer, of
 from stairway.evaluation.sceptic.luck import Choice
 
 N = 900
@@ -115,6 +116,38 @@ def test_red_bars_are_choices_that_were_luck_and_the_median_is_one() -> None:
     (bars,) = halves(found)["data"]
     assert bars["marker"]["color"] == ["--refuse", "--refuse", "--real"]
     assert bars["y"] == [1, 2, 3]
+
+
+def test_every_sentence_stands_once_under_its_question(report: Report) -> None:
+    html = page(report)
+    for one in QUESTIONS:
+        part = html.partition(f'id="ask-{one.value}-1"')[2].partition("</ul>")[0]
+        said = re.findall(r"<span>(.*?)</span>", part)
+        assert said
+        assert len(said) == len(set(said))
+        assert not any(a != b and b.startswith(a) for a in said for b in said)
+
+
+@pytest.mark.parametrize(
+    ("probability", "said"),
+    [(0.9995, "0.9995"), (0.999999, "over 0.9999"), (1e-9, "under 0.0001")],
+)
+def test_a_probability_is_the_same_wherever_it_stands_and_never_1(
+    report: Report, probability: float, said: str
+) -> None:
+    found = report.proofs[0]
+    assert found.figures is not None
+    assert found.figures.deflated is not None
+    deflated = msgspec.structs.replace(found.figures.deflated, probability=probability)
+    figures = msgspec.structs.replace(found.figures, deflated=deflated)
+    asked = answer(
+        Question.TRIES, {"deflated": passed("x", f"a probability {of(probability)}")}
+    )
+    answers = tuple(asked if one.question is Question.TRIES else one for one in found.answers)
+    other = msgspec.structs.replace(found, figures=figures, answers=answers)
+    html = page(msgspec.structs.replace(report, proofs=(other,)))
+    assert f"<b>{said}</b>" in html
+    assert re.search(rf"[Aa] probability (of )?{said}<", html)
 
 
 def test_a_battery_is_drawn_with_the_folds_that_touch(report: Report) -> None:

@@ -69,6 +69,39 @@ def test_a_regime_with_too_little_says_how_much_is_missing(
     assert shown[1].measures is None
     assert shown[1].missing == "20 of 50 independent forecasts"
     assert "spiegelhalter.crisis" not in checks
+    rare = checks["unjudged.crisis"]
+    assert isinstance(rare, Pass)
+    assert rare.findings[0].detail == (
+        "in crisis: not judged, 20 of 50 independent forecasts; regimes that cannot be judged "
+        "hold 0.5 % of the forecasts, and 5 % may go unjudged"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind"), [(25, Pass), (26, Inconclusive)], ids=["within", "beyond"]
+)
+def test_rare_regimes_together_keep_the_question_open_where_they_hold_too_much(
+    evidence: EvidenceRules, proof: ProofRules, rows: int, kind: type
+) -> None:
+    regime = np.full(1_000, "trend", dtype="<U8")
+    regime[:rows], regime[rows:50] = "crisis", "a storm"
+    _, checks = honest(forecasts(n=1_000, regime=regime), evidence, proof)
+    assert isinstance(checks["unjudged.crisis"], Pass)
+    regime[: rows + 25] = np.where(np.arange(rows + 25) < rows, "crisis", "a storm")
+    _, checks = honest(forecasts(n=1_000, regime=regime), evidence, proof)
+    assert isinstance(checks["unjudged.crisis"], kind)
+    assert isinstance(checks["unjudged.a storm"], kind)
+
+
+def test_the_level_is_parted_among_all_that_are_judged(
+    evidence: EvidenceRules, proof: ProofRules
+) -> None:
+    regime = np.where(np.arange(4_000) < 1_500, "trend", "range")
+    _, checks = honest(forecasts(regime=regime), evidence, proof)
+    asked = [one for name, one in checks.items() if name.startswith("spiegelhalter")]
+    assert len(asked) == 3
+    for one in asked:
+        assert one.findings[0].bound == pytest.approx((1.0 - evidence.level) / 3)
 
 
 def test_few_forecasts_or_a_single_outcome_conclude_nothing(

@@ -1,8 +1,12 @@
 """Rebuild a study, in the process that was started for it.
 
-The leak battery tries it on other markets. Beside that it is asked what it earns on the
-bars as they are, so that its returns can be held against those that are to be proved, and
-whether the function that was proved makes its features.
+1. Its features are proved causal, like a function of their own: the battery changes signs
+   of moves and no sizes, and leaves the rest to the prover. So are its positions, where
+   they can be asked (:mod:`.held`).
+2. The leak battery tries it on other markets.
+3. It is asked what it earns on the bars as they are, so that its returns can be held
+   against those that are to be proved, and whether the function that was proved makes its
+   features.
 """
 
 from __future__ import annotations
@@ -13,18 +17,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stairway.app.proof.held import positions_proved
 from stairway.app.proof.series import read_series
 from stairway.app.proof.told import StudyAnswer, StudyJob, Teller
 from stairway.app.userfunc import OverdueError, files_of, load, load_object
 from stairway.base.arrays import FloatArray
-from stairway.base.verdict import Verdict, inconclusive, passed
+from stairway.base.errors import DataError
+from stairway.base.verdict import Verdict, all_of, inconclusive, passed
 from stairway.evaluation.battery.battery import battery
 from stairway.evaluation.battery.study import Fold, Labelled
 from stairway.evaluation.battery.surrogates import counted
-from stairway.features.function import read
+from stairway.features.function import prove_function, read
 from stairway.features.series import Series
 
 _ROUNDING = 1e-9
+_ROWS_AND_COLUMNS = 2
 
 
 def rebuilt(job: StudyJob, teller: Teller) -> StudyAnswer:
@@ -40,8 +47,12 @@ def rebuilt(job: StudyJob, teller: Teller) -> StudyAnswer:
     load_study = teller.limited(load_object, f"importing {job.study}", job.limit_s)
     study = _Limited(load_study(job.study), teller, job.limit_s)
     series = read_series(job.bars, None, None)
+    known = [] if job.causality is None else [job.causality]
+    known.append(_features_proved(job, study, series, teller))
+    known.append(positions_proved(study, series, job.prover.tolerance, job.seed))
+    causality = all_of(known)
     heard = teller.stage("leak battery")
-    report = battery(study, series, job.rules, job.seed, job.causality, heard)
+    report = battery(study, series, job.rules, job.seed, causality, heard)
     return StudyAnswer(
         report=report,
         time_ns=tuple(series["time_ns"].tolist()),
@@ -87,6 +98,25 @@ class _Limited:
         except OverdueError as error:
             self._overdue = OverdueError(f"{name}: {error}")
             raise self._overdue from error
+
+
+def _features_proved(job: StudyJob, study: _Limited, series: Series, teller: Teller) -> Verdict:
+    """Give the study's own features other futures; each column is named by its place."""
+
+    def features(bars: Series) -> dict[str, FloatArray]:
+        made: FloatArray = np.asarray(study.features(bars), np.float64)
+        if made.ndim != _ROWS_AND_COLUMNS:
+            msg = f"features of shape {made.shape}; give rows by columns"
+            raise DataError(msg)
+        return {f"features[{k}]": column for k, column in enumerate(made.T)}
+
+    heard = teller.stage("trying other futures on the study's features")
+    try:
+        proof = prove_function(features, series, job.prover, job.seed, heard)
+    except DataError as error:
+        msg = f"{job.bars}: {error}"
+        raise DataError(msg) from error
+    return proof.verdict
 
 
 def _earned(study: _Limited, market: Series, seed: int) -> tuple[float | None, ...]:

@@ -30,11 +30,16 @@ class ProveJob(msgspec.Struct, frozen=True, kw_only=True, tag="prove"):
 
 
 class StudyJob(msgspec.Struct, frozen=True, kw_only=True, tag="study"):
-    """Rebuild a study, and what it earns on the bars as they are."""
+    """Rebuild a study, and what it earns on the bars as they are.
+
+    ``prover`` says how hard its features are tried, ``rules`` how hard all of it is, and
+    ``causality`` what was found out about the function, where there is one.
+    """
 
     study: str
     function: str | None
     bars: str
+    prover: ProverRules
     rules: BatteryRules
     seed: int
     limit_s: float

@@ -25,16 +25,15 @@ def foreseen(
     ()
     """
     ties = ties or {}
-    future = dict(ties)
-    if causality is not None:
-        future["causality"] = causality
+    # The answer comes first, and what ties it to the returns behind it.
+    future = {} if causality is None else {"causality": causality}
     if battered is None:
-        return (answer(Question.FUTURE, future),) if future else ()
+        return (answer(Question.FUTURE, future | ties),) if future or ties else ()
     if battered.causality is not None:
         future["causality"] = battered.causality
     future |= {"surrogates": battered.surrogates, "sentinel": battered.sentinel}
     return (
-        answer(Question.FUTURE, future),
+        answer(Question.FUTURE, future | ties),
         answer(Question.SPLITS, {"purge": battered.purge} | _of_splits(ties)),
     )
 

@@ -232,18 +232,34 @@ def _mark(verdict: Verdict) -> str:
             return "open   "
 
 
-def _said(checks: dict[str, Verdict], width: int) -> list[str]:
-    signs = {"pass   ": "+", "REFUSED": "-"}
+def told_once(checks: dict[str, Verdict]) -> list[tuple[Verdict, Finding]]:
+    """List the findings of all checks, each sentence once.
+
+    What another sentence says with more beside it is said by that one alone.
+
+    Examples
+    --------
+    >>> twice = {"a": Pass((Finding("x", "two"),)), "b": Pass((Finding("y", "two; too"),))}
+    >>> [finding.detail for _, finding in told_once(twice)]
+    ['two; too']
+    """
     said = {
-        finding.detail: _wrapped(signs.get(_mark(verdict), "?"), finding, width)
+        finding.detail: (verdict, finding)
         for verdict in checks.values()
         for finding in verdict.findings
     }
-    # What another line says with more beside it is said by that line.
     return [
-        line
-        for detail, line in said.items()
-        if not any(one != detail and one.startswith(detail) for one in said)
+        one
+        for detail, one in said.items()
+        if not any(other != detail and other.startswith(detail) for other in said)
+    ]
+
+
+def _said(checks: dict[str, Verdict], width: int) -> list[str]:
+    signs = {"pass   ": "+", "REFUSED": "-"}
+    return [
+        _wrapped(signs.get(_mark(verdict), "?"), finding, width)
+        for verdict, finding in told_once(checks)
     ]
 
 

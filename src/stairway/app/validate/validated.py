@@ -105,8 +105,8 @@ def _tried(asked: Asked, settings: Settings, found: Given, progress: Stages) -> 
         msg = "--function and --study need --bars: the bars to try it on"
         raise ConfigError(msg)
     causality, files = None, tuple[str, ...]()
+    prove = ProveAsked(asked.function or "", asked.bars, limit_s=asked.limit_s)
     if asked.function is not None:
-        prove = ProveAsked(asked.function, asked.bars, limit_s=asked.limit_s)
         came = proved(prove, progress)
         causality, files = came.proof.verdict, came.files
     if asked.study is None:
@@ -116,6 +116,7 @@ def _tried(asked: Asked, settings: Settings, found: Given, progress: Stages) -> 
         study=asked.study,
         function=asked.function,
         bars=asked.bars,
+        prover=prove.rules,
         rules=settings.battery.asked,
         seed=asked.seed,
         limit_s=asked.limit_s,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from stairway.dashboard.figures.plain import Figure, Trace, figure
@@ -10,6 +11,9 @@ from stairway.evaluation.metrics import Reliability
 from stairway.training.report import CandidateReport, TrainingReport
 
 _BIGGEST, _SMALLEST = 13.0, 5.0
+_STEP, _LEAST_STEPS = 0.05, 4
+SMALL, LARGE = 230, 400
+"""Heights: one of many beside each other, and one that a page is about; pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,10 @@ def _of(candidate: CandidateReport) -> Diagrams:
     return Diagrams(candidate.model, tuple(one for one in shown if one is not None))
 
 
-def diagram(regime: str, found: Reliability) -> Diagram | None:
+def diagram(regime: str, found: Reliability, height: int = SMALL) -> Diagram | None:
     """Draw one diagram with the band of what happened; ``None`` where nothing was said.
+
+    Both axes show the stretch in which forecasts and bands lie, in whole twentieths.
 
     Examples
     --------
@@ -63,19 +69,31 @@ def diagram(regime: str, found: Reliability) -> Diagram | None:
         said="within chance" if by_chance else "beyond chance",
         error=f"error {found.ece:.3f}, chance up to {found.ece_bound:.3f}",
         word="pass" if by_chance else "refuse",
-        figure=_figure(found),
+        figure=_figure(found, height),
     )
 
 
-def _figure(found: Reliability) -> Figure:
+def _figure(found: Reliability, height: int) -> Figure:
     traces = [_band(found), _diagonal(), _points(found)]
-    axis = {"range": [0, 1], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
+    axis = {"range": _stretch(found), "nticks": 6, "tickformat": ".0%"}
     axes = {
         "xaxis": {**axis, "title": {"text": "said"}, "constrain": "domain"},
         "yaxis": {**axis, "title": {"text": "happened"}, "scaleanchor": "x"},
     }
     margin = {"l": 48, "r": 10, "t": 8, "b": 40}
-    return figure(traces, 230, axes, showlegend=False, margin=margin)
+    return figure(traces, height, axes, showlegend=False, margin=margin)
+
+
+def _stretch(found: Reliability) -> list[float]:
+    """Give the ends of the stretch to be shown, at least a fifth, for both axes."""
+    ends = [end for b in found.bins for end in (b.confidence, b.low, b.high)]
+    most = round(1.0 / _STEP)
+    low = max(math.floor(min(ends) / _STEP), 0)
+    high = min(math.ceil(max(ends) / _STEP), most)
+    missing = max(_LEAST_STEPS - (high - low), 0)
+    low = max(min(low - missing // 2, most - _LEAST_STEPS), 0)
+    high = min(max(high, low + _LEAST_STEPS), most)
+    return [round(low * _STEP, 2), round(high * _STEP, 2)]
 
 
 def _band(found: Reliability) -> Trace:

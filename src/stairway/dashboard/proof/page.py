@@ -9,11 +9,18 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from stairway.app.folder import write_whole
-from stairway.app.validate.report import QUESTIONS, SEALED, ModelProof, Report, headline
+from stairway.app.validate.report import (
+    QUESTIONS,
+    SEALED,
+    ModelProof,
+    Report,
+    headline,
+    told_once,
+)
 from stairway.base.verdict import Finding, Pass, Verdict, all_of
 from stairway.dashboard import words
 from stairway.dashboard.figures.plain import Figure
-from stairway.dashboard.figures.reliability import Diagram, diagram
+from stairway.dashboard.figures.reliability import LARGE, Diagram, diagram
 from stairway.dashboard.proof import figures, tables
 from stairway.dashboard.report import environment, plotly_script
 from stairway.evaluation.sceptic.answer import Answer, Question
@@ -116,7 +123,7 @@ def _shown(proof: ModelProof, report: Report) -> Shown:
     honesty = () if found is None else found.honesty
     measured = [one for one in honesty if one.measures is not None]
     drawn = [
-        diagram(one.regime, one.measures.reliability)
+        diagram(one.regime, one.measures.reliability, LARGE)
         for one in measured
         if one.measures is not None
     ]
@@ -182,8 +189,7 @@ def _sealed(proof: ModelProof) -> Asked | None:
 def _lines(checks: dict[str, Verdict]) -> tuple[Line, ...]:
     return tuple(
         Line(words.word(verdict), _plain(finding), finding.code)
-        for verdict in checks.values()
-        for finding in verdict.findings
+        for verdict, finding in told_once(checks)
     )
 
 

@@ -10,6 +10,7 @@ from stairway.evaluation.battery.study import BatteryReport
 from stairway.evaluation.calibration import Estimate, Measures
 from stairway.evaluation.moments import Undefined
 from stairway.evaluation.proof_of_returns import Figures
+from stairway.evaluation.sceptic.answer import of
 from stairway.evaluation.sceptic.costs import Account
 from stairway.evaluation.sceptic.honesty import ALL, Honesty
 
@@ -124,7 +125,8 @@ def standing_rows(found: Figures) -> tuple[StandingRow, ...]:
     own = found.names[found.chosen]
     pairs = sorted(zip(place.p_values, place.names, strict=True), key=lambda pair: -pair[0])
     rows = [
-        StandingRow(who, _probability(p), who in place.members, who == own) for p, who in pairs
+        StandingRow(who, "1" if p == 1.0 else _probability(p), who in place.members, who == own)
+        for p, who in pairs
     ]
     return tuple(row for k, row in enumerate(rows) if k < _MOST_STANDING or row.own)
 
@@ -180,7 +182,7 @@ def _straying(found: Measures) -> Cell:
     return (
         ("undefined", "")
         if isinstance(p, Undefined)
-        else (f"{p:.3f}", _z(found.spiegelhalter_z))
+        else (_probability(p), _z(found.spiegelhalter_z))
     )
 
 
@@ -234,4 +236,4 @@ def _banded(one: Estimate) -> tuple[str, str]:
 
 
 def _probability(p: float) -> str:
-    return f"{p:.4f}"
+    return of(p).removeprefix("of ")

@@ -87,7 +87,7 @@ def battery(
     taught = Sentinel(taught) if isinstance(taught, Refuse) else taught
     stages: dict[str, Verdict] = {
         "causality": all_of(
-            [future.features, *([] if causality is None else [causality]), *other]
+            [*([] if causality is None else [causality]), future.features, *other]
         ),
         "purge": all_of([future.spans, apart, *other]),
         "surrogates": all_of([random.verdict, *other]),

@@ -103,7 +103,7 @@ def judged(found: Sequence[FoldTouch]) -> Verdict:
     if bad:
         return Refuse(bad)
     rows = sum(touch.n_train for touch in found)
-    detail = f"{len(found)} folds: none of {rows} training rows touches its test"
+    detail = f"{len(found)} folds: none of {rows:,} training rows touches its test"
     return Pass((Finding("leak.purge", detail, 0, 0, rows),))
 
 

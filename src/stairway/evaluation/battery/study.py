@@ -108,7 +108,7 @@ class BatteryRules(Config, frozen=True, kw_only=True):
         Rows of a shuffled block; the longest label span where that is more.
     level
         Share of honest studies in which the surrogates may raise an alarm, and in which
-        the sentinel may.
+        the sentinel may. One in a thousand at least: whoever bears no alarm finds no leak.
     mean_sharpe_bound
         Greatest mean Sharpe ratio per bar, either way, over the shuffles.
     gap_rows, embargo_rows
@@ -122,7 +122,7 @@ class BatteryRules(Config, frozen=True, kw_only=True):
     surrogates: Annotated[int, Meta(ge=8, le=10_000)] = 40
     shuffles: Annotated[int, Meta(ge=8, le=10_000)] = 20
     block_rows: Annotated[int, Meta(ge=1, le=10**6)] = 1
-    level: Annotated[float, Meta(gt=0.0, le=0.2)] = 0.01
+    level: Annotated[float, Meta(ge=0.001, le=0.2)] = 0.01
     mean_sharpe_bound: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.1
     gap_rows: Annotated[int, Meta(ge=0, le=10**6)] = 0
     embargo_rows: Annotated[int, Meta(ge=0, le=10**6)] = 0

@@ -24,6 +24,8 @@ from stairway.base.verdict import (
 from stairway.evaluation.moments import Undefined
 from stairway.evaluation.significance.sample import Unmeasured
 
+_NEARLY_CERTAIN, _NEARLY_NEVER = 0.9999, 0.0001
+
 NOT_SHOWN = "proof.not_shown"
 """Beginning of the code of what was not given; its last part says what that is."""
 
@@ -141,6 +143,21 @@ def held_against(good: bool, finding: Finding) -> Verdict:  # noqa: FBT001 - wha
     """
     said = (finding.code, finding.detail, finding.value, finding.bound, finding.n)
     return passed(*said) if good else refuse(*said)
+
+
+def of(probability: float) -> str:
+    """Say a probability to four places; none rounds to 0 or 1, which are certainties.
+
+    Examples
+    --------
+    >>> of(0.9995), of(0.99996), of(3e-9)
+    ('of 0.9995', 'over 0.9999', 'under 0.0001')
+    """
+    if probability > _NEARLY_CERTAIN:
+        return f"over {_NEARLY_CERTAIN:g}"
+    if probability < _NEARLY_NEVER:
+        return f"under {_NEARLY_NEVER:.4f}"
+    return f"of {probability:.4f}"
 
 
 def percent(fraction: float) -> str:

@@ -6,11 +6,11 @@ import msgspec
 import numpy as np
 
 from stairway.base.arrays import BoolArray
-from stairway.base.verdict import Finding, Inconclusive, Verdict
+from stairway.base.verdict import Finding, Inconclusive, Verdict, inconclusive, passed
 from stairway.evaluation.calibration import MeasureRules, Measures, measure
-from stairway.evaluation.evidence import EvidenceRules, decide, measures
+from stairway.evaluation.evidence import EvidenceRules, decide, measures, own_regimes
 from stairway.evaluation.moments import Undefined
-from stairway.evaluation.sceptic.answer import Question, held_against, unasked, unmeasured
+from stairway.evaluation.sceptic.answer import Question, held_against, of, unasked, unmeasured
 from stairway.evaluation.sceptic.rules import ProofRules
 from stairway.evaluation.skill import Forecasts, Skill, brier_skill, independent_samples
 from stairway.models.calibration import REGIMES
@@ -47,7 +47,9 @@ def honest(
     tuple, dict
         ``skill`` is what the policy binds. ``reliability`` asks whether things happen as
         often as was said, over all bars; ``spiegelhalter`` the same without bins, over all
-        bars and within each regime, the level parted among them.
+        bars and within each regime, the level parted among them. ``unjudged.R`` names a
+        regime R that holds too few, and is open where such regimes hold, together, more of
+        the forecasts than the rules bear.
     """
     if forecasts is None:
         return (), {"probabilities": unasked(Question.HONEST)}
@@ -61,14 +63,42 @@ def honest(
     for one in judged:
         name = "spiegelhalter" if one.regime == ALL else f"spiegelhalter.{one.regime}"
         checks[name] = _calibrated(one, (1.0 - evidence.level) / len(judged))
-    return shown, checks
+    return shown, checks | _unjudged(shown, forecasts, proof)
+
+
+def _unjudged(
+    shown: tuple[Honesty, ...], forecasts: Forecasts, proof: ProofRules
+) -> dict[str, Verdict]:
+    """Name each regime of which too little is there, and how much all of them are."""
+    every = int(forecasts.scored.sum())
+    held = {
+        one.regime: int((forecasts.scored & _rows(one.regime, forecasts)[:, None]).sum())
+        for one in shown
+        if one.measures is None and one.regime != ALL
+    }
+    frac, bound = sum(held.values()) / max(every, 1), proof.max_unjudged_frac
+    missing = {one.regime: one.missing for one in shown}
+    beside = (
+        f"regimes that cannot be judged hold {100.0 * frac:.1f} % of the forecasts, and "
+        f"{100.0 * bound:g} % may go unjudged"
+    )
+    say = passed if frac <= bound else inconclusive
+    return {
+        f"unjudged.{regime}": say(
+            "proof.unjudged",
+            f"in {regime}: not judged, {missing[regime]}; {beside}",
+            frac,
+            bound,
+            n,
+        )
+        for regime, n in held.items()
+    }
 
 
 def _regimes(forecasts: Forecasts) -> tuple[str, ...]:
     """All of them first, then ours in their order, then those of somebody else."""
-    there: list[str] = np.unique(forecasts.regime[forecasts.scored.any(axis=1)]).tolist()
-    others = [name for name in there if name and name not in REGIMES]
-    return (ALL, *(name for name in REGIMES if name in there), *others)
+    there = set(forecasts.regime[forecasts.scored.any(axis=1)].tolist())
+    return (ALL, *(name for name in REGIMES if name in there), *own_regimes(forecasts))
 
 
 def _rows(regime: str, forecasts: Forecasts) -> BoolArray:
@@ -135,7 +165,7 @@ def _calibrated(one: Honesty, allowed: float) -> Verdict:
         return unmeasured(code, p)
     said = Finding(
         code,
-        f"{where}: an honest forecaster strays as far with a probability of {p:.4f}; under "
+        f"{where}: an honest forecaster strays as far with a probability {of(p)}; under "
         f"{allowed:.2g} it is not chance",
         p,
         allowed,

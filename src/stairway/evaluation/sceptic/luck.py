@@ -13,9 +13,9 @@ import numpy as np
 
 from stairway.base.arrays import FloatArray
 from stairway.base.verdict import Finding, Inconclusive, Pass, Verdict, inconclusive, passed
-from stairway.evaluation.evidence import EvidenceRules
+from stairway.evaluation.evidence import EvidenceRules, too_good_sharpe
 from stairway.evaluation.moments import Moments, Undefined, moments
-from stairway.evaluation.sceptic.answer import held_against, percent, share, unmeasured
+from stairway.evaluation.sceptic.answer import held_against, of, percent, share, unmeasured
 from stairway.evaluation.sceptic.record import Record
 from stairway.evaluation.sceptic.rules import ProofRules
 from stairway.evaluation.sharpe import Measured
@@ -81,12 +81,15 @@ class Choice(msgspec.Struct, frozen=True):
 
 def skilled(record: Record, rules: EvidenceRules) -> tuple[Psr | None, Verdict]:
     """Tell how probable it is that the true Sharpe ratio lies above 0."""
+    beyond = _beyond_belief(record, rules)
+    if beyond is not None:
+        return None, beyond
     found = probabilistic_sharpe(record.returns, 0.0)
     if isinstance(found, Unmeasured):
         return None, _missing("proof.psr", found, record, rules)
     said = Finding(
         "proof.psr",
-        f"the true Sharpe ratio lies above 0 with a probability of {found.probability:.4f} "
+        f"the true Sharpe ratio lies above 0 with a probability {of(found.probability)} "
         f"(skew {found.shape.skew:+.2f}, kurtosis {found.shape.kurtosis:.1f}); "
         f"{rules.level:g} is needed",
         found.probability,
@@ -98,6 +101,9 @@ def skilled(record: Record, rules: EvidenceRules) -> tuple[Psr | None, Verdict]:
 
 def long_enough(record: Record, rules: EvidenceRules) -> tuple[TrackRecord | None, Verdict]:
     """Tell whether the record is long enough for a ratio of its size to mean anything."""
+    beyond = _beyond_belief(record, rules)
+    if beyond is not None:
+        return None, beyond
     found = min_track_record(record.returns, 0.0, rules.level)
     if isinstance(found, Unmeasured):
         return None, _missing("proof.track_record", found, record, rules)
@@ -141,7 +147,7 @@ def mean_interval(
     --------
     >>> rules = ProofRules(
     ...     resamples=499, resample_rows=1_000, pbo_blocks=16, max_pbo=0.2, clip=1e-6,
-    ...     max_usual_move_frac=0.2, max_annual_volatility_frac=10.0,
+    ...     max_usual_move_frac=0.2, max_annual_volatility_frac=10.0, max_unjudged_frac=0.05,
     ... )
     >>> rng = np.random.default_rng(0)
     >>> found = mean_interval(rng.normal(0.001, 0.01, 4_000), 250.0, 0.95, rules, rng)
@@ -227,6 +233,9 @@ def trials_of(record: Record) -> Trials:
 
 def more_than_luck(record: Record, rules: EvidenceRules) -> tuple[Deflated | None, Verdict]:
     """Hold the ratio against what the best of so many tries shows without skill."""
+    beyond = _beyond_belief(record, rules)
+    if beyond is not None:
+        return None, beyond
     found = deflated_sharpe(record.returns, trials_of(record))
     if isinstance(found, Unmeasured):
         return None, _missing("proof.deflated", found, record, rules)
@@ -237,7 +246,7 @@ def more_than_luck(record: Record, rules: EvidenceRules) -> tuple[Deflated | Non
         f"the best of "
         f"{_tries(record.n_trials)} without skill is expected to show "
         f"{found.psr.benchmark_per_bar * per_year:.2f}; it is more than that with a "
-        f"probability of {found.probability:.4f}, and {rules.level:g} is needed",
+        f"probability {of(found.probability)}, and {rules.level:g} is needed",
         found.probability,
         rules.level,
         record.n_trials,
@@ -250,6 +259,9 @@ def years_enough(
 ) -> tuple[float | None, Verdict]:
     """Tell whether the record outlasts the luck of so many tries; ``ratio`` is its own."""
     code, had = "proof.backtest_years", record.years
+    beyond = _beyond_belief(record, rules)
+    if beyond is not None:
+        return None, beyond
     if isinstance(ratio, Undefined):
         return None, _missing(code, ratio, record, rules)
     found = min_backtest_years(record.n_trials, ratio.annual)
@@ -338,6 +350,16 @@ def _untold(code: str, record: Record) -> Inconclusive:
         "abandoned ones too"
     )
     return inconclusive(code, detail, given, n, given)
+
+
+def _beyond_belief(record: Record, rules: EvidenceRules) -> Verdict | None:
+    """Refuse numbers that are too good to be returns, whatever would follow from them."""
+    found = moments(record.returns)
+    if isinstance(found, Undefined):
+        return None
+    annual = found.ratio(0.0) * math.sqrt(record.periods_per_year)
+    beyond = too_good_sharpe(annual, record.n_rows, rules)
+    return None if beyond is None else enough(record, rules, beyond)
 
 
 def _missing(code: str, why: Unmeasured, record: Record, rules: EvidenceRules) -> Verdict:

@@ -29,6 +29,9 @@ class ProofRules(Config, frozen=True, kw_only=True):
     max_usual_move_frac, max_annual_volatility_frac
         Median size of a return that is not 0, and deviation a year, above which a file
         holds something else than simple returns.
+    max_unjudged_frac
+        Share of the forecasts that may lie, together, in regimes too rare to be judged.
+        They are named; more than that keep the question open.
     """
 
     resamples: Annotated[int, Meta(ge=99, le=100_000)]
@@ -38,3 +41,4 @@ class ProofRules(Config, frozen=True, kw_only=True):
     clip: Annotated[float, Meta(gt=0.0, lt=0.5)]
     max_usual_move_frac: Annotated[float, Meta(gt=0.0, le=10.0)]
     max_annual_volatility_frac: Annotated[float, Meta(gt=0.0, le=1_000.0)]
+    max_unjudged_frac: Annotated[float, Meta(ge=0.0, le=0.2)]

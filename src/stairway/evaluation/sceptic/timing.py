@@ -13,7 +13,7 @@ from stairway.base.errors import DataError
 from stairway.base.verdict import Finding, Inconclusive, Verdict, inconclusive
 from stairway.evaluation.evidence import EvidenceRules
 from stairway.evaluation.moments import Undefined
-from stairway.evaluation.sceptic.answer import held_against, not_shown, unmeasured
+from stairway.evaluation.sceptic.answer import held_against, not_shown, of, unmeasured
 from stairway.evaluation.significance.block_length import block_length
 from stairway.evaluation.significance.sample import Unmeasured
 from stairway.evaluation.significance.shift_null import links_by_shift, shift_null
@@ -109,7 +109,7 @@ def in_time(
     said = Finding(
         code,
         f"what was said and what came go together by {best.link:+.4f}{where}; at another time "
-        f"as much with a probability of {p_value:.4f}, and at most {allowed:.2g} is allowed",
+        f"as much with a probability {of(p_value)}, and at most {allowed:.2g} is allowed",
         p_value,
         allowed,
         best.n_shifts,
