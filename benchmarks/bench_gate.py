@@ -48,18 +48,17 @@ SMALL = "small.parquet"
 def flat(n: int) -> pl.DataFrame:
     rng = np.random.default_rng(7)
     symbol, model, action = (rng.integers(0, k, n) for k in (4, 3, 3))
+    confidence = rng.normal(0.5, 0.16, n).clip(0.01, 0.99).round(8)
     number = np.arange(n)
-    twice = number % 100 == 99
-    number = number - twice
-    model[twice] = model[np.flatnonzero(twice) - 1]
+    number -= number % 100 == 99
     return pl.DataFrame(
         {
             "ts": START_MS + 100 * number,
             "event_id": pl.Series(number).cast(pl.String),
-            "symbol": np.array(["BTC", "ETH", "SOL", "XRP"])[symbol],
-            "model": np.array(["forest", "mlp", "trend"])[model],
-            "action": np.array(["SELL", "HOLD", "BUY"])[action],
-            "confidence": rng.normal(0.5, 0.16, n).clip(0.01, 0.99).round(8),
+            "symbol": np.array(["BTC", "ETH", "SOL", "XRP"])[symbol[number]],
+            "model": np.array(["forest", "mlp", "trend"])[model[number]],
+            "action": np.array(["SELL", "HOLD", "BUY"])[action[number]],
+            "confidence": confidence[number],
         }
     )
 

@@ -58,13 +58,19 @@ def test_an_answer_of_no_time_cannot_hide_before_the_cutover() -> None:
     assert [e.fault for e in cut.after.examples] == ["absent"]
 
 
-def test_a_repeat_across_the_cutover_counts_once() -> None:
+@pytest.mark.parametrize("dated", [False, True])
+def test_what_is_sent_again_across_the_cutover_repeats_unless_it_says_another_time(
+    *,
+    dated: bool,
+) -> None:
     said = lively(10, RNG(1))
     again = {k: np.concatenate([v, v]) for k, v in said.items()}
     again["time_ns"][30:] += 100 * EVERY_NS
-    cut = sides(again, 50)
+    cut = sides(again | {"dated": np.full(60, dated)}, 50)
+    found = cut.after.measured("mlp")
     assert cut.before.measured("mlp").events == 10
-    assert (cut.after.measured("mlp").events, cut.after.measured("mlp").repeats) == (0, 10)
+    assert (found.events, found.repeats, found.reused) == ((10, 0, 10) if dated else (0, 10, 0))
+    assert ("nothing but 30 repeats" in str(compare(cut, RNG(1)).warnings)) is not dated
 
 
 @given(st.lists(st.integers(0, 300), max_size=4), st.integers(0, 100))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stairway.base.errors import ConfigError, DataError
 from stairway.supervision.answers import NO_TIME
-from stairway.supervision.instants import Clock, to_ns, unit_of
+from stairway.supervision.instants import Clock, first_misfit, to_ns, unit_of
 
 PER = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
@@ -63,3 +63,20 @@ def test_a_stamp_that_is_missing_has_no_time() -> None:
 
 def test_seconds_with_a_fraction_keep_it() -> None:
     assert to_ns(pl.Series(["1700000000.25"]), Clock()).tolist() == [1_700_000_000_250_000_000]
+
+
+@given(
+    st.lists(
+        st.sampled_from([10**k + d for k in (8, 11, 14, 17) for d in (-1000, 0, 1000)])
+        | st.integers(-9, 10**15)
+        | st.none(),
+        min_size=1,
+        max_size=6,
+    ),
+    st.sampled_from(list(PER)),
+    st.booleans(),
+)
+def test_whole_numbers_fit_a_unit_as_their_texts_do(stamps, unit, strict) -> None:
+    texts = pl.Series([None if n is None else str(n) for n in stamps], dtype=pl.String)
+    whole = pl.Series(stamps, dtype=pl.Int64)
+    assert first_misfit(whole, unit, strict=strict) == first_misfit(texts, unit, strict=strict)

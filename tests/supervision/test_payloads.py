@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from stairway.base.errors import DataError, StairwayError
 from stairway.supervision import payloads
-from stairway.supervision.answers import Answers, Names
+from stairway.supervision.answers import NO_TIME, Answers, Names
 from stairway.supervision.events.kernels import MEMBERS
 from stairway.supervision.field_map import read_map, recognise
 from stairway.supervision.instants import Clock
@@ -26,7 +26,13 @@ from stairway.supervision.times import Times
 from stairway.testing.telemetry import messages, telemetry
 
 STAMPS = {"iso": "2026-05-15T18:18:14Z", "ms": 1_778_869_094_000}
-CODED = {"model": "models", "symbol": "symbols", "reason": "reasons", "regime": "regimes"}
+CODED = {
+    "model": "models",
+    "symbol": "symbols",
+    "reason": "reasons",
+    "regime": "regimes",
+    "word": "words",
+}
 
 
 def heard(chunk, *, plain, unit="iso", ahead=False):
@@ -42,6 +48,9 @@ def heard(chunk, *, plain, unit="iso", ahead=False):
         words = [*getattr(names, known).names, None]
         said[column] = [words[code] for code in said[column]]
     said["confidence"] = [repr(c) for c in said["confidence"]]
+    said["quoted"] = [
+        (notes.page.confidence(place), notes.page.time(place)) for place in range(len(chunk))
+    ]
     return said, notes
 
 
@@ -315,6 +324,7 @@ def test_entries_take_the_time_of_their_id_until_one_says_its_own() -> None:
     fast, slow = (heard(chunk, plain=plain, unit="ms") for plain in (True, False))
     assert fast == slow
     assert fast[1].from_ids == 400
+    assert fast[0]["dated"] == [False] * 400 + [True] * 401
     assert fast[0]["time_ns"][399:402] == [
         1_778_869_094_399 * 10**6,
         1_778_869_095_000 * 10**6,
@@ -369,3 +379,31 @@ def test_a_cell_that_is_nested_without_end_holds_nothing() -> None:
     rows = pl.DataFrame(cells | {"x": ['{"p": 0.5}', '{"p": 0.5, "y": ' + DEEP + "}"]})
     read = Reading(recognise(rows.columns, mapped)).read(Table(rows, 2, "line"))
     assert [repr(c) for c in read.confidence.tolist()] == ["0.5", "nan"]
+
+
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [("symbol", "ETH"), ("regime", "calm"), ("event_id", "e9"), ("ts", STAMPS["iso"])],
+)
+def test_what_a_payload_lacks_is_taken_from_beside_it_by_both_ways(
+    name: str, beside: str
+) -> None:
+    whole = {"regime": "wild", **json.loads(plain_event()["payload"])}
+    entry = {"action": "BUY", "confidence": 0.6}
+    payload = {k: v for k, v in whole.items() if k != name} | {"model_breakdown": {"m": entry}}
+    frame = pl.DataFrame(
+        {
+            "event_type": ["trade.intent"] * 3,
+            "payload": [json.dumps(payload)] * 3,
+            name: [beside] * 3,
+        }
+    )
+    fast, slow = (heard(Table(frame, 1, "row"), plain=plain) for plain in (True, False))
+    assert fast == slow
+    said = dict(fast[0])
+    if name in said:
+        assert said[name] == [beside] * 3
+    elif name == "ts":
+        assert NO_TIME not in said["time_ns"]
+    else:
+        assert 0 not in said["event"]

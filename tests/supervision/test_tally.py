@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -27,8 +27,17 @@ from stairway.supervision.answers import (
 )
 from stairway.supervision.kernels import BUCKETS, PPM, bucket_of
 from stairway.supervision.quality_gate import Sample, measure
-from stairway.supervision.tally import EXAMPLES, FAULTS, Repeats, Tally, Told
-from stairway.testing.answers import MODELS, REASONS, SYMBOLS, lively, names, tallied
+from stairway.supervision.repeated import Repeats
+from stairway.supervision.tally import EXAMPLES, FAULTS, Tally, Told
+from stairway.testing.answers import (
+    MODELS,
+    REASONS,
+    SYMBOLS,
+    Lately,
+    lively,
+    names,
+    tallied,
+)
 
 MINUTE_NS = 60 * 10**9
 WINDOW = 4
@@ -85,24 +94,33 @@ def fault(row: Row) -> str | None:
 
 
 def marks(rows: Sequence[Row]) -> list[int]:
-    """1 where an answer is new, 2 for a repeat, 3 where it contradicts one without an id."""
-    seen: deque[tuple[object, ...]] = deque(maxlen=WINDOW)
+    """1 for a new answer, 2 for a repeat, 3 or 5 where it contradicts one: no id, an id."""
+    seen = Lately(WINDOW)
     found = []
     for row in rows:
         key: tuple[object, ...] = (row.event, row.model, row.stage)
         nobody = row.time_ns == NO_TIME or row.symbol < 0
         if row.event == 0:
             key = () if nobody else ("no id", row.time_ns, row.symbol, *key)
-        said = (*key, row.action, repr(row.confidence)) if row.event == 0 and key else ()
-        mark = 1
-        if (said or key) in seen:
-            mark = 2
-        elif key:
-            mark = 3 if said and key in seen else 1
-            # What was said is put on record before who said it.
-            seen.extend(one for one in (said, key) if one and one not in seen)
-        found.append(mark)
+        answer = (row.action, repr(row.confidence), row.time_ns, row.symbol)
+        found.append(mark(seen, key, answer, named=row.event != 0) if key else 1)
     return found
+
+
+def mark(seen: Lately, key: tuple[object, ...], answer: object, *, named: bool) -> int:
+    """Under an id the first answer is kept with it; others are, and all without one, beside."""
+    said = (*key, answer)
+    if named and key not in seen:
+        seen.add(key, answer)
+        return 1
+    if said in seen or (named and seen[key] == answer):
+        return 2
+    seen.add(said)
+    if named:
+        return 5
+    known = key in seen
+    seen.add(key)
+    return 3 if known else 1
 
 
 def repeated(rows: Sequence[Row]) -> list[bool]:
@@ -143,6 +161,7 @@ def slow(rows: Sequence[Row], model: int, stage: int) -> dict[str, Any]:
                 mark == 3 and fault(rows[i]) is None and i in mine
                 for i, mark in enumerate(marks(rows))
             ),
+            "reused": sum(mark == 5 and i in mine for i, mark in enumerate(marks(rows))),
         }
     )
 
@@ -238,10 +257,14 @@ def test_tallies_merged_in_order_are_one_tally(
 @given(MANY)
 def test_first_faults_are_kept_as_they_were_said(rows: list[Row]) -> None:
     tally = counted(rows)
-    new = [r for r, again in zip(rows, repeated(rows), strict=True) if not again]
+    new = [(r, mark) for r, mark in zip(rows, marks(rows), strict=True) if mark != 2]
     for kind, (model, stage) in itertools.product(FAULTS, WHO):
-        mine = [r for r in new if (r.model, r.stage) == (model, stage)]
-        said = [(r.place, r.action, repr(r.confidence)) for r in mine if fault(r) == kind]
+        said = [
+            (r.place, r.action, repr(r.confidence))
+            for r, mark in new
+            if (r.model, r.stage) == (model, stage)
+            and (mark == 5 if kind == "reused" else fault(r) == kind)
+        ]
         got = [
             e
             for e in tally.examples
@@ -342,17 +365,31 @@ def test_tallies_over_different_names_do_not_merge() -> None:
         Tally(names()).merge(Tally(names()))
 
 
+def test_what_was_measured_is_measured_anew_once_more_was_said() -> None:
+    said = lively(20, np.random.default_rng(1))
+    tally, later = tallied(said), tallied(lively(30, np.random.default_rng(2)))
+    assert tally.measured("mlp").events == 20
+    tally.add(columns(**said | {"event": said["event"] + np.uint64(1_000)}))
+    assert tally.measured("mlp").events == 40
+    merged = Tally(later.names)
+    assert merged.measured("mlp").events == 0
+    merged.merge(later)
+    assert merged.measured("mlp").events == 30
+
+
 # -- repeats -------------------------------------------------------------------------------
 
 
 @given(st.lists(st.integers(1, 40), max_size=300), st.sampled_from([1, 2, 3, 8, 16]))
 def test_a_repeat_is_known_within_the_window_and_forgotten_after(events, window) -> None:
     rows = [Row(0, e, 0, 0, 2, 0.5) for e in events]
-    seen: deque[int] = deque(maxlen=window)
+    seen, last = Lately(window), list[int]()
     for row, take in zip(rows, Repeats(window).mark(chunk(rows)), strict=True):
         assert (take == 2) == (row.event in seen)
+        assert take == 2 or row.event not in last[-window:]
         if row.event not in seen:
-            seen.append(row.event)
+            seen.add(row.event)
+            last.append(row.event)
 
 
 def test_an_event_sent_twice_counts_once() -> None:

@@ -63,6 +63,18 @@ def test_a_flat_record_with_a_key_twice_is_refused() -> None:
         reading.read(Documents([row + ', "confidence": 1.5}'], 2))
 
 
+@pytest.mark.parametrize("is_bytes", [False, True])
+def test_a_colon_that_is_written_as_a_code_hides_no_key(*, is_bytes: bool) -> None:
+    """Read and written again it is a colon, which would make up for the one that was dropped."""
+    row = (
+        '{"ts": 1772449200, "symbol": "A", "model": "m", "action": "BUY", "confidence": 1.5, '
+        '"note": "\\u003a", "confidence": 0.5}'
+    )
+    reading = Reading(recognise(FLAT))
+    with pytest.raises(DataError, match="line 7 has 'confidence' twice"):
+        reading.read(Documents([row.encode() if is_bytes else row], 7))
+
+
 def test_a_column_that_is_there_twice_is_refused_where_it_is_read() -> None:
     found = [*FLAT, "note", "note#7", "confidence#9"]
     require_columns_once(found, recognise(found))

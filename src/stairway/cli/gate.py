@@ -58,7 +58,8 @@ After = Annotated[
     str | None,
     typer.Option(
         "--after",
-        help="Judge from there on: an instant, last-deploy, systemd:UNIT or docker:CONTAINER.",
+        help="Judge from there on: an instant, last-deploy, last-deploy:FILE, systemd:UNIT or "
+        "docker:CONTAINER.",
     ),
 ]
 Policy = Annotated[

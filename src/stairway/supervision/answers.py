@@ -117,6 +117,8 @@ class Names:
         Instruments (at most 10,000) and regime labels (at most 32).
     reasons
         Reason codes; beyond 1,000 they become ``"(other reasons)"``.
+    words
+        What was said for an action and is none; beyond 1,000 it becomes ``"(other words)"``.
     """
 
     models: Codes = field(default_factory=lambda: Codes("models", 256))
@@ -125,6 +127,7 @@ class Names:
         default_factory=lambda: Codes("reasons", 1_000, rest="(other reasons)")
     )
     regimes: Codes = field(default_factory=lambda: Codes("regimes", 32))
+    words: Codes = field(default_factory=lambda: Codes("words", 1_000, rest="(other words)"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +139,8 @@ class Answers:
     time_ns : (n,) int64
         UTC. :data:`NO_TIME` where it is not said.
     event : (n,) uint64
-        Hash of the event's id; 0 where it has none (then nothing is a repeat). A model that
-        answers twice at one stage about one event repeats itself, and counts once.
+        Hash of the event's id; 0 where it has none. A model that gives the same answer twice
+        at one stage about one event repeats itself, and counts once.
     model : (n,) int32
         Code into ``Names.models``; never negative.
     symbol : (n,) int32
@@ -154,6 +157,10 @@ class Answers:
         Code into ``Names.regimes``; -1 for none.
     place : (n,) int64
         Number of the record in its source, from 0, to name the place of a fault; -1 for none.
+    word : (n,) int16
+        Code into ``Names.words`` where the action is :data:`UNKNOWN`; -1 elsewhere.
+    dated : (n,) bool
+        Whether the event says its time itself. Where not, it is that at which it came.
     """
 
     time_ns: IntArray
@@ -166,6 +173,8 @@ class Answers:
     reason: NDArray[np.int32]
     regime: NDArray[np.int32]
     place: IntArray
+    word: NDArray[np.int16]
+    dated: NDArray[np.bool_]
 
     def __post_init__(self) -> None:
         shapes = {f.name: getattr(self, f.name).shape for f in fields(self)}
@@ -192,6 +201,8 @@ _TYPES = {
     "reason": np.int32,
     "regime": np.int32,
     "place": np.int64,
+    "word": np.int16,
+    "dated": np.bool_,
 }
 _LEFT_OUT = {
     "event": 0,
@@ -199,6 +210,8 @@ _LEFT_OUT = {
     "reason": -1,
     "regime": -1,
     "place": -1,
+    "word": -1,
+    "dated": True,
 }
 
 

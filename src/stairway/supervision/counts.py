@@ -12,8 +12,9 @@ from stairway.supervision.kernels import PPM
 
 EXAMPLES = 5
 _HALF = 2**16
+_SHIFT, _LOW = 20, 2**20 - 1
 _TENTHS = 10
-FAULTS = ("absent", "strange", "outside")
+FAULTS = ("absent", "strange", "outside", "reused")
 
 
 def rows_of(answers: Answers, take: NDArray[np.uint8]) -> k.Rows:
@@ -135,8 +136,8 @@ def listed(places: IntArray, codes: Codes) -> tuple[dict[str, int], int]:
 
 def sums(ppm: IntArray, count: IntArray) -> tuple[int, int]:
     """Return the exact sum and sum of squares, of whatever size."""
-    high, low = np.divmod(ppm * ppm, PPM)
-    squares = int(high @ count) * PPM + int(low @ count)
+    square = ppm * ppm
+    squares = (int((square >> _SHIFT) @ count) << _SHIFT) + int((square & _LOW) @ count)
     return int(ppm @ count), squares
 
 

@@ -26,7 +26,8 @@ from stairway.supervision import kernels as k
 from stairway.supervision.answers import Answers, Names, Stage
 from stairway.supervision.apart.kernels import distances
 from stairway.supervision.quality_gate import PPM, Counted
-from stairway.supervision.tally import Repeats, Spread, Tally, after
+from stairway.supervision.repeated import Repeats, Take
+from stairway.supervision.tally import Spread, Tally, after
 
 PERMUTATIONS = 499
 LEVEL = 0.01
@@ -67,9 +68,9 @@ class Sides:
         self.before = Tally(self.names, repeats=self.repeats)
         self.after = Tally(self.names, repeats=self.repeats)
 
-    def add(self, answers: Answers) -> None:
-        """Count a chunk, each answer on its side."""
-        take = self.repeats.mark(answers)
+    def add(self, answers: Answers, take: Take | None = None) -> None:
+        """Count a chunk, each answer on its side; ``take`` as for a tally."""
+        take = self.repeats.mark(answers) if take is None else take
         late = after(answers, self.cutover_ns)
         if not late.all():
             self.before.add(answers, np.where(late, k.SKIPPED, take).astype(np.uint8))

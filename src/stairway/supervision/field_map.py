@@ -26,6 +26,7 @@ from stairway.base.config import Config
 from stairway.base.errors import ConfigError
 from stairway.supervision.answers import BUY, HOLD, MISSING, SELL, UNKNOWN, Stage
 from stairway.supervision.instants import Unit
+from stairway.supervision.opening import Opening, parted
 
 
 class Said(Config, frozen=True):
@@ -98,21 +99,6 @@ class Actions(Config, frozen=True):
     buy: tuple[str | int, ...] = ()
     hold: tuple[str | int, ...] = ()
     sell: tuple[str | int, ...] = ()
-
-
-class Opening(Config, frozen=True):
-    """Settings under ``[source]``: how a file of text is cut into values.
-
-    Attributes
-    ----------
-    header
-        True where the first line names the columns.
-    separator
-        The one character between two values.
-    """
-
-    header: bool = True
-    separator: Annotated[str, Meta(min_length=1, max_length=1)] = ","
 
 
 class FieldMap(Config, frozen=True):
@@ -306,6 +292,8 @@ def recognise(found: Sequence[str], mapped: FieldMap | None = None) -> Layout:
         if fields["time"] in {"time_ns", "as_of_ns"}:
             fields["unit"] = "ns"
         return Layout(FLAT_ROWS, msgspec.convert({"fields": fields}, FieldMap))
+    if why := parted(found, {needed: FLAT[needed] for needed in _NEEDED}):
+        raise ConfigError(why)
     if extra := [name for name in found if _UNNAMED.fullmatch(name)]:
         msg = (
             f"the rows are ragged: the header names {len(found) - len(extra)} fields and there "
@@ -339,6 +327,8 @@ def _require_there(mapped: FieldMap, found: Sequence[str]) -> None:
             there = place in found or place.partition(".")[0] in found
         if not there:
             missing.append(str(place))
+    if missing and (why := parted(found, {needed: FLAT[needed] for needed in _NEEDED})):
+        raise ConfigError(why)
     if missing:
         msg = (
             f"the field map names {_listed(missing)}, which the records do not have; they "

@@ -148,9 +148,13 @@ def first_misfit(stamps: pl.Series, unit: Unit | None, *, strict: bool = False) 
     """
     if unit is None or unit == "iso":
         return None
-    numbers = _measured(stamps)
     units = [*_LEAST, unit]
     beyond = _LEAST.get(units[units.index(unit) + 1], _MOST) if unit != "ns" else _MOST
+    if stamps.dtype.is_integer() and bool(
+        stamps.is_between(_LEAST[unit], beyond, closed="left").all()
+    ):
+        return None
+    numbers = _measured(stamps)
     told = (numbers >= min(_LEAST.values())) & (numbers < _MOST)
     other = (told | strict) & ((numbers < _LEAST[unit]) | (numbers >= beyond))
     return other.arg_max() if other.any() else None

@@ -25,16 +25,17 @@ from numpy.typing import NDArray
 from stairway.base.arrays import FloatArray, IntArray
 
 PPM = 1_000_000
-SKIPPED, TAKEN, REPEATED, CONTRADICTS = 0, 1, 2, 3
+SKIPPED, TAKEN, REPEATED, CONTRADICTS, REUSED = 0, 1, 2, 3, 5
 NO_TIME = -(2**63)
 CALIBRATED = 1
 
 # --- counters of one model at one stage
 EVENTS, FAULTS, REPEATS, FIRST_NS, LAST_NS, ACTED, MOVED = 0, 1, 4, 5, 6, 7, 10
-OPPOSED = 19
-COUNTERS = 20
-ABSENT, STRANGE, OUTSIDE = 0, 1, 2
-"""Faults: something is missing, a label nobody knows, a confidence outside [0, 1]."""
+OPPOSED, OTHERS = 19, 20
+COUNTERS = 21
+ABSENT, STRANGE, OUTSIDE, AGAIN = 0, 1, 2, 3
+"""Faults: something is missing, a label nobody knows, a confidence outside [0, 1]. And no fault
+of the answer: the id of its event was used before, for another."""
 
 # --- what is remembered of a value. Codes and values are kept plus one; 0 is an empty place.
 # A listed code takes three places: itself, a count, and how much of that another code left.
@@ -130,6 +131,9 @@ def count_answers(rows: Rows, counts: Counts, start: int, keep: int) -> int:
         if take[i] == REPEATED:
             counters[slot, REPEATS] += 1
             continue
+        if take[i] == REUSED:
+            counters[slot, OTHERS] += 1
+            write_example(examples, (slot, AGAIN), i, keep)
         t, s, a = time_ns[i], int(symbol[i]), int(action[i])
         fault = fault_of(t, s, a, confidence[i])
         if fault >= 0:
@@ -287,7 +291,7 @@ def count_events(rows: Rows, pace: Pace) -> None:
     mine, votes, hours, regimes, minutes, heard = pace
     for i in range(len(take)):
         t, s = time_ns[i], symbol[i]
-        if take[i] & 1 == 0 or t == NO_TIME:  # odd are TAKEN and CONTRADICTS
+        if take[i] & 1 == 0 or t == NO_TIME:  # odd ones count
             continue
         who = 4 * model[i] + stage[i]
         again = heard[who] == mine[GROUPS]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,7 @@ import polars as pl
 
 from stairway.base.arrays import FloatArray, IntArray
 from stairway.supervision.answers import NO_TIME
-
-_QUOTED, _LONGEST = 64, 40
+from stairway.supervision.pages import Page
 
 
 @dataclass(slots=True)
@@ -36,13 +35,8 @@ class Notes:
         Events that took their time from the id of their entry, for want of another.
     cut
         1 where the last line has no end and was left out.
-    places, quoted
-        Of the first records with an answer at fault: how a person finds them, and what stands
-        where a confidence should. By the number of the record, from 0.
-    stamps
-        What stands there for a time and is none.
-    strange
-        Words that are no action, by model; the first that were met.
+    page
+        What was read last, to quote from.
     """
 
     records: int = 0
@@ -52,39 +46,21 @@ class Notes:
     reprs: int = 0
     from_ids: int = 0
     cut: int = 0
-    places: dict[int, str] = field(default_factory=dict[int, str])
-    quoted: dict[int, str] = field(default_factory=dict[int, str])
-    stamps: dict[int, str] = field(default_factory=dict[int, str])
-    strange: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    page: Page = field(default_factory=Page, compare=False)
 
     def quote_times(self, stamps: pl.Series, time_ns: IntArray, place: IntArray) -> None:
-        """Keep the first stamps that are there and are not understood."""
+        """Keep on the page what stands where a time should and is not understood."""
         rows = np.flatnonzero(time_ns == NO_TIME)
-        if not len(rows) or len(self.stamps) >= _QUOTED:
-            return
-        for row in rows[:_QUOTED].tolist():
-            said_so = "" if stamps[row] is None else str(stamps[row]).strip()
-            if said_so:
-                self.stamps.setdefault(int(place[row]), said_so[:_LONGEST])
-
-    def count_strange(self, said: Iterable[tuple[str, str]]) -> None:
-        """Count words that are no action, each with the model that said it."""
-        for model, word in said:
-            if len(self.strange) < _QUOTED or (model, word) in self.strange:
-                self.strange[model, word] += 1
+        if len(rows):
+            self.page.quote_time(place[rows], stamps.gather(rows).to_list)
 
     def quote(
         self, found: Callable[[], Sequence[Any]], said: FloatArray, place: IntArray
     ) -> None:
-        """Keep the first things that stand where a confidence should and are no numbers."""
+        """Keep on the page what stands where a confidence should and is no number."""
         rows = np.flatnonzero(np.isnan(said))
-        if not len(rows) or len(self.quoted) >= _QUOTED:
-            return
-        values = found()
-        for row in rows[:_QUOTED].tolist():
-            said_so = "" if values[row] is None else str(values[row]).strip()
-            if said_so:
-                self.quoted.setdefault(int(place[row]), said_so[:_LONGEST])
+        if len(rows):
+            self.page.quote_confidence(place[rows], lambda: _some(found(), rows))
 
     def sentences(self) -> tuple[str, ...]:
         """Say it, one sentence each; nothing where nothing was noticed."""
@@ -105,6 +81,10 @@ class Notes:
         if self.cut:
             said.append("the last line is not complete yet and was left out")
         return tuple(said)
+
+
+def _some(values: Sequence[Any], rows: IntArray) -> list[Any]:
+    return [values[row] for row in rows.tolist()]
 
 
 def _of(n: int, noun: str) -> str:

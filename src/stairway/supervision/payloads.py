@@ -47,6 +47,7 @@ from stairway.supervision.plain import (
 )
 from stairway.supervision.ports import ENTRY_ID, Chunk, Documents, Table
 from stairway.supervision.stamps.kernels import BROKEN, ISO, NO_STAMP, STRANGE
+from stairway.supervision.strange import code_of
 from stairway.supervision.times import Times
 from stairway.supervision.twice import require_event_once
 from stairway.supervision.unfold import Event, Flat, decoded, unfolded
@@ -149,17 +150,17 @@ class Payloads:
         if about is None or said is None or not _is_enough(about, form, chunk):
             return interleaved([]), 0
         if kind == ISO:
-            self._stamped, time_ns = True, np.where(form == ISO, whole, NO_TIME)
+            self._stamped, when = True, _own(np.where(form == ISO, whole, NO_TIME))
         else:
             numbers = pl.Series(broken if kind == BROKEN else whole)
-            time_ns = self._when(numbers.set(pl.Series(form == NO_STAMP), None), chunk, rows)
+            when = self._when(numbers.set(pl.Series(form == NO_STAMP), None), chunk, rows)
         for row in np.flatnonzero(events.is_passed).tolist():
             self.notes.passed_over[_kind(events, row, chunk)] += 1
         at = said.pop("row")
         place = np.zeros(events.n, np.int64)
         place[rows] = np.arange(len(rows))
         mine = place[at]
-        event = {"time_ns": time_ns, "event": cells.hashed(about.pop("id"))} | about
+        event = when | {"event": cells.hashed(about.pop("id"))} | about
         columned = {name: values[mine] for name, values in event.items()}
         return columns(**said, **columned, place=at + start), events.n
 
@@ -184,20 +185,19 @@ class Payloads:
         }
         if model is None or any(codes is None for codes in found.values()):
             return None
+        text = events.texts.text
+        start, end = events.answer(int(roles.COLUMN[roles.ACTION]))
+        coded = {name: codes[which] for name, codes in found.items() if codes is not None}
+        words = self._strange(
+            coded["action"], lambda row: _word(text, start, end, int(which[row]))
+        )
         own: dict[str, Any] = {
             "row": answer[which, roles.EVENT],
             "stage": stage,
             "confidence": belief[which, (stage == Stage.RAW).astype(np.int64)],
             "model": model[which],
+            "word": words,
         }
-        coded = {name: codes[which] for name, codes in found.items() if codes is not None}
-        text, told = events.texts.text, stage != Stage.RAW
-        start, end = events.answer(int(roles.COLUMN[roles.ACTION]))
-        self._count_strange(
-            model[which[told]],
-            coded["action"][told],
-            lambda row: _word(text, start, end, int(which[told][row])),
-        )
         return own | coded
 
     # -- the careful way -------------------------------------------------------------------
@@ -245,31 +245,34 @@ class Payloads:
             pairs = zip(given, said("timestamp"), strict=True)
             given = [other if ts is None else ts for ts, other in pairs]
         stamps = cells.column(given)
-        time_ns = self._when(stamps, chunk, rows)
-        self.notes.quote_times(stamps, time_ns, rows + start)
-        return {
-            "time_ns": time_ns,
+        when = self._when(stamps, chunk, rows)
+        self.notes.quote_times(stamps, when["time_ns"], rows + start)
+        return when | {
             "event": cells.hashed(cells.column(said("event_id"))),
             "symbol": self._symbol.codes(said("symbol")),
             "regime": self._regime.codes(said("regime")),
         }
 
-    def _when(self, stamps: pl.Series, chunk: Chunk, rows: IntArray) -> IntArray:
-        """Return (n,) ns; before any event has said its time, entries take that of their id."""
-        time_ns = self._times.read(stamps, chunk, rows)
+    def _when(self, stamps: pl.Series, chunk: Chunk, rows: IntArray) -> dict[str, Any]:
+        """Return (n,) ns; before any event has said its time, entries take that of their id.
+
+        Beside them stands whose they are: an entry that is sent again has another id.
+        """
+        found = _own(self._times.read(stamps, chunk, rows))
         there = stamps.is_not_null()
         named = chunk.frame if isinstance(chunk, Table) else pl.DataFrame()
         if self._stamped or ENTRY_ID not in named.columns:
             self._stamped |= bool(there.any())
-            return time_ns
+            return found
         before = int(there.arg_max() or 0) if there.any() else len(rows)
         self._stamped = before < len(rows)
         if self._times.clock.unit in {None, "ms"} and before:
             self.notes.from_ids += before
             ids = named[ENTRY_ID].gather(rows[:before])
             own = ids.str.split("-").list.first().cast(pl.Int64, strict=False)
-            time_ns[:before] = self._times.read(own, chunk, rows)
-        return time_ns
+            found["time_ns"][:before] = self._times.read(own, chunk, rows)
+            found["dated"][:before] = False
+        return found
 
     def _flat(self, flat: Flat, event: dict[str, Any]) -> Answers:
         about = {name: values[flat.row] for name, values in event.items()}
@@ -277,33 +280,34 @@ class Payloads:
         self.notes.quote(lambda: flat.confidence, said, about["place"])
         pairs = list(zip(flat.model, flat.inner, strict=True))
         model, action = self._member.codes(pairs), self._action.codes(flat.action)
-        if flat.stage != Stage.RAW:
-            self._count_strange(model, action, lambda row: flat.action[row])
         return columns(
             model=model,
             action=action,
             confidence=said,
             stage=np.full(len(flat.row), flat.stage),
             reason=self._reason.codes(flat.reason),
+            word=self._strange(action, lambda row: flat.action[row]),
             **about,
         )
 
-    def _count_strange(
-        self, model: NDArray[np.int32], action: NDArray[np.int32], word: Callable[[int], Any]
-    ) -> None:
-        """Count words that are no action, as each model said them."""
-        names = self.names.models.names
-        rows: list[int] = np.flatnonzero(action == UNKNOWN).tolist()
-        who: list[int] = model[rows].tolist()
-        self.notes.count_strange(
-            (names[m], str(word(row)).strip()) for m, row in zip(who, rows, strict=True)
-        )
+    def _strange(
+        self, action: NDArray[np.int32], word: Callable[[int], Any]
+    ) -> NDArray[np.int16]:
+        """Return (n,) the code of each word that is no action."""
+        found = np.full(len(action), -1, np.int16)
+        for row in np.flatnonzero(action == UNKNOWN).tolist():
+            found[row] = code_of(str(word(row)), self.names)
+        return found
 
     def _member_code(self, pair: tuple[str, str | None]) -> int:
         slot, inner = pair
         name = slot.strip() or NO_NAME
         within = (inner or "").strip()
         return self.names.models.code(f"{name}/{within}" if within not in {"", name} else name)
+
+
+def _own(time_ns: IntArray) -> dict[str, Any]:
+    return {"time_ns": time_ns, "dated": np.ones(len(time_ns), np.bool_)}
 
 
 def _word(text: NDArray[np.uint8], start: IntArray, end: IntArray, at: int) -> Any:

@@ -18,11 +18,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from stairway.base.arrays import BoolArray, FloatArray, IntArray
+from stairway.supervision.again.kernels import read_events
 from stairway.supervision.answers import ENSEMBLE, INTENT
 from stairway.supervision.events import kernels as e
+from stairway.supervision.forms.kernels import nothing_learnt
 from stairway.supervision.lines import Lines
-from stairway.supervision.scan.kernels import Bytes, Words, find_words, join_words
+from stairway.supervision.scan.kernels import Bytes
 from stairway.supervision.stamps.kernels import read_stamps
+from stairway.supervision.words.kernels import SPARE, Words, find_words, join_words
 
 _INTENT = "trade.intent"
 _WORDS, _POOL = 2**15, 2**21
@@ -237,7 +240,8 @@ class Scanner:
                 self._belief,
                 np.array([0, texts.free, 0]),
             )
-            read = e.read_events(texts.text, texts.start, texts.end, tape)
+            form = nothing_learnt()
+            read = read_events(texts.text, texts.start, texts.end, tape, form)
             if not tape.used[2]:
                 return Events(texts, tape, read, int(tape.used[0]))
             self._room *= 2
@@ -279,6 +283,6 @@ def _with_room(
     part: bytes | memoryview, start: IntArray, end: IntArray, form: NDArray[np.int8]
 ) -> Texts:
     size = len(part)
-    text = np.empty(2 * size, np.uint8)
+    text = np.empty(2 * size + SPARE, np.uint8)
     text[:size] = np.frombuffer(part, np.uint8)
     return Texts(text, start, end, size, form)

@@ -49,12 +49,15 @@ class Table:
         Number and kind of the first row's place: ``2`` and ``"line"``.
     ragged
         Where rows and header do not fit each other.
+    is_cut
+        True where a line without an end came after these rows, and was left out.
     """
 
     frame: pl.DataFrame
     start: int
     word: str
     ragged: Ragged | None = None
+    is_cut: bool = False
 
     def __len__(self) -> int:
         return self.frame.height

@@ -127,6 +127,9 @@ class Counted(Measured, frozen=True):
         Answers that were given before. They are counted here and nowhere else.
     opposed
         Answers without an id that differ from one of the same instant and instrument.
+    reused
+        Answers whose event has the id of another: they differ in action, confidence, instant
+        or instrument from what the same model said under it before. They are counted.
     """
 
     absent: int = 0
@@ -134,6 +137,7 @@ class Counted(Measured, frozen=True):
     outside: int = 0
     repeats: int = 0
     opposed: int = 0
+    reused: int = 0
 
     @property
     def std(self) -> float:
@@ -215,6 +219,9 @@ def _contract(m: Measured) -> Verdict:
 
 def _of_stream(m: Counted) -> Iterator[Verdict]:
     yield from _faults(m)
+    if m.reused > 0:
+        seen = m.events + m.violations
+        yield refuse("gate.event_id", reused_ids(m), m.reused, 0, seen)
     if m.repeats > 0 and m.opposed > 0:
         detail = (
             f"{m.repeats} answers repeat one of the same instant and instrument and "
@@ -222,6 +229,21 @@ def _of_stream(m: Counted) -> Iterator[Verdict]:
             "event an event_id"
         )
         yield inconclusive("gate.repeats", detail, m.opposed, 0, m.events)
+
+
+def reused_ids(m: Counted) -> str:
+    """Say how many answers bear the id of another one, and what helps.
+
+    Examples
+    --------
+    >>> reused_ids(Counted(9, 0, 2, 1, 1, {}, 0, 0, 0, 2, 1, reused=1)).partition(" (")[0]
+    '1 of 9 answers has the event_id of another answer'
+    """
+    return (
+        f"{m.reused} of {m.events + m.violations} answers {'has' if m.reused == 1 else 'have'} "
+        "the event_id of another answer (its action, confidence, instant or instrument "
+        "differs), so nobody can tell what was sent again: give every event an id of its own"
+    )
 
 
 def _faults(m: Counted) -> Iterator[Verdict]:

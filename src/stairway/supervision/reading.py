@@ -15,6 +15,7 @@ from typing import Any, cast
 import msgspec
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from stairway.base.arrays import FloatArray
 from stairway.base.errors import DataError
@@ -23,7 +24,6 @@ from stairway.supervision.answers import (
     INTENT,
     MISSING,
     NAMELESS,
-    NO_TIME,
     UNKNOWN,
     Answers,
     Names,
@@ -43,15 +43,16 @@ from stairway.supervision.field_map import (
 )
 from stairway.supervision.instants import Clock, to_ns
 from stairway.supervision.notes import Notes
+from stairway.supervision.pages import Page
 from stairway.supervision.payloads import Payloads, interleaved
 from stairway.supervision.picking import Picker, parsed
 from stairway.supervision.plain import Events
 from stairway.supervision.ports import Chunk, Documents, Ragged, Table
+from stairway.supervision.strange import code_of
 from stairway.supervision.times import Times
 from stairway.supervision.twice import used
 
 _PERCENT, _NO_FRACTION = 100.0, 2.0
-_POINTED = 256
 _OPENS = ("{", "b'{'")
 _INTENT = "trade.intent"
 _OWN_KINDS = ("model.predicted", "model.excluded", _INTENT)
@@ -87,7 +88,6 @@ class Reading:
         self._payloads = Payloads(self.names, self.notes, self._times)
         self._width: int | None = None
         self._looked = False
-        self._last: tuple[int, Chunk | None] = 0, None
 
     @property
     def clock(self) -> Clock:
@@ -104,6 +104,14 @@ class Reading:
             return chunk, ()
         return chunk, self._payloads.look(chunk)
 
+    def page(self, chunk: Chunk, looked: Sequence[Events | None] = ()) -> tuple[Answers, Page]:
+        """Do what ``read`` does, and return beside it where its answers can be looked up.
+
+        Another chunk may be read before that is done. Raises what ``read`` raises.
+        """
+        answers = self.read(chunk, looked)
+        return answers, self.notes.page
+
     def read(self, chunk: Chunk, looked: Sequence[Events | None] = ()) -> Answers:
         """Return the answers that a chunk of records holds.
 
@@ -119,15 +127,17 @@ class Reading:
         DataError
             If a record cannot be read, or header and rows do not fit each other.
         """
-        if isinstance(chunk, Table) and chunk.ragged is not None:
-            self._require_even(chunk.ragged)
+        if isinstance(chunk, Table):
+            self.notes.cut |= chunk.is_cut
+            if chunk.ragged is not None:
+                self._require_even(chunk.ragged)
         if isinstance(chunk, Documents) and chunk.open_end:
             chunk = self._without_cut(chunk)
         if not len(chunk):
             return interleaved([])
         start = self.notes.records
         self.notes.records += len(chunk)
-        self._last = start, chunk
+        self.notes.page = Page(start, chunk)
         if self.layout.name == PAYLOAD:
             answers = self._payloads.read(chunk, start, looked)
         elif self.layout.name == STAIRWAY:
@@ -136,7 +146,6 @@ class Reading:
             answers = self._rows(chunk, start)
         answers = self._nameless(answers)
         self._look(answers.confidence, chunk)
-        self._point(answers, chunk, start)
         return answers
 
     def _nameless(self, answers: Answers) -> Answers:
@@ -146,25 +155,6 @@ class Reading:
         whose = self.names.models.code(cells.NO_NAME)
         action = np.where(answers.model == whose, NAMELESS, answers.action)
         return replace(answers, action=action.astype(np.int8))
-
-    def _point(self, answers: Answers, chunk: Chunk, start: int) -> None:
-        """Keep where the first answers at fault lie, as a person finds them."""
-        said, room = answers.confidence, _POINTED - len(self.notes.places)
-        if room <= 0:
-            return
-        kept = (said >= 0.0) & (said <= 1.0) & (answers.action < UNKNOWN)
-        kept &= (answers.symbol >= 0) & (answers.time_ns != NO_TIME)
-        for place in dict.fromkeys(answers.place[~kept][:room].tolist()):
-            self.notes.places[place] = chunk.place(place - start)
-
-    def where(self, place: int) -> str:
-        """Say how a person finds a record of the chunk that was read last, or a known one."""
-        known = self.notes.places.get(place)
-        if known is not None:
-            return known
-        start, chunk = self._last
-        at = place - start
-        return chunk.place(at) if chunk and 0 <= at < len(chunk) else f"record {place + 1}"
 
     def _without_cut(self, chunk: Documents) -> Documents:
         """Leave the last line out where it was cut: its writer may not be done with it."""
@@ -240,16 +230,17 @@ class Reading:
         said = cells.numbers(belief)
         self.notes.quote(belief.to_list, said, event["place"])
         model = picker.names(mapped.fields.model) if name is None else picker.always(name)
+        action = cells.actions(label, mapped.actions)
         answers = columns(
             model=cells.coded(model, self.names.models, required=True),
-            action=cells.actions(label, mapped.actions),
+            action=action,
             confidence=said / mapped.fields.scale,
             stage=np.full(len(label), voice.code),
             reason=cells.coded(picker.pick(voice.reason), self.names.reasons),
+            word=self._strange(action, label),
             **event,
         )
         there = np.ones(len(label), dtype=bool) if kept is None else kept
-        self._count_strange(answers, label, there)
         if name is not None:
             silent = (cells.words(label).is_null() & cells.words(belief).is_null()).to_numpy()
             if count := int((silent & there).sum()):
@@ -257,13 +248,13 @@ class Reading:
             there = there & ~silent
         return answers if there.all() else answers.where(there)
 
-    def _count_strange(self, answers: Answers, label: pl.Series, there: Any) -> None:
-        rows = np.flatnonzero((answers.action == UNKNOWN) & there)
-        if len(rows) and (answers.stage[0] != Stage.RAW):
-            models = self.names.models.names
-            said: list[str] = cells.text(label.gather(rows)).str.strip_chars().to_list()
-            who: list[int] = answers.model[rows].tolist()
-            self.notes.count_strange((models[m], w) for m, w in zip(who, said, strict=True))
+    def _strange(self, action: NDArray[np.int8], label: pl.Series) -> NDArray[np.int16]:
+        """Return (n,) the code of each word that is no action."""
+        found, rows = np.full(len(action), -1, np.int16), np.flatnonzero(action == UNKNOWN)
+        if len(rows):
+            said: list[str] = cells.text(label.gather(rows)).to_list()
+            found[rows] = [code_of(word, self.names) for word in said]
+        return found
 
     # -- Stairway's own record ------------------------------------------------------------
 

@@ -1,8 +1,9 @@
 """What is counted of a stream of answers, in memory that does not grow with the stream.
 
-1. Repeats are marked first: an answer whose event, model and stage are among the last 2^20
-   answers with an id is counted as a repeat, and nowhere else. Where nobody gives an id, the
-   same answer of the same model, stage, instant and instrument is one among the last 2^19.
+1. Repeats are marked first: the same answer under an id that is among the last 2^20 of its
+   model and stage is counted as a repeat, and nowhere else. Another answer under such an id
+   counts, and is counted as one that has it. Where nobody gives an id, the same answer of the
+   same model, stage, instant and instrument is a repeat among the last 2^19.
 2. Each (model, stage) has a slot: counts, and a histogram over whole millionths of
    confidence, from which spread, quantiles, distinct values and the commonest are exact at
    a resolution of 1e-6. A slot takes 2 MB as a rule, and less where few values occur.
@@ -18,7 +19,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stairway.base.arrays import BoolArray, IntArray
 from stairway.base.errors import DataError, InvariantError
@@ -29,10 +29,8 @@ from stairway.supervision.event_rate import Events
 from stairway.supervision.extent import Extent
 from stairway.supervision.faults import Example
 from stairway.supervision.quality_gate import Counted, worth
-from stairway.supervision.repeats.kernels import Said, Seen, find_repeats
-
-WINDOW = 2**20
-"""Answers with an id among which a repeat is always seen."""
+from stairway.supervision.repeated import Repeats, Take
+from stairway.supervision.strange import Strange
 
 EXAMPLES = counts.EXAMPLES
 """Faults of each kind, of each model at each stage, of which the row is kept."""
@@ -43,41 +41,9 @@ FAULTS = counts.FAULTS
 _SLOTS, _SYMBOLS, _MODELS = 64, 64, 256
 _MOST_COUNTED = int(np.iinfo(np.uint32).max)
 
-Take = NDArray[np.uint8]
-
-
-class Repeats:
-    """What was said lately, to know it again. One for a whole stream, both sides of a cutover.
-
-    Examples
-    --------
-    >>> from stairway.supervision.answers import columns
-    >>> chunk = columns(time_ns=[1, 1], event=[7, 7], model=[0, 0], symbol=[0, 0],
-    ...                 action=[2, 2], confidence=[0.6, 0.6])
-    >>> Repeats().mark(chunk).tolist()
-    [1, 2]
-    """
-
-    def __init__(self, window: int = WINDOW) -> None:
-        slots = 2 ** int(np.ceil(np.log2(2 * window)))
-        self._seen = Seen(
-            np.zeros(window, np.uint64),
-            np.zeros(max(slots, 8), np.uint64),
-            np.zeros(3, np.int64),
-        )
-
-    def mark(self, answers: Answers) -> Take:
-        """Return 1 for each row that is new and 2 for one that repeats, and remember them.
-
-        A new one without an id that contradicts one of its instant and instrument is 3.
-        """
-        take = np.empty(len(answers), np.uint8)
-        said = Said(
-            answers.event, answers.model, answers.stage, answers.time_ns, answers.symbol,
-            answers.action, answers.confidence,
-        )  # fmt: skip
-        find_repeats(said, self._seen, take)
-        return take
+_Slots = dict[tuple[int, int], int]
+_Examples = dict[tuple[int, int], list[Example]]
+_Measured = dict[tuple[str, Stage], Counted]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +105,13 @@ class Tally:
     repeats: Repeats = field(default_factory=Repeats)
     events: Events = field(default_factory=Events)
     extent: Extent = field(default_factory=Extent)
-    _examples: dict[tuple[int, int], list[Example]] = field(
-        init=False, default_factory=dict[tuple[int, int], list[Example]]
-    )
+    strange: Strange = field(default_factory=Strange)
+    _examples: _Examples = field(init=False, default_factory=_Examples)
     _counts: k.Counts = field(init=False)
-    _slots: dict[tuple[int, int], int] = field(
-        init=False, default_factory=dict[tuple[int, int], int]
-    )
+    _slots: _Slots = field(init=False, default_factory=_Slots)
 
     _spreads: dict[int, Spread] = field(init=False, default_factory=dict[int, Spread])
+    _measured: _Measured = field(init=False, default_factory=_Measured)
 
     def __post_init__(self) -> None:
         self._counts = counts.nothing(_SLOTS, _SYMBOLS, np.full((_MODELS, 4), -1, np.int16))
@@ -168,6 +132,7 @@ class Tally:
         """
         self._check(answers)
         self._spreads.clear()
+        self._measured.clear()
         self._make_room(len(self.names.symbols))
         marked = self.repeats.mark(answers) if take is None else take
         rows = counts.rows_of(answers, marked)
@@ -179,6 +144,7 @@ class Tally:
         self._keep_examples(answers, already)
         self.events.add(rows)
         self.extent.add(answers, marked)
+        self.strange.add(answers, marked)
 
     @property
     def examples(self) -> list[Example]:
@@ -190,6 +156,12 @@ class Tally:
         """How many answers, of all models at all stages, were repeats."""
         return int(self._counts.counters[:, k.REPEATS].sum())
 
+    def answering(self) -> list[tuple[str, Stage]]:
+        """Return who is heard, a raw score only where it is all that a model says."""
+        who = self.heard()
+        spoken = {model for model, stage in who if stage is not Stage.RAW}
+        return [one for one in who if one[1] is not Stage.RAW or one[0] not in spoken]
+
     def heard(self) -> list[tuple[str, Stage]]:
         """Return who answered at which stage, in order of stage and first answer."""
         order = sorted(self._slots, key=lambda who: (who[1], who[0]))
@@ -200,6 +172,12 @@ class Tally:
 
         Actions are counted over all instruments; how sticky they are inside each.
         """
+        known = self._measured.get((model, stage))
+        if known is None:
+            known = self._measured[model, stage] = self._measure(model, stage)
+        return known
+
+    def _measure(self, model: str, stage: Stage) -> Counted:
         mine = self._mine(model, stage)
         values = self.spread(model, stage)
         n, actions = int(mine[k.EVENTS]), mine[k.ACTED : k.ACTED + 3].tolist()
@@ -223,6 +201,7 @@ class Tally:
             outside=outside,
             repeats=int(mine[k.REPEATS]),
             opposed=int(mine[k.OPPOSED]),
+            reused=int(mine[k.OTHERS]),
         )
 
     def spread(self, model: str, stage: Stage = Stage.CALIBRATED) -> Spread:
@@ -286,6 +265,7 @@ class Tally:
             msg = "tallies are merged over the same names"
             raise InvariantError(msg)
         self._spreads.clear()
+        self._measured.clear()
         self._make_room(later._counts.acted.shape[1])
         for (model, stage), theirs in later._slots.items():
             mine = self._open(model, stage)
@@ -299,6 +279,7 @@ class Tally:
                 self._counts.examples[mine, kind, 0] = len(kept[:EXAMPLES])
         self.events.merge(later.events)
         self.extent.merge(later.extent)
+        self.strange.merge(later.strange)
 
     def _check(self, answers: Answers) -> None:
         names, n = self.names, len(answers)

@@ -38,6 +38,8 @@ class Times:
             If numbers do not agree on a unit; it names the place.
         """
         row: int | None = None
+        if isinstance(stamps.dtype, pl.Decimal):
+            stamps = stamps.cast(pl.Float64 if stamps.dtype.scale else pl.Int64, strict=False)
         try:
             if self.clock.unit is None:
                 self.clock = Clock(unit_of(stamps), self.clock.tz)

@@ -156,7 +156,10 @@ def _event(value: Any, place: Any, row: int, form: type[Any]) -> Any:
 
 
 def _lenient(value: dict[str, Any], form: type[Any]) -> Any:
-    """Keep what fits; a value of a form that no field takes is as good as missing."""
+    """Keep what fits; a value of a form that no field takes is as good as missing.
+
+    What stands for a confidence is kept as text, which is no number, so that it can be quoted.
+    """
     said: dict[str, Any] = {}
     for name, one in value.items():
         if name == "model_breakdown":
@@ -166,11 +169,14 @@ def _lenient(value: dict[str, Any], form: type[Any]) -> Any:
             said[name] = _entry(one)
         elif name == "payload" and isinstance(one, dict):
             said[name] = _lenient(cast("dict[str, Any]", one), Event)
+        elif name in _BELIEFS and not _fits(one):
+            said[name] = "true" if one is True else "false" if one is False else str(one)
         elif name in form.__struct_fields__ and _fits(one):
             said[name] = one if name in _LOOSE or one is None else str(one)
     return form(**said)
 
 
+_BELIEFS = {"confidence", "raw_confidence"}
 _LOOSE = {"event_id", "ts", "timestamp", "action", "confidence", "raw_confidence"}
 
 

@@ -57,3 +57,35 @@ def tallied(said: Answers | dict[str, Any]) -> Tally:
     tally = Tally(names())
     tally.add(said if isinstance(said, Answers) else columns(**said))
     return tally
+
+
+class Lately:
+    """What was said lately, as the tables of repeats keep it: of two generations.
+
+    Examples
+    --------
+    >>> lately = Lately(2)
+    >>> for one in "abcd":
+    ...     lately.add(one)
+    >>> ["a" in lately, "c" in lately, "d" in lately]
+    [False, True, True]
+    """
+
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._present, self._before = dict[object, object](), dict[object, object]()
+
+    def __contains__(self, said: object) -> bool:
+        return said in self._present or said in self._before
+
+    def __getitem__(self, said: object) -> object:
+        """Return what was kept with it."""
+        return self._present[said] if said in self._present else self._before[said]
+
+    def add(self, said: object, kept: object = None) -> None:
+        """Remember what was said, and something with it, unless it was said lately."""
+        if said in self:
+            return
+        self._present[said] = kept
+        if len(self._present) == self._window:
+            self._present, self._before = dict[object, object](), self._present

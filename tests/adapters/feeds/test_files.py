@@ -149,6 +149,26 @@ def test_values_without_a_header_and_another_separator_are_numbered(tmp_path: Pa
     assert (chunk.frame.columns, chunk.place(1), chunk.ragged) == (["#1", "#2"], "line 2", None)
 
 
+@pytest.mark.parametrize("rows", [1, 2, 9])
+@pytest.mark.parametrize("last", ["5", "5,6", '"5', '5,"6"', "5,6,7"])
+def test_a_last_line_without_an_end_is_left_out_and_said(
+    rows: int, last: str, tmp_path: Path
+) -> None:
+    """What is half of 0.183963 may read as 0.18, and nobody sees that it is half."""
+    feed = csv_of(tmp_path, f"a,b\n1,2\n3,4\n{last}")
+    chunks = list(feed.chunks(rows))
+    assert [row for one in chunks for row in one.frame.rows()] == [("1", "2"), ("3", "4")]
+    assert chunks[-1].is_cut
+    pipe = stdin.Pipe(io.BytesIO(f"a,b\n1,2\n3,4\n{last}".encode()), PLAIN)
+    assert sum(map(len, pipe.chunks(rows))) == 2
+
+
+def test_a_table_that_ends_with_its_last_line_is_whole(tmp_path: Path) -> None:
+    assert not csv_of(tmp_path, "a,b\n1,2\n3,4\n").head(9).is_cut
+    with pytest.raises(DataError, match="its header and a line that is not complete yet"):
+        csv_of(tmp_path, "a,b\n1,2").head(9)
+
+
 def test_columns_of_one_name_stay_apart(tmp_path: Path) -> None:
     assert csv_of(tmp_path, b"\xef\xbb\xbfa,,a\n1,2,3\n").head(5).frame.columns == [
         "a",

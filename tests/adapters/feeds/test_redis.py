@@ -110,6 +110,8 @@ def test_each_thing_that_can_be_wrong_is_one_sentence(redis_server, stream) -> N
         "redis://127.0.0.1:1/0?stream=a": (ConfigError, "does not answer"),
         "redis://u:secret@127.0.0.1:x/0?stream=a": (ConfigError, "cannot be read"),
         "redis://u:secret@127.0.0.1/0": (ConfigError, "no address of a stream"),
+        anybody + "bot&stream=list": (ConfigError, "names 2 streams: give one"),
+        anybody.replace("/0", "/99") + "bot": (ConfigError, "no database of that number"),
     }
     for uri, (kind, words) in wrong.items():
         with pytest.raises(kind, match=words) as caught:
@@ -141,6 +143,17 @@ def test_what_was_trimmed_before_it_was_read_is_counted(redis_server, stream) ->
     seen = 64 + sum(map(len, chunks))
     assert feed.mark()["unseen"] == 300 - seen > 0
     assert "unseen" not in before
+
+
+def test_what_was_trimmed_between_the_mark_and_the_first_page_is_counted(
+    redis_server, stream
+) -> None:
+    feed = open_feed(at(redis_server), Opening())
+    feed.mark()
+    stream.xtrim("bot", maxlen=50, approximate=False)
+    assert sum(map(len, feed.chunks(64))) == 50
+    assert feed.mark()["unseen"] == 250
+    feed.close()
 
 
 def test_what_is_appended_meanwhile_is_no_change(redis_server, stream) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from stairway.app.gate.cutover import cutover
+from stairway.app.gate.deployments import record
 from stairway.app.gate.instants import said
 from stairway.base.errors import ConfigError
 
@@ -81,6 +82,21 @@ def test_a_deployment_that_is_not_on_record_is_no_guess(
         path.write_text(text)
     with pytest.raises(ConfigError, match=words):
         cutover("last-deploy", NOW_NS, path)
+
+
+def test_a_deployment_is_read_where_it_was_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ops").mkdir()
+    record(AT_NS, NOW_NS, "4f1c2d", "no cap", Path("ops/bot.jsonl"))
+    cut = cutover("last-deploy:ops/bot.jsonl", NOW_NS)
+    assert (cut.at_ns, cut.origin) == (AT_NS, "deployed then: 4f1c2d no cap")
+    with pytest.raises(ConfigError) as caught:
+        cutover("last-deploy", NOW_NS)
+    said = str(caught.value)
+    assert f"{tmp_path}/deployments.jsonl is not there" in said, "the folder is named"
+    assert "--after last-deploy:FILE" in said
 
 
 def command(folder: Path, name: str, script: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from stairway.app.gate import gate
@@ -154,3 +156,57 @@ def test_what_was_trimmed_while_it_was_read_is_not_enough_to_tell(tmp_path: Path
     report = reported(asked, policy(), heard)
     assert (report.codes, report.exit_code) == (("gate.source_changed",), 2)
     assert "trimmed while it was read: 300 entries were not seen" in shown(report)
+
+
+@pytest.mark.parametrize("name", ["bot.tsv", "bot.TSV", "bot.tsv.gz"])
+def test_a_file_of_tabs_is_called_so_and_read_so(name: str, tmp_path: Path) -> None:
+    tabs = table(tmp_path / "a.csv").read_text().replace(",", "\t").encode()
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(tabs) if name.endswith(".gz") else tabs)
+    assert gate(path).passed
+
+
+@pytest.mark.parametrize(("separator", "said"), [(";", ";"), ("|", "|"), ("\t", "\\t")])
+def test_another_separator_is_named_and_what_is_advised_is_understood(
+    separator: str, said: str, tmp_path: Path
+) -> None:
+    path = table(tmp_path / "a.csv")
+    path.write_text(path.read_text().replace(",", separator))
+    with pytest.raises(ConfigError) as caught:
+        gate(path)
+    advice = str(caught.value)
+    assert f'[source] separator = "{said}"' in advice
+    mapped = tmp_path / "map.toml"
+    fields = advice.partition("[fields] ")[2].partition(" in a field map")[0]
+    mapped.write_text("[fields]\n" + fields.replace('" ', '"\n'))
+    with pytest.raises(ConfigError, match="separator"):
+        gate(path, field_map=mapped)
+    with mapped.open("a") as file:
+        file.write(f'\n[source]\nseparator = "{said}"\n')
+    assert gate(path, field_map=mapped).passed
+
+
+@pytest.mark.parametrize("name", ["bot.csv", "bot.csv.gz"])
+def test_a_table_whose_last_line_was_cut_is_judged_without_it_and_says_so(
+    name: str, tmp_path: Path
+) -> None:
+    whole = table(tmp_path / "a.csv").read_bytes()
+    path = tmp_path / name
+    cut = whole[:-5]
+    path.write_bytes(gzip.compress(cut) if name.endswith(".gz") else cut)
+    report = gate(path)
+    assert report.models[0].after.counted.events == 999
+    assert "! the last line is not complete yet and was left out" in shown(report, 100)
+
+
+@pytest.mark.parametrize(("scale", "ends"), [(0, ""), (3, "00:00.125000Z")])
+def test_stamps_in_decimals_are_read_as_the_numbers_they_are(
+    scale: int, ends: str, tmp_path: Path
+) -> None:
+    rows = pl.read_csv(table(tmp_path / "a.csv"))
+    stamps = rows["ts"] + (0.125 if scale else 0)
+    rows = rows.with_columns(ts=stamps.cast(pl.Decimal(20, scale)))
+    rows.write_parquet(tmp_path / "a.parquet")
+    report = gate(tmp_path / "a.parquet")
+    assert report.passed, report.why()
+    assert report.rate.first.endswith(ends)

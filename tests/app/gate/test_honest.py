@@ -55,6 +55,44 @@ def test_truth_is_no_confidence_wherever_it_stands(dump, at: int, tmp_path: Path
     assert f'"true" is no number (line {at + 1},' in report.reasons[0].detail
 
 
+@pytest.mark.parametrize(
+    ("said", "quoted"), [(True, "true"), (False, "false"), ([0.5], "[0.5]"), ("high", "high")]
+)
+@pytest.mark.parametrize("dump", [json.dumps, repr])
+def test_what_a_breakdown_says_for_a_confidence_is_quoted_too(
+    said: object, quoted: str, dump: Callable[[Row], str], tmp_path: Path
+) -> None:
+    rows = alive()
+    rows[700]["confidence"] = said
+    report = judged([in_payload(row, dump) for row in rows], tmp_path)
+    assert report.codes == ("gate.contract",)
+    assert f'confidence "{quoted}" is no number (line 701,' in report.reasons[0].detail
+
+
+def test_a_raw_score_that_is_no_number_is_none(tmp_path: Path) -> None:
+    rows = [row | {"raw_confidence": row["confidence"]} for row in alive()]
+    rows[700]["raw_confidence"] = True
+    assert judged([in_payload(row) for row in rows], tmp_path).passed, "no score is judged"
+
+
+def in_payload(row: Row, dump: Callable[[Row], str] = json.dumps) -> Row:
+    """Put an answer where a bot of several models puts it."""
+    entry = {k: v for k, v in row.items() if k in {"action", "confidence", "raw_confidence"}}
+    event = {k: v for k, v in row.items() if k in {"ts", "symbol", "event_id"}}
+    event["model_breakdown"] = {row["model"]: entry}
+    return {"event_type": "trade.intent", "payload": dump(event)}
+
+
+@pytest.mark.parametrize("name", ["bot.json", "bot.jsonl"])
+def test_an_array_in_one_line_is_complete_and_the_wrong_layout(
+    name: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_text(json.dumps(alive(3)))
+    with pytest.raises(DataError, match=r"begins a JSON array.*jq -c"):
+        gate(path)
+
+
 @pytest.mark.parametrize("model", [None, "", ["m"], True, {"a": 1}])
 def test_an_answer_of_no_model_is_a_fault(model: object, tmp_path: Path) -> None:
     rows = alive()
@@ -131,6 +169,42 @@ def test_words_that_are_no_action_are_quoted_with_their_counts(tmp_path: Path) -
     assert "&#34;-&#34; (40 times)" in page.page(report)
 
 
+def test_words_are_those_of_the_side_that_they_are_told_of(tmp_path: Path) -> None:
+    rows = alive(2_000)
+    for row in rows[:100]:
+        row["action"] = "LONG"
+    rows[1_500]["action"] = "SHORTZ"
+    path = tmp_path / "bot.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    report = gate(path, after=str(START_S + 12_000))
+    assert report.reasons[0].detail.startswith("m: 1 of 1000 answers have an action")
+    assert 'the first: the action "SHORTZ" (1 time) is not known' in report.reasons[0].detail
+    before = report.models[0].before
+    assert before is not None
+    assert 'the action "LONG" (100 times)' in before.verdict.findings[0].detail
+
+
+@pytest.mark.parametrize("layout", ["flat", "payload"])
+def test_a_word_that_was_sent_again_is_counted_once(layout: str, tmp_path: Path) -> None:
+    rows = [row | {"event_id": f"e{i}"} for i, row in enumerate(alive())]
+    rows[500]["action"] = "LONG"
+    rows += [rows[500]] * 40
+    report = judged(rows if layout == "flat" else [*map(in_payload, rows)], tmp_path)
+    assert report.reasons[0].detail.startswith("m: 1 of 1000 answers have an action")
+    assert '"LONG" (1 time)' in report.reasons[0].detail
+
+
+def test_an_answer_that_lacks_more_is_not_counted_with_its_word(tmp_path: Path) -> None:
+    rows = alive()
+    rows[10]["action"] = rows[11]["action"] = "LONG"
+    rows[11]["confidence"] = None
+    report = judged(rows, tmp_path)
+    assert [one.detail.partition(" answers")[0] for one in report.reasons] == [
+        "m: 1 of 1000"
+    ] * 2
+    assert '"LONG" (1 time)' in report.reasons[1].detail
+
+
 @pytest.mark.parametrize("stray", [-5, 0, 1_763_628_000_000])
 def test_a_stamp_of_another_unit_is_named_by_its_line(stray: int, tmp_path: Path) -> None:
     rows = alive()
@@ -147,13 +221,17 @@ def test_a_time_that_is_not_understood_is_quoted_at_its_line(tmp_path: Path) -> 
     assert 'time "soon" is not understood (line 42,' in report.reasons[0].detail
 
 
-def test_only_repeats_after_a_cutover_are_not_called_nothing(tmp_path: Path) -> None:
+def test_ids_that_begin_anew_at_a_cutover_are_named_and_the_answers_count(
+    tmp_path: Path,
+) -> None:
     rows = [row | {"event_id": str(i)} for i, row in enumerate(alive(500))]
     again = [row | {"ts": START_S + 6_000 + i} for i, row in enumerate(rows)]
     path = tmp_path / "bot.jsonl"
     path.write_text("".join(f"{json.dumps(row)}\n" for row in [*rows, *again]))
     report = gate(path, after=str(START_S + 6_000))
-    assert "nothing but 500 repeats was said after the cutover" in report.warnings
+    assert report.codes == ("gate.event_id",), report.why()
+    assert report.models[0].after.counted.events == report.models[0].after.counted.reused == 500
+    assert "(line 501, " in report.why()
 
 
 def test_one_stray_row_is_no_second_instrument(tmp_path: Path) -> None:

@@ -62,6 +62,14 @@ def test_a_cutover_before_the_first_event_leaves_nothing_to_compare_with(bots: P
     assert "lies before the first event" in report.missing[0].detail
 
 
+def test_a_cutover_at_the_first_event_is_said_to_be_there(bots: Path) -> None:
+    first = gate(bots / "healthy.jsonl").rate.first
+    report = gate(bots / "healthy.jsonl", after=first)
+    assert report.codes == ("gate.no_before",)
+    detail = report.missing[0].detail
+    assert detail.startswith(f"the first event is that of the cutover, {first}, and belongs")
+
+
 def test_nothing_after_the_cutover_is_not_enough(bots: Path) -> None:
     report = gate(bots / "healthy.jsonl", after="2026-03-03T00:00:00Z")
     assert report.exit_code == 2

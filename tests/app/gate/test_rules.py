@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
+from stairway.app.gate import gate
 from stairway.app.gate.rules import policy
 from stairway.base.errors import ConfigError
 
@@ -45,3 +47,16 @@ def test_bounds_that_cannot_be_used_are_refused(text: str, words: str, tmp_path:
 def test_a_policy_that_is_not_there_is_named() -> None:
     with pytest.raises(ConfigError, match="lenient"):
         policy("lenient")
+
+
+@pytest.mark.parametrize(("hours", "alarmed"), [("23.9", True), ("24.0", False)])
+def test_a_policy_that_looks_at_a_whole_day_is_not_alarmed_by_a_slow_stream(
+    hours: str, *, alarmed: bool, tmp_path: Path
+) -> None:
+    """Exactly a day is a day: one answer an hour is what such a policy is for."""
+    text = re.sub(r"min_span_hours = .*", f"min_span_hours = {hours}", section())
+    path = tmp_path / "bot.csv"
+    rows = [f"{1_772_442_000 + 3_600 * i},A,m,BUY,0.{i % 90 + 10}" for i in range(48)]
+    path.write_text("\n".join(["ts,symbol,model,action,confidence", *rows, ""]))
+    report = gate(path, policy=own(tmp_path, text))
+    assert bool(report.rate.alert) is alarmed

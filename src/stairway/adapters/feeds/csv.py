@@ -46,7 +46,10 @@ class SeparatedValues(RecordFile):
         """Return the first rows."""
         for chunk in self.chunks(rows):
             return chunk
-        what = f"{self.path} (but for its header)"
+        with naming(str(self.path)), lines_of(self.path) as lines:
+            is_cut = not [b"\n", *lines][-1].endswith(b"\n")
+        beside = "its header and a line that is not complete yet" if is_cut else "its header"
+        what = f"{self.path} (but for {beside})"
         raise nothing_in(what)
 
     def chunks(self, rows: int, only: Sequence[str] | None = None) -> Iterator[Table]:

@@ -30,6 +30,7 @@ _FORM = "write redis://USER:PASSWORD@HOST:PORT/0?stream=KEY (rediss:// for TLS)"
 _PORT = 6_379
 _PAGE = 8_192
 _TIMEOUT_S = 10.0
+_NO_DB = "DB index is out of range"
 _POLL_S = 0.5
 
 _Entry = tuple[str, list[str] | None]
@@ -104,6 +105,12 @@ class Stream:
             msg = f"{self._where} does not answer: is it running, and is this its port?"
             raise ConfigError(msg) from error
         except redis.RedisError as error:
+            if _NO_DB in str(error):
+                msg = (
+                    f"{self._where} has no database of that number: check what stands behind "
+                    "the port, as a rule /0 to /15"
+                )
+                raise ConfigError(msg) from error
             msg = f"{self._where} cannot read {self.key!r}: {error}"
             raise DataError(msg) from error
 
@@ -210,13 +217,17 @@ def _connected(uri: str) -> tuple[redis.Redis, str, str]:
     """Return a client, the key and a name for the server without its password."""
     try:
         parts = urlsplit(uri)
-        options = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+        said = parse_qsl(parts.query, strict_parsing=bool(parts.query))
+        options = dict(said)
         port, db = parts.port or _PORT, int(parts.path.strip("/") or 0)
     except ValueError:
         # The words of the error may hold what stood where the port should be.
         msg = f"the address of the stream cannot be read: {_FORM}"
         raise ConfigError(msg) from None
     key = options.pop("stream", "")
+    if len(said) > 1 and not options:
+        msg = f"the address of the stream names {len(said)} streams: give one, {_FORM}"
+        raise ConfigError(msg)
     if parts.scheme not in {"redis", "rediss"} or not parts.hostname or not key or options:
         msg = f"this is no address of a stream in Redis: {_FORM}"
         raise ConfigError(msg)

@@ -1,4 +1,4 @@
-"""Standard input: JSON lines where the first record begins with ``{``, else rows of values.
+"""Standard input: JSON where the first record begins with ``{`` or ``[``, else rows of values.
 
 What was compressed is unpacked by whoever sends it (``zcat log.gz | stairway gate ...``). A
 pipe can be read once, so there is one pass; what was passed is counted and hashed.
@@ -92,7 +92,7 @@ class Pipe:
                 raise DataError(msg)
         lines = self._counted(chain([first] if first else [], self._lines))
         with naming(_WHAT):
-            if first.lstrip().startswith(b"{"):
+            if first.lstrip().startswith((b"{", b"[")):
                 yield from documents(lines, self._sizes(), _WHAT)
             else:
                 yield from tables(lines, self._sizes(), _WHAT, self._opening, None)

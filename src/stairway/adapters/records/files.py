@@ -6,9 +6,12 @@ import gzip
 import hashlib
 import io
 import time
-from collections.abc import Generator, Mapping
+import weakref
+from collections.abc import Generator, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any, BinaryIO, cast
 
 import polars as pl
@@ -16,7 +19,8 @@ import polars as pl
 from stairway.adapters.records.growing import Growing
 from stairway.base.errors import ConfigError, DataError, NoRecordsError
 
-_BLOCK = 1 << 20
+_BLOCK, _HASHED = 1 << 20, 1 << 22
+_SHA256 = "sha256"
 _PACKED = frozenset({".gz", ".zst"})
 _POLL_S = 0.2
 _DAMAGE = (
@@ -59,20 +63,19 @@ class RecordFile:
     def mark(self) -> Mapping[str, Any]:
         """Size and SHA-256 of the whole file, and when it was changed last.
 
-        Once :meth:`news` was asked for, of as much as that has given.
+        Once :meth:`news` was asked for, of as much as that has given. The file is hashed
+        beside whatever is done next; whoever looks at the hash waits for it.
         """
         if self._growing is not None:
             return self._growing.mark()
         about = self.path.stat()
         self._bytes = about.st_size
-        with self.path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return {
+        said = {
             "path": str(self.path),
             "bytes": about.st_size,
             "modified_ns": about.st_mtime_ns,
-            "sha256": digest,
         }
+        return Hashed(self.path, said)
 
     def news(self) -> Growing | None:
         """Whole lines that came since the last time; ``None`` where it is no plain text."""
@@ -107,6 +110,52 @@ class RecordFile:
 
     def close(self) -> None:
         """Nothing is held open between two passes."""
+
+
+class Hashed(Mapping[str, Any]):
+    """What is known of a file, and its ``sha256``, which a thread of its own finds out.
+
+    A hash that nobody can ask for any more is not finished.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     found = Hashed(Path(file.name), {"bytes": 0})
+    ...     sorted(found), found["sha256"][:12]
+    (['bytes', 'sha256'], 'e3b0c44298fc')
+    """
+
+    def __init__(self, path: Path, said: Mapping[str, Any]) -> None:
+        self._said = dict(said)
+        self._sha256: Future[str] = Future()
+        # Opened here, so that a path that leads to another file by now is not followed.
+        file = path.open("rb", buffering=0)
+        work = (file, self._sha256, weakref.ref(self))
+        Thread(target=_hash, args=work, name="hash", daemon=True).start()
+
+    def __getitem__(self, name: str) -> Any:
+        return self._sha256.result() if name == _SHA256 else self._said[name]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._said
+        yield _SHA256
+
+    def __len__(self) -> int:
+        return len(self._said) + 1
+
+
+def _hash(file: io.FileIO, found: Future[str], wanted: weakref.ref[Hashed]) -> None:
+    """Hash a file to its end, as long as anybody wants to know."""
+    sha, room = hashlib.sha256(), memoryview(bytearray(_HASHED))
+    try:
+        with file:
+            while wanted() is not None and (n := file.readinto(room)):
+                sha.update(room[:n])
+    except OSError as error:
+        found.set_exception(error)
+    else:
+        found.set_result(sha.hexdigest())
 
 
 def nothing_in(what: str) -> NoRecordsError:

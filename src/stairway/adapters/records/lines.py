@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from functools import partial
 from itertools import chain, islice, repeat
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import polars as pl
@@ -28,7 +28,8 @@ _WIDE = (b"\xff\xfe", b"\xfe\xff")
 _ZSTD = (b"\x28\xb5\x2f\xfd", b"\x2a\x4d\x18")
 _PAGE = 16_384
 _BLOCK = 8_388_608
-_LINE_END, _BRACE = b"\n{"
+_LINE_END = b"\n"
+_NEWLINE, _BRACE = b"\n{"
 
 
 @contextmanager
@@ -85,34 +86,52 @@ def blocks_in(stream: BinaryIO, rows: int, what: str, start: int = 1) -> Generat
     DataError
         If a line is longer than any record.
     """
-    for block in _blocks(stream, what, start):
+    for block, left in _blocks(stream):
+        require_text(block, what, start)
         lines = _cut(block)
         for at in range(0, len(lines), rows):
             part = lines[at : at + rows]
             yield from _without_blanks(part, start)
             start += len(part)
-
-
-def _blocks(stream: BinaryIO, what: str, start: int) -> Iterator[bytearray]:
-    """Yield whole lines, some megabytes each time; the last may lack its end."""
-    rest = bytearray(stream.read(_BLOCK)).removeprefix(_BOM)
-    while rest:
-        more = stream.read(_BLOCK)
-        end = rest.rfind(b"\n") + 1 if more else len(rest)
-        if len(rest) - end >= LONGEST:
+        if left >= LONGEST:
             raise _too_long(what, start)
-        if end:
-            block = rest[:end]
-            require_text(block, what, start)
-            start += block.count(b"\n")
-            yield block
-        rest = rest[end:] + more
+
+
+def _blocks(stream: BinaryIO) -> Iterator[tuple[bytearray, int]]:
+    """Yield whole lines, some megabytes each time; the last may lack its end.
+
+    Beside them stands how many bytes there are already of the line that comes next.
+    """
+    rest, is_first = bytearray(), True
+    while True:
+        block = bytearray(len(rest) + _BLOCK)
+        block[: len(rest)] = rest
+        n = _filled(stream, block, len(rest))
+        is_last = n < len(block)
+        del block[n:]
+        if is_first:
+            block, is_first = block.removeprefix(_BOM), False
+        end = len(block) if is_last else block.rfind(_LINE_END) + 1
+        rest = block[end:]
+        del block[end:]
+        if block or len(rest) >= LONGEST:
+            yield block, len(rest)
+        if is_last:
+            return
+
+
+def _filled(stream: Any, block: bytearray, at: int) -> int:
+    """Fill a block from a place on; return where what was read ends."""
+    with memoryview(block) as whole:
+        while at < len(block) and (n := stream.readinto(whole[at:])):
+            at += n
+    return at
 
 
 def _cut(block: bytearray) -> Lines:
     letters = np.frombuffer(block, np.uint8)
-    end: IntArray = np.flatnonzero(letters == _LINE_END) + 1
-    if block and block[-1] != _LINE_END:
+    end: IntArray = np.flatnonzero(letters == _NEWLINE) + 1
+    if block and block[-1] != _NEWLINE:
         end = np.append(end, len(block))
     return Lines(block, end - np.diff(end, prepend=0), end)
 
@@ -122,7 +141,7 @@ def _without_blanks(lines: Lines, start: int) -> Iterator[Documents]:
     kept = np.ones(len(lines), dtype=np.bool_)
     for row in np.flatnonzero(first != _BRACE).tolist():
         kept[row] = bool(lines[row].strip())
-    open_end = lines.text[int(lines.end[-1]) - 1] != _LINE_END
+    open_end = lines.text[int(lines.end[-1]) - 1] != _NEWLINE
     if kept.all():
         yield Documents(lines, start, open_end=open_end)
     elif kept.any():

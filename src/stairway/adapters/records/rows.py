@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice, zip_longest
 from typing import Any
 
@@ -42,17 +43,18 @@ def tables(
         If it is no text of separated values.
     """
     text = _Text(lines, what)
-    reader: Any = csv.reader(text, delimiter=opening.separator, strict=True)
+    reader: Any = csv.reader(text, delimiter=opening.between(what), strict=True)
     try:
         first = _some(reader, 1) if opening.header else []
         header = _names(first[0] if first else [])
-        yield from _tables(reader, sizes, header, only)
+        for table in _tables(reader, sizes, header, only):
+            yield replace(table, is_cut=True) if text.is_cut else table
     except csv.Error as error:
         msg = f"{what}, line {reader.line_num}: these are no separated values ({error})"
         msg += text.stray
         raise DataError(msg) from error
     if text.stray:
-        msg = f"{what}: one quote has no other{text.stray}"
+        msg = f"{what}: a quote is missing{text.stray}"
         raise DataError(msg)
 
 
@@ -107,14 +109,29 @@ def _names(header: list[str]) -> list[str]:
 
 
 class _Text:
-    """Lines as text, and whether the quotes in them come in pairs."""
+    """Lines as text, whether the quotes in them come in pairs, and whether the last was cut.
+
+    A last line without an end may be half a line: ``0.18`` where 0.183963 is being written. It
+    is left out, and that is known before the line ahead of it is read.
+    """
 
     def __init__(self, lines: Iterable[bytes], what: str) -> None:
         self._lines, self._what = lines, what
         self._quotes = self._first = 0
+        self.is_cut = False
+
+    def _whole(self) -> Iterator[bytes]:
+        lines = iter(self._lines)
+        line = next(lines, b"")
+        for coming in lines:
+            self.is_cut = not coming.endswith(b"\n")
+            yield line
+            line = coming
+        if line and not self.is_cut:
+            yield line
 
     def __iter__(self) -> Iterator[str]:
-        for number, line in enumerate(self._lines, 1):
+        for number, line in enumerate(self._whole(), 1):
             require_text(line, self._what, number)
             quotes = line.count(b'"')
             if quotes % 2 and not self._quotes % 2:
@@ -128,8 +145,7 @@ class _Text:
 
     @property
     def stray(self) -> str:
-        """Where a quote stands that has no other; nothing where they come in pairs."""
+        """Which quote has no other, as the end of a sentence; nothing where all have one."""
         if not self._quotes % 2:
             return ""
-        where = f"the last one without another is in line {self._first}"
-        return f": of {self._quotes:,} quotes {where}"
+        return f"; the quote that opens in line {self._first} is never closed"

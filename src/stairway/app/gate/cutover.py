@@ -4,6 +4,7 @@
 ``2026-03-02T11:00Z``  that instant; a zone must be there, since hours would be guessed
 ``1772449200``         seconds, milli-, micro- or nanoseconds since 1970, by their number
 ``last-deploy``        the newest line of ``deployments.jsonl`` (``stairway deployed``)
+``last-deploy:FILE``   the newest line of that file (``stairway deployed --file FILE``)
 ``systemd:UNIT``       when the unit last became active
 ``docker:CONTAINER``   when the container was last started
 =====================  ==========================================================
@@ -71,9 +72,9 @@ def cutover(asked: str, now_ns: int, deployments: Path = DEPLOYMENTS) -> Cutover
 
 def _found(asked: str, deployments: Path) -> Cutover:
     kind, _, name = asked.partition(":")
-    if asked == "last-deploy":
-        last = newest(deployments)
-        return Cutover(newest_ns(deployments), asked, f"deployed then: {last.what}")
+    if kind == "last-deploy":
+        path = Path(name) if name else deployments
+        return Cutover(newest_ns(path), asked, f"deployed then: {newest(path).what}")
     if kind in {"systemd", "docker"}:
         if not _NAME.match(name):
             msg = f"{asked!r} names no {kind} unit or container; write {kind}:NAME"

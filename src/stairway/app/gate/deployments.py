@@ -1,7 +1,8 @@
 """Deployments on record: when, of what, and why; ``--after last-deploy`` reads the newest.
 
-One JSON object a line in ``deployments.jsonl``, oldest first. A line is appended in one
-piece and synced, so whoever is killed leaves the lines before it as they were.
+One JSON object a line in ``deployments.jsonl``, or a file of another name, oldest first. A
+line is appended in one piece and synced, so whoever is killed leaves those before it as they
+were.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from stairway.base.errors import ConfigError
 
 DEPLOYMENTS = Path("deployments.jsonl")
 
-_HOW = "record one with: stairway deployed --commit 4f1c2d"
+_HOW = (
+    "record one with: stairway deployed --commit 4f1c2d, or name the file that has them: "
+    "--after last-deploy:FILE"
+)
 _MOST_CHARS = 500
 
 
@@ -108,7 +112,7 @@ def newest(path: Path = DEPLOYMENTS) -> Deployment:
     """
     lines = _lines(path)
     if not lines:
-        msg = f"no deployment is on record: {path} is empty; {_HOW}"
+        msg = f"no deployment is on record: {path.absolute()} is empty; {_HOW}"
         raise ConfigError(msg)
     return _parsed(lines, path)
 
@@ -126,7 +130,7 @@ def _lines(path: Path) -> list[str]:
     try:
         return [line for line in path.read_text("utf-8").splitlines() if line.strip()]
     except FileNotFoundError as error:
-        msg = f"no deployment is on record: {path} is not there; {_HOW}"
+        msg = f"no deployment is on record: {path.absolute()} is not there; {_HOW}"
         raise ConfigError(msg) from error
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{path} cannot be read as lines of JSON ({error}); see what lies there"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from stairway.app.gate.asked import Asked
-from stairway.app.gate.hunt import Value, companions, named, value
+from stairway.app.gate.hunt import Value, companions, named, reused, value
 from stairway.app.gate.instants import said
 from stairway.app.gate.listen import listen
 from stairway.app.gate.report import STATEMENT
@@ -70,6 +70,8 @@ class Followed(msgspec.Struct, frozen=True):
         Stages at which variance dies; values with too much mass where it does not.
     alive, too_few
         Who is alive at which stage, and who said too little to tell.
+    reused
+        Who answered otherwise under an event_id that was used before, a sentence each.
     """
 
     source: str
@@ -77,12 +79,13 @@ class Followed(msgspec.Struct, frozen=True):
     leaks: tuple[Value, ...]
     alive: tuple[str, ...]
     too_few: tuple[str, ...]
+    reused: tuple[str, ...] = ()
     statement: str = STATEMENT
 
     @property
     def exit_code(self) -> int:
         """0 where everybody is alive everywhere and every value was computed, else 2."""
-        found = self.deaths or self.leaks or self.too_few
+        found = self.deaths or self.leaks or self.too_few or self.reused
         return 0 if self.alive and not found else _DEAD
 
     def as_json(self) -> str:
@@ -96,6 +99,7 @@ class Followed(msgspec.Struct, frozen=True):
             lines.append(f"alive: {'; '.join(self.alive)}")
         if self.too_few:
             lines.append(f"too few answers to tell: {'; '.join(self.too_few)}")
+        lines.extend(self.reused)
         if not lines:
             lines.append(f"{self.source} holds no answers: there is nothing to follow")
         if self.leaks:
@@ -118,6 +122,7 @@ def followed(asked: Asked, progress: Stages) -> Followed:
         leaks=tuple(value(one) for one in found.leaks),
         alive=tuple(named(one) for one in found.alive),
         too_few=tuple(named(one) for one in found.too_few),
+        reused=reused(heard.after),
     )
 
 

@@ -16,7 +16,8 @@ from stairway.base.errors import NoRecordsError
 from stairway.supervision.answers import Stage
 from stairway.supervision.collapse import enough
 from stairway.supervision.constants import Traced, trace
-from stairway.supervision.quality_gate import PPM
+from stairway.supervision.quality_gate import PPM, reused_ids
+from stairway.supervision.tally import Tally
 
 _FOUND = 2
 _UNLIKELY = 1e-12
@@ -115,6 +116,8 @@ class Hunted(msgspec.Struct, frozen=True):
         How many models, each at one stage, said enough.
     too_few
         Who said too little for anything to be said of it, as ``diagnose`` holds it.
+    reused
+        Who answered otherwise under an event_id that was used before, a sentence each.
     """
 
     source: str
@@ -123,12 +126,14 @@ class Hunted(msgspec.Struct, frozen=True):
     understood: tuple[str, ...]
     judged: int = 0
     too_few: tuple[str, ...] = ()
+    reused: tuple[str, ...] = ()
     statement: str = STATEMENT
 
     @property
     def exit_code(self) -> int:
         """0 where everybody said enough and there is no constant, else 2."""
-        return _FOUND if self.found or self.too_few or not self.answers else 0
+        found = self.found or self.too_few or self.reused
+        return _FOUND if found or not self.answers else 0
 
     def as_json(self) -> str:
         """Write it as JSON."""
@@ -145,6 +150,7 @@ class Hunted(msgspec.Struct, frozen=True):
             )
         if self.too_few:
             lines.append(f"too few answers to tell: {'; '.join(self.too_few)}")
+        lines.extend(self.reused)
         return "\n".join(lines) + "\n"
 
 
@@ -160,12 +166,19 @@ def hunted(asked: Asked, progress: Stages) -> Hunted:
     few = tuple(named(who) for who, n in said_n.items() if n < least)
     return Hunted(
         source=asked.shown,
-        answers=sum(said_n.values()),
+        answers=sum(said_n[who] for who in tally.answering()),
         found=tuple(value(one) for one in trace(tally)),
         understood=heard.understood,
         judged=len(said_n) - len(few),
         too_few=few,
+        reused=reused(tally),
     )
+
+
+def reused(tally: Tally) -> tuple[str, ...]:
+    """Say of everybody how many answers have the event_id of another one."""
+    counted = {who: tally.measured(*who) for who in tally.answering()}
+    return tuple(f"{named(who)}: {reused_ids(m)}" for who, m in counted.items() if m.reused)
 
 
 def named(who: tuple[str, Stage]) -> str:

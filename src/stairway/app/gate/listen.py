@@ -9,22 +9,23 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import starmap
 from typing import Any
-
-import numpy as np
 
 from stairway.app.gate.ahead import ahead
 from stairway.app.gate.asked import Asked
 from stairway.app.gate.cutover import Cutover, cutover
+from stairway.app.gate.future import Future, Late
+from stairway.app.gate.shown import Shown
 from stairway.app.gate.source import kind, opened
 from stairway.app.progress import Stages
 from stairway.base.errors import ConfigError, NoRecordsError
-from stairway.base.units import NS_PER_HOUR, UtcNs
-from stairway.supervision.answers import Answers
+from stairway.base.units import UtcNs
+from stairway.supervision.answers import Stage
 from stairway.supervision.cutover import Sides
 from stairway.supervision.field_map import FieldMap, Opening, read_map, recognise
+from stairway.supervision.opening import require_one_a_line
 from stairway.supervision.picking import parsed
 from stairway.supervision.ports import Chunk, Documents, Feed
 from stairway.supervision.reading import Reading
@@ -34,21 +35,8 @@ from stairway.supervision.twice import require_columns_once
 ROWS = 2**17
 """Records that are held at once."""
 
-TOLERANCE_NS = NS_PER_HOUR // 60
-"""By how much another clock may go before ours."""
-
 HEAD = 64
 """Records by which a layout is recognised."""
-
-
-@dataclass(frozen=True, slots=True)
-class Future:
-    """Answers that are dated after now: how many, and the first of them."""
-
-    count: int
-    model: str
-    at_ns: int
-    place: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +56,8 @@ class Heard:
     future, unseen
         Answers that are dated after now; entries that were taken out before they were read.
     places, quoted, stamps
-        Where the first records with a fault lie, and what stands there for a confidence or
-        for a time.
-    strange
-        How often a model said which word that is no action.
+        Where the records of the examples lie, by the number of the record, and what stands
+        there for a confidence or for a time.
     own
         True for a log of Stairway's own, whose slots are those of the policy.
     changed
@@ -81,7 +67,7 @@ class Heard:
     after: Tally
     sides: Sides | None
     cutover: Cutover | None
-    marks: tuple[dict[str, Any], dict[str, Any]]
+    marks: tuple[Mapping[str, Any], Mapping[str, Any]]
     understood: tuple[str, ...]
     records: int
     future: Future | None = None
@@ -89,7 +75,6 @@ class Heard:
     places: Mapping[int, str] = field(default_factory=dict[int, str])
     quoted: Mapping[int, str] = field(default_factory=dict[int, str])
     stamps: Mapping[int, str] = field(default_factory=dict[int, str])
-    strange: Mapping[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     own: bool = False
     changed: str = ""
 
@@ -111,11 +96,19 @@ def listen(asked: Asked, progress: Stages) -> Heard:
     """
     cut = asked_cutover(asked)
     with closing(opened_as(asked)) as feed:
-        mark = dict(feed.mark())
+        marks = [feed.mark()]
         counting = Counting(feed, asked, cut)
         progress.begin("reading", feed.size() or 0)
-        counting.add(feed.chunks(ROWS, counting.columns), progress)
-        return counting.heard((mark, dict(feed.mark())))
+        counting.add(_marked(feed, counting.columns, marks), progress)
+        return counting.heard((marks[0], marks[1]))
+
+
+def _marked(
+    feed: Feed, only: Sequence[str] | None, marks: list[Mapping[str, Any]]
+) -> Iterator[Chunk]:
+    """Yield what a feed holds, and mark it as soon as its last record was read."""
+    yield from feed.chunks(ROWS, only)
+    marks.append(feed.mark())
 
 
 def asked_cutover(asked: Asked) -> Cutover | None:
@@ -181,17 +174,28 @@ class Counting:
         names = self._reading.names
         self._sides = None if cut is None else Sides(names, UtcNs(cut.at_ns))
         self._tally = Tally(names) if self._sides is None else self._sides.after
-        self._future: Future | None = None
+        self._late, self._shown = Late(names), Shown()
 
     def add(self, chunks: Iterable[Chunk], progress: Stages) -> None:
         """Count all of these. Raises DataError where one of them is damaged."""
         counting, reading = self._sides or self._tally, self._reading
-        for answers in ahead(starmap(reading.read, ahead(map(reading.look, chunks)))):
-            counting.add(answers)
-            self._future = ahead_of_time(answers, time.time_ns(), reading, self._future)
+        for answers, page in ahead(starmap(reading.page, ahead(map(reading.look, chunks)))):
+            take = self._tally.repeats.mark(answers)
+            counting.add(answers, take)
+            self._late.add(answers, take, page, time.time_ns())
+            for tally in self._tallies():
+                self._shown.add(tally.examples, page)
             progress.advance(reading.notes.records)
 
-    def heard(self, marks: tuple[dict[str, Any], dict[str, Any]], changed: str = "") -> Heard:
+    def _tallies(self) -> list[Tally]:
+        return [self._tally] if self._sides is None else [self._sides.before, self._tally]
+
+    def _answering(self) -> set[tuple[str, Stage]]:
+        return {who for tally in self._tallies() for who in tally.answering()}
+
+    def heard(
+        self, marks: tuple[Mapping[str, Any], Mapping[str, Any]], changed: str = ""
+    ) -> Heard:
         """Return what was heard so far."""
         notes = self._reading.notes
         return Heard(
@@ -201,32 +205,14 @@ class Counting:
             marks=marks,
             understood=(_read_as(self._reading), *notes.sentences()),
             records=notes.records,
-            future=self._future,
+            future=self._late.found(self._answering()),
             unseen=int(marks[1].get("unseen", 0)),
-            places=notes.places,
-            quoted=notes.quoted,
-            stamps=notes.stamps,
-            strange=notes.strange,
+            places=self._shown.places,
+            quoted=self._shown.quoted,
+            stamps=self._shown.stamps,
             own=self._own,
             changed=changed,
         )
-
-
-def ahead_of_time(
-    answers: Answers, now_ns: int, reading: Reading, so_far: Future | None
-) -> Future | None:
-    """Add the answers of a chunk that are dated more than a minute after now."""
-    late = answers.time_ns > now_ns + TOLERANCE_NS
-    n = int(np.count_nonzero(late))
-    if n and so_far is None:
-        row = int(late.argmax())
-        so_far = Future(
-            count=0,
-            model=reading.names.models.names[int(answers.model[row])],
-            at_ns=int(answers.time_ns[row]),
-            place=reading.where(int(answers.place[row])),
-        )
-    return so_far and replace(so_far, count=so_far.count + n)
 
 
 def _read_as(reading: Reading) -> str:
@@ -251,6 +237,7 @@ def _fields(chunk: Chunk) -> Iterator[str]:
 
 def _whole(chunk: Documents) -> Sequence[str | bytes]:
     """Leave the last line out where it has no end: its writer may not be done with it."""
+    require_one_a_line(chunk.texts[0], chunk.place(0))
     if len(chunk) > 1:
         return chunk.texts[:-1] if chunk.open_end else chunk.texts
     if chunk.open_end and not str(chunk.texts[0][-1:]).strip("b'\"").endswith("}"):

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from msgspec.structs import replace
 
+from stairway.app.gate.became import is_short, silent, who_is_judged
 from stairway.app.gate.instants import said
 from stairway.app.gate.listen import Heard
 from stairway.app.gate.report import Comparison, Example, ModelReport, Rate, Side, Spike
@@ -18,6 +19,7 @@ from stairway.supervision.cutover import Comparison as Compared
 from stairway.supervision.cutover import Delta
 from stairway.supervision.event_rate import LEAST_PER_MINUTE, eta_ns, judge_rate
 from stairway.supervision.quality_gate import PPM, QualityRules, judge
+from stairway.supervision.succession import Succession, Who, slot_of
 from stairway.supervision.tally import FAULTS, Spread, Tally
 from stairway.supervision.tally import Example as Fault
 
@@ -26,33 +28,42 @@ _WORDS = ("SELL", "HOLD", "BUY", "unknown", "missing", "of no model")
 _MINUTE_NS = NS_PER_HOUR // 60
 _SLOW_HOURS = 24.0
 _MOST_WORDS = 3
+_REUSED = "reused"
 
 
 def judged(
-    heard: Heard, compared: Compared | None, rules: QualityRules
+    heard: Heard, compared: Compared | None, rules: QualityRules, became: Succession
 ) -> tuple[ModelReport, ...]:
     """Judge all who answered on either side; a raw score only where it is all there is.
 
     What capital wanted, of a log of our own, is followed and not judged: no model said it.
+    Who was replaced at the cutover and of whom too little came since is gone, and not judged.
     """
-    tallies = [tally for tally in (heard.after, heard.before) if tally is not None]
-    who = list(dict.fromkeys(one for tally in tallies for one in tally.heard()))
-    spoken = {model for model, stage in who if stage is not Stage.RAW}
     changes = {(d.model, d.stage): d for d in compared.deltas} if compared else {}
-    return tuple(
-        ModelReport(
-            model=model,
-            stage=stage.name.lower(),
-            after=side(heard.after, model, stage, rules, heard),
-            before=(
-                None if heard.before is None else side(heard.before, model, stage, rules, heard)
-            ),
-            tests=_tests(changes.get((model, stage))),
-            holds_by_design=model.partition("/")[0] in rules.holds_by_design,
-        )
-        for model, stage in who
-        if stage is not Stage.RAW or model not in spoken
-        if not (heard.own and stage is Stage.INTENT)
+    found = (
+        _model(who, heard, changes.get(who), rules, became) for who in who_is_judged(heard)
+    )
+    return tuple(one for one in found if one is not None)
+
+
+def _model(
+    who: Who, heard: Heard, change: Delta | None, rules: QualityRules, became: Succession
+) -> ModelReport | None:
+    """Report on one model; ``None`` where it is gone."""
+    model, stage = who
+    after = side(heard.after, model, stage, rules, heard)
+    if who in became.replaced and is_short(after.verdict):
+        return None
+    before = None if heard.before is None else side(heard.before, model, stage, rules, heard)
+    if who in became.silent and before is not None:
+        after = replace(after, verdict=silent(after.verdict, before.counted, heard, rules))
+    return ModelReport(
+        model=model,
+        stage=stage.name.lower(),
+        after=after,
+        before=before,
+        tests=_tests(change),
+        holds_by_design=slot_of(model) in rules.holds_by_design,
     )
 
 
@@ -75,7 +86,7 @@ def _tests(change: Delta | None) -> tuple[Comparison, ...]:
 def side(tally: Tally, model: str, stage: Stage, rules: QualityRules, heard: Heard) -> Side:
     """Judge what one model said on one side."""
     counted = tally.measured(model, stage)
-    slot = model.partition("/")[0]
+    slot = slot_of(model)
     acted = tally.acted(model, stage)
     examples = _examples(tally, model, stage, heard)
     return Side(
@@ -96,7 +107,7 @@ def side(tally: Tally, model: str, stage: Stage, rules: QualityRules, heard: Hea
 def _quoting(verdict: Verdict, examples: tuple[Example, ...]) -> Verdict:
     """Quote the first example of each fault behind the sentence that counts them."""
     first = {one.kind: one for one in reversed(examples)}
-    kinds = [kind for kind in FAULTS if kind in first]
+    kinds = [kind for kind in FAULTS if kind in first and kind != _REUSED]
     found: list[Finding] = []
     for one in verdict.findings:
         if one.code == "gate.contract" and one.value and kinds:
@@ -104,9 +115,17 @@ def _quoting(verdict: Verdict, examples: tuple[Example, ...]) -> Verdict:
             what = f"{example.confidence:.12g}" if example.kind == "outside" else example.what
             detail = f"{one.detail}; the first: {what} ({example.at})"
             found.append(replace(one, detail=detail))
+        elif one.code == "gate.event_id" and _REUSED in first:
+            detail = f"{one.detail}; the first: {_briefly(first[_REUSED])}"
+            found.append(replace(one, detail=detail))
         else:
             found.append(one)
     return replace(verdict, findings=tuple(found))
+
+
+def _briefly(example: Example) -> str:
+    said = "no confidence" if example.confidence is None else f"{example.confidence:.12g}"
+    return f"{example.action} with {said} ({example.at})"
 
 
 def _spikes(values: Spread) -> tuple[Spike, ...]:
@@ -165,7 +184,7 @@ def _eta(models: tuple[ModelReport, ...], rules: QualityRules, span_ns: int) -> 
 def _examples(tally: Tally, model: str, stage: Stage, heard: Heard) -> tuple[Example, ...]:
     return tuple(
         Example(
-            what=_what(one, heard),
+            what=_what(one, tally, heard),
             at=_where(one, heard),
             action=_WORDS[one.action],
             confidence=None if math.isnan(one.confidence) else one.confidence,
@@ -176,10 +195,12 @@ def _examples(tally: Tally, model: str, stage: Stage, heard: Heard) -> tuple[Exa
     )
 
 
-def _what(one: Fault, heard: Heard) -> str:
+def _what(one: Fault, tally: Tally, heard: Heard) -> str:
     """Name the part at fault."""
     if one.fault == "strange":
-        return _words(one.model, heard) or "an action that is not known"
+        return _words(tally, one.model, one.stage) or "an action that is not known"
+    if one.fault == _REUSED:
+        return "an event_id that another answer has"
     if one.fault == "outside":
         return "confidence outside [0, 1]"
     return "no model" if one.action == NAMELESS else _lacking(one, heard)
@@ -198,11 +219,13 @@ def _lacking(one: Fault, heard: Heard) -> str:
     return "no time" if stamp is None else f'time "{stamp}" is not understood'
 
 
-def _words(model: str, heard: Heard) -> str:
+def _words(tally: Tally, model: str, stage: Stage) -> str:
     """Quote the words of a model that are no action, the commonest first."""
-    said = [(n, word) for (who, word), n in heard.strange.items() if who == model]
-    most = sorted(said, key=lambda one: -one[0])[:_MOST_WORDS]
-    told = ", ".join(f'"{word}" ({n:,} time{"s" if n > 1 else ""})' for n, word in most)
+    names = tally.names
+    said = tally.strange.said(names.models.names.index(model), int(stage), names.words.names)
+    told = ", ".join(
+        f'"{word}" ({n:,} time{"s" if n > 1 else ""})' for word, n in said[:_MOST_WORDS]
+    )
     return f"the action {told} is not known" if told else ""
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from stairway.app.gate.asked import Asked
+from stairway.app.gate.became import became, gone, new, sentences
 from stairway.app.gate.instants import said
 from stairway.app.gate.listen import Heard, listen
 from stairway.app.gate.models import judged, rate
@@ -51,8 +52,8 @@ def gate(
         A file, the folder of a run, or a URL such as ``redis://localhost/0?stream=KEY``. It
         is read and never written.
     after
-        Judge from there on: an instant, ``last-deploy``, ``systemd:UNIT``,
-        ``docker:CONTAINER``.
+        Judge from there on: an instant, ``last-deploy``, ``last-deploy:FILE``,
+        ``systemd:UNIT``, ``docker:CONTAINER``.
     policy
         A shipped policy, or a TOML file with ``[quality_gate]``.
     field_map
@@ -93,7 +94,9 @@ def reported(asked: Asked, bounds: GatePolicy, heard: Heard) -> GateReport:
     rng = np.random.default_rng(_SEED)
     compared = None if heard.sides is None else compare(heard.sides, rng)
     rules = bounds.rules if heard.own else replace(bounds.rules, holds_by_design=())
-    models = judged(heard, compared, rules)
+    found = became(heard, rules)
+    models = judged(heard, compared, rules, found)
+    names = [one.model for one in models]
     agreed = _agreement(heard, bounds.rules.min_events)
     verdicts = [*_verdicts(heard, models)]
     if bounds.rules.require_go:
@@ -104,7 +107,7 @@ def reported(asked: Asked, bounds: GatePolicy, heard: Heard) -> GateReport:
         at=_now(),
         verdict=all_of(verdicts),
         source=asked.shown,
-        marks=heard.marks,
+        marks=(dict(heard.marks[0]), dict(heard.marks[1])),
         understood=heard.understood,
         policy=bounds.name,
         policy_digest=bounds.digest,
@@ -113,16 +116,22 @@ def reported(asked: Asked, bounds: GatePolicy, heard: Heard) -> GateReport:
         rate=rate(heard, models, bounds.rules),
         models=models,
         agreement=None if agreed is None else _told(agreed),
-        warnings=(*_repeats(heard), *(() if compared is None else compared.warnings)),
+        warnings=(
+            *_repeats(heard),
+            *sentences(found, names, heard),
+            *(() if compared is None else compared.warnings),
+        ),
         command=asked.command(),
         diagnosis=tuple(one.sentence for one in diagnose(heard.after, bounds.rules).deaths),
+        gone=gone(found, names),
+        new=new(found),
     )
 
 
 def _repeats(heard: Heard) -> Iterator[str]:
     """Say how many answers were not counted, since they came before."""
     tally = heard.after
-    counted = [tally.measured(*who) for who in tally.heard()]
+    counted = [tally.measured(*who) for who in tally.answering()]
     repeats = sum(one.repeats for one in counted)
     opposed = sum(one.opposed for one in counted)
     n = repeats + sum(one.events + one.violations for one in counted)
@@ -153,10 +162,7 @@ def _verdicts(heard: Heard, models: tuple[ModelReport, ...]) -> Iterator[Verdict
         if heard.cutover is not None and heard.before is not None and heard.before.events.count:
             detail = f"no model answered from the cutover {said(heard.cutover.at_ns)} on"
         yield inconclusive("gate.no_answers", detail, 0, 1, heard.records)
-    if heard.before is not None and heard.cutover is not None and not heard.before.events.count:
-        first = said(heard.after.events.earliest_ns)
-        detail = f"the cutover {said(heard.cutover.at_ns)} lies before the first event, {first}"
-        yield inconclusive("gate.no_before", f"{detail}: there is no before", 0, 1, 0)
+    yield from _no_before(heard)
     if heard.unseen > 0:
         what = "entry was" if heard.unseen == 1 else "entries were"
         detail = f"trimmed while it was read: {heard.unseen} {what} not seen"
@@ -173,6 +179,16 @@ def _verdicts(heard: Heard, models: tuple[ModelReport, ...]) -> Iterator[Verdict
         yield refuse("gate.future", detail, one.count, 0, heard.records)
     for one in models:
         yield _of(one.model, one.verdict)
+
+
+def _no_before(heard: Heard) -> Iterator[Verdict]:
+    if heard.before is None or heard.cutover is None or heard.before.events.count:
+        return
+    cut, first = said(heard.cutover.at_ns), said(heard.after.events.earliest_ns)
+    detail = f"the cutover {cut} lies before the first event, {first}"
+    if cut == first:
+        detail = f"the first event is that of the cutover, {cut}, and belongs to after"
+    yield inconclusive("gate.no_before", f"{detail}: there is no before", 0, 1, 0)
 
 
 def _of(model: str, verdict: Verdict) -> Verdict:

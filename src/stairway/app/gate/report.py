@@ -194,6 +194,9 @@ class GateReport(msgspec.Struct, frozen=True):
         The same again.
     diagnosis
         Where confidence dies on its way from score to intent, a sentence each.
+    gone, new
+        Versions of models that were replaced at the cutover and are not judged, and who was
+        not heard before it.
     """
 
     layout: int
@@ -213,6 +216,8 @@ class GateReport(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...]
     command: str
     diagnosis: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    new: tuple[str, ...] = ()
     statement: str = STATEMENT
 
     @property

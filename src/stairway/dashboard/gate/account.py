@@ -29,7 +29,15 @@ _DAY_S, _LONG_DAYS = 86_400, 7
 STD, WIDTH = "std of confidence", f"P10{DASH}P90"
 _SHARES = frozenset({"gate.majority", "gate.dead_zone", "gate.single_value"})
 _COUNTED = frozenset(
-    {"gate.contract", "gate.repeats", "gate.too_few", "gate.symbols", "gate.span"}
+    {
+        "gate.contract",
+        "gate.event_id",
+        "gate.repeats",
+        "gate.silent",
+        "gate.span",
+        "gate.symbols",
+        "gate.too_few",
+    }
 )
 _WHOLE = {
     "gate.future": "answers are dated after now",

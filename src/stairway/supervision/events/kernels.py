@@ -1,7 +1,7 @@
 """Compiled walk over events whose payload holds the answers of models.
 
-1. ``read_events`` notes where the values of each event and of each answer lie in the text,
-   and reads confidences on the way. The first record that is not plain stops it.
+1. ``both_levels`` notes where the values of an event and of each answer lie in the text,
+   and reads confidences on the way. A record that is not plain is ``ODD``.
 2. A record has two levels: what lies around its payload, and the payload. A payload that is
    text in the text is written out behind it, so that every place is one in the same bytes.
 3. ``rows_of`` lays answers end to end: scores of members, members, ensemble, intent.
@@ -51,7 +51,7 @@ for _row, _name in enumerate(NAMES):
 
 # --- columns of an answer: its event, what it is, and where its values begin and end
 EVENT, KIND, SLOT, HAS_RAW = 0, 1, 2, 4
-ANSWER = 11
+ANSWER, BELIEF_AT = 13, 11
 COLUMN = np.zeros(FIELDS, np.int64)
 COLUMN[ACTION], COLUMN[REASON], COLUMN[MODEL] = 5, 7, 9
 MEMBER, OF_ENSEMBLE, OF_INTENT = 1, 2, 3
@@ -59,7 +59,7 @@ MEMBER, OF_ENSEMBLE, OF_INTENT = 1, 2, 3
 WHOLE_RECORD, INTENT_KIND = -1, 1
 _TYPED = np.frombuffer(b'"trade.intent"', np.uint8).copy()
 _QUOTE, _OPEN, _NULL, _MINUS, _NINE, _ZERO = 34, 123, 110, 45, 57, 48
-_ANSWERS, _TEXT, _FULL = range(3)
+ANSWERS, ROOM, FULL = range(3)
 
 
 class Tape(NamedTuple):
@@ -81,39 +81,17 @@ class Tape(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def read_events(b: Bytes, start: IntArray, end: IntArray, tape: Tape) -> int:
-    """Read records until one is not plain; return how many were read."""
-    for i in range(len(start)):
-        before = tape.used[_ANSWERS]
-        if before + MEMBERS + 2 > len(tape.answer):
-            tape.used[_FULL] = 1
-            return i
-        level = both_levels(b, start[i], end[i], i, tape)
-        if level < 0:
-            tape.used[_ANSWERS] = before
-            return i
-        tape.level[i] = level
-        if is_passed_over(b, i, before, tape):
-            tape.is_passed[i] = True
-            tape.used[_ANSWERS] = before
-        elif not add_intent(b, i, level, before, tape):
-            tape.used[_ANSWERS] = before
-            return i
-    return len(start)
-
-
-@njit(cache=True, nogil=True)
 def both_levels(b: Bytes, p: int, e: int, i: int, tape: Tape) -> int:
     """Read what lies around a payload, and the payload; return the level that speaks."""
     if tape.form[i] != WHOLE_RECORD:
         return 1 if whole_object(b, p, e, i, 1, tape) else ODD
-    before = tape.used[_ANSWERS]
+    before = tape.used[ANSWERS]
     if not whole_object(b, p, e, i, 0, tape):
         return ODD
     at, stop = tape.event[i, 0, 2 * PAYLOAD], tape.event[i, 0, 2 * PAYLOAD + 1]
     if stop == 0:
         return 0
-    tape.used[_ANSWERS] = before
+    tape.used[ANSWERS] = before
     return 1 if whole_object(b, at, stop, i, 1, tape) else ODD
 
 
@@ -160,9 +138,9 @@ def event_fields(b: Bytes, p: int, e: int, i: int, level: int, tape: Tape) -> in
         seen |= (1 << name) if name >= 0 else 0
         at, end = p, 0
         if name == PAYLOAD and level == 0 and b[p] == _QUOTE:
-            at = tape.used[_TEXT]
+            at = tape.used[ROOM]
             behind, end = unescape(b, p + 1, e, at)
-            tape.used[_TEXT] = max(end, at)
+            tape.used[ROOM] = max(end, at)
             behind += behind >= 0
         elif name in (ENSEMBLE, BREAKDOWN) and b[p] == _OPEN:
             behind = some_answers(b, p + 1, e, name, i, tape)
@@ -207,16 +185,16 @@ def past_said(b: Bytes, p: int, e: int, is_loose: bool) -> int:  # noqa: FBT001 
 @njit(cache=True, nogil=True)
 def some_answers(b: Bytes, p: int, e: int, name: int, i: int, tape: Tape) -> int:
     """Read what members say, or the ensemble; return the place behind it."""
-    row = tape.used[_ANSWERS]
+    row = tape.used[ANSWERS]
     if name == ENSEMBLE:
         start_answer(tape.answer, row, i, OF_ENSEMBLE)
-        tape.used[_ANSWERS] = row + 1
+        tape.used[ANSWERS] = row + 1
         return entry_fields(b, p, e, row, tape.answer, tape.belief)
     first = row
     while True:
         p, name_at, name_end = next_key(b, p, e, row == first)
         if p < 0 or name_end < 0:
-            tape.used[_ANSWERS] = row
+            tape.used[ANSWERS] = row
             return p
         if b[p] != _OPEN or row - first == MEMBERS:
             return ODD
@@ -271,6 +249,7 @@ def entry_fields(
         if name in (CONFIDENCE, RAW):
             behind, said = belief(b, p, e)
             beliefs[row, int(name == RAW)] = said
+            answer[row, BELIEF_AT + int(name == RAW)] = p
             answer[row, HAS_RAW] |= name == RAW and b[p] != _NULL
         elif name not in (ACTION, REASON, MODEL):
             behind = past_value(b, p, e)
@@ -306,7 +285,7 @@ def belief(b: Bytes, p: int, e: int) -> tuple[int, float]:
 @njit(cache=True, nogil=True)
 def is_passed_over(b: Bytes, i: int, before: int, tape: Tape) -> bool:
     """Whether an event is no intent, and says nothing of members."""
-    for row in range(before, tape.used[_ANSWERS]):
+    for row in range(before, tape.used[ANSWERS]):
         if tape.answer[row, KIND] == MEMBER:
             return False
     if tape.form[i] != WHOLE_RECORD:
@@ -324,7 +303,7 @@ def is_passed_over(b: Bytes, i: int, before: int, tape: Tape) -> bool:
 def add_intent(b: Bytes, i: int, level: int, before: int, tape: Tape) -> bool:
     """Add what an event says by itself, or that it says nothing; False where that is odd."""
     at, end = tape.event[i, level, 2 * CONFIDENCE], tape.event[i, level, 2 * CONFIDENCE + 1]
-    row = tape.used[_ANSWERS]
+    row = tape.used[ANSWERS]
     if end == 0 and row > before:
         return True
     start_answer(tape.answer, row, i, OF_INTENT)
@@ -337,7 +316,7 @@ def add_intent(b: Bytes, i: int, level: int, before: int, tape: Tape) -> bool:
     for name in (ACTION, REASON):
         for side in range(2):
             tape.answer[row, COLUMN[name] + side] = tape.event[i, level, 2 * name + side]
-    tape.used[_ANSWERS] = row + 1
+    tape.used[ANSWERS] = row + 1
     return True
 
 

@@ -1,10 +1,16 @@
 """Compiled search for what was said before, among the last answers.
 
-1. A key is made of an event, a model and a stage. Without an id the event is an instant and
-   an instrument, and a second key beside it in the table says what was answered. A table
-   finds keys, and a ring knows their order: the newest drives out the oldest.
-2. The table is larger than caches are. Keys are therefore looked up a block ahead, which
-   makes the waits for memory overlap.
+1. A key is made of an event, a model and a stage. Beside it is kept what was answered: action,
+   confidence, instant and instrument. The same again is a repeat. Under an id, anything else
+   shows that the id was used again: nobody knows then what was sent twice.
+2. Without an id the event is an instant and an instrument, and many answers may belong to it.
+   A second key says that one of them was given.
+3. Keys lie in two tables, of the present generation and of the one before. A generation ends
+   with as many keys as the window has, and the older one is then emptied for the next: what
+   is among the last keys is always found, and nothing is ever taken out by itself.
+4. A table consists of lines as caches have them, each filled from its beginning, so that one
+   look at a line finds a key or the place for it. Tables are larger than caches are: lines
+   are looked up a block ahead, which makes the waits for memory overlap.
 """
 
 from __future__ import annotations
@@ -15,38 +21,68 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from stairway.base.arrays import FloatArray, IntArray
+from stairway.base.arrays import IntArray
 
 AHEAD = 64
 """Rows of which the keys are looked up ahead."""
 
-TAKEN, REPEATED, OPPOSED = 1, 2, 3
-"""New; said before; new, where something else was said of the same before, without an id."""
+LINE = 8
+"""Keys that lie in one line of a cache."""
+
+BITS = 16
+"""Of a hash of what was answered. One of 65,536 other answers is taken for the same."""
+
+TAKEN, REPEATED, OPPOSED, REUSED = 1, 2, 3, 5
+"""New; said before; new, where something else was said of the same before: without an id, and
+under the same one. Odd ones count."""
+
+Lines = NDArray[np.uint64]
+Hashes = NDArray[np.uint64]
 
 _NO_TIME = -(2**63)
+_INFINITE = 0x7FF0000000000000
 
 
 class Said(NamedTuple):
-    """Columns by which an answer is known again; the last four where its event has no id."""
+    """Columns by which an answer is known again. ``belief`` are the bits of its confidence.
 
-    event: NDArray[np.uint64]
+    ``dated`` tells whether the instant is the event's own, and no time at which it came.
+    """
+
+    event: Hashes
     model: NDArray[np.int32]
     stage: NDArray[np.int8]
     time_ns: IntArray
     symbol: NDArray[np.int32]
     action: NDArray[np.int8]
-    confidence: FloatArray
+    belief: Hashes
+    dated: NDArray[np.bool_]
 
 
 class Seen(NamedTuple):
-    """The last keys, in order (``ring``) and to be found (``table``); ``at[0]`` is how many.
+    """The last keys: two tables end to end, and what is known of them.
 
-    ``at[1]`` means nothing: see :func:`warm`. ``at[2]`` is the place of the oldest.
+    The lowest ``BITS`` of what stands in ``table`` are what was answered under a key; those
+    of the key say in which line it lies.
+    ``at[0]`` counts keys that were remembered, ``at[1]`` those of the present generation, and
+    ``at[2]`` is 0 or 1, its table. ``at[3]`` means nothing: see :func:`warm`.
     """
 
-    ring: NDArray[np.uint64]
-    table: NDArray[np.uint64]
+    table: Lines
+    window: int
     at: IntArray
+
+
+def nothing_said(window: int) -> Seen:
+    """Return empty tables for so many keys a generation.
+
+    Their lines lie where those of a cache do: each would else be two waits for memory.
+    """
+    lines = 2 ** int(np.ceil(np.log2(max(2 * window // LINE, 1))))
+    room = np.zeros((2 * lines + 1) * LINE, np.uint64)
+    first = -room.ctypes.data % (8 * LINE) // 8
+    table = room[first : first + 2 * lines * LINE].reshape(-1, LINE)
+    return Seen(table, window, np.zeros(4, np.int64))
 
 
 @njit(cache=True, nogil=True)
@@ -60,8 +96,8 @@ def mix(event: np.uint64) -> np.uint64:
 
 @njit(cache=True, nogil=True)
 def key_of(event: np.uint64, model: int, stage: int) -> np.uint64:
-    """Mix an event's hash; the model changes low bits only, to lie beside it."""
-    z = mix(event) ^ np.uint64(model * 4 + stage)
+    """Mix an event's hash; the model changes high bits only, to lie beside it."""
+    z = mix(event) ^ (np.uint64(model * 4 + stage) << np.uint64(54))
     return z if z != np.uint64(0) else np.uint64(1)
 
 
@@ -74,115 +110,138 @@ def event_of(time_ns: int, symbol: int) -> np.uint64:
 
 
 @njit(cache=True, nogil=True)
-def said_of(key: np.uint64, action: int, confidence: float) -> np.uint64:
-    """Make the key of what was answered: high bits only differ, to lie beside the other."""
-    bits = mix(
-        np.uint64(np.int64(confidence * 2.0**53)) ^ (np.uint64(action + 1) << np.uint64(57))
-    )
-    return key ^ (bits << np.uint64(36)) ^ np.uint64(2**35)
+def answer_of(action: int, belief: np.uint64, time_ns: int, symbol: int) -> np.uint64:
+    """Mix what was answered, and of what. NaN is one number."""
+    is_number = belief & np.uint64(2**63 - 1) <= np.uint64(_INFINITE)
+    bits = belief if is_number else np.uint64(_INFINITE + 1)
+    z = bits ^ (np.uint64(time_ns) * np.uint64(0xD6E8FEB86659FD93))
+    return mix(z) + np.uint64(8 * symbol + action + 8) * np.uint64(0xA0761D6478BD642F)
+
+
+@njit(cache=True, nogil=True)
+def said_of(key: np.uint64, answer: np.uint64) -> np.uint64:
+    """Make the key of one answer: high bits only differ, to lie beside the event's."""
+    return key ^ (answer << np.uint64(36)) ^ np.uint64(2**35)
+
+
+@njit(cache=True, nogil=True)
+def short_of(answer: np.uint64) -> np.uint64:
+    """Cut a hash of what was answered to what is kept of it; never 0."""
+    return max(answer >> np.uint64(64 - BITS), np.uint64(1))
 
 
 @njit(cache=True, nogil=True)
 def home_of(key: np.uint64, mask: int) -> int:
-    """Where in the table a key is looked for first: all models of an event in one line."""
-    line = np.int64(key >> np.uint64(11)) * 8
-    return int((line + np.int64(key & np.uint64(7))) & mask)
+    """Where the line begins in which a key is looked for first: one for all of an event."""
+    return int(np.int64(key) & mask)
 
 
 @njit(cache=True, nogil=True)
-def place_of(table: NDArray[np.uint64], key: np.uint64) -> int:
-    """Where a key is, or the empty place where it would be."""
-    mask = len(table) - 1
-    at = home_of(key, mask)
-    while table[at] != np.uint64(0) and table[at] != key:
-        at = (at + 1) & mask
-    return at
-
-
-@njit(cache=True, nogil=True)
-def forget(table: NDArray[np.uint64], key: np.uint64) -> None:
-    """Take a key out, and close the hole so that no other key is lost behind it."""
-    mask = len(table) - 1
-    hole = place_of(table, key)
-    at = hole
-    table[hole] = np.uint64(0)
+def place_of(table: Lines, first: int, mask: int, key: np.uint64) -> tuple[int, int]:
+    """Where a key may be put into the lines from ``first`` on; beyond a line if it is there."""
+    home, mine = home_of(key, mask), key >> np.uint64(BITS)
     while True:
-        at = (at + 1) & mask
-        if table[at] == np.uint64(0):
-            return
-        home = home_of(table[at], mask)
-        if ((at - home) & mask) >= ((at - hole) & mask):
-            table[hole] = table[at]
-            table[at] = np.uint64(0)
-            hole = at
+        line, hits, full = first + home, 0, 0
+        for k in range(LINE):
+            hits += table[line, k] >> np.uint64(BITS) == mine
+            full += table[line, k] != np.uint64(0)
+        if hits > 0:
+            while table[line, hits - 1] >> np.uint64(BITS) != mine:
+                hits += 1
+            return line, LINE + hits - 1
+        if full < LINE:
+            return line, full
+        home = (home + 1) & mask
 
 
 @njit(cache=True, nogil=True)
 def find_repeats(said: Said, seen: Seen, take: NDArray[np.uint8]) -> None:
-    """Mark rows whose event, model and stage are among the last ones; remember the others.
+    """Mark rows that say again what is among the last answers; remember the others.
 
-    Without an id, only one that answers the same is a repeat; another is ``OPPOSED``.
+    Another answer to the same is new: ``OPPOSED`` without an id, and ``REUSED`` under one.
     """
-    event, action, confidence = said.event, said.action, said.confidence
-    ring, table, known = seen
-    keys = np.empty(len(event), np.uint64)
+    event, (table, window, known) = said.event, seen
+    keys, answers = np.empty(len(event), np.uint64), np.empty(len(event), np.uint64)
     for i in range(len(event)):
         if i % AHEAD == 0:
-            known[1] = warm(seen, key_block(said, keys, i), int(known[2]))
+            known[3] = warm(table, key_block(said, keys, answers, i))
         take[i] = TAKEN
-        key = np.uint64(keys[i])
+        key, answer = np.uint64(keys[i]), np.uint64(answers[i])
         if key == np.uint64(0):
             continue
-        if event[i] != np.uint64(0):
-            if is_known(ring, table, known, key):
-                take[i] = REPEATED
-        elif is_known(ring, table, known, said_of(key, int(action[i]), float(confidence[i]))):
+        named = event[i] != np.uint64(0)
+        was = recall(table, window, known, key if named else said_of(key, answer), answer)
+        if was == np.uint64(0):
+            if not named and recall(table, window, known, key, answer) != np.uint64(0):
+                take[i] = OPPOSED
+        elif was == short_of(answer):
             take[i] = REPEATED
-        elif is_known(ring, table, known, key):
-            take[i] = OPPOSED
+        else:
+            again = recall(table, window, known, said_of(key, answer), answer)
+            take[i] = REUSED if again == np.uint64(0) else REPEATED
 
 
 @njit(cache=True, nogil=True)
-def is_known(
-    ring: NDArray[np.uint64], table: NDArray[np.uint64], known: IntArray, key: np.uint64
-) -> bool:
-    """Tell whether a key is among the last ones; remember it where it is not."""
-    at = place_of(table, key)
-    if table[at] == key:
-        return True
-    table[at] = key
-    oldest = int(known[2])
-    if known[0] >= len(ring):
-        forget(table, ring[oldest])
-    ring[oldest] = key
+def recall(
+    table: Lines, window: int, known: IntArray, key: np.uint64, answer: np.uint64
+) -> np.uint64:
+    """Return what was answered under a key among the last ones; else 0, and remember it."""
+    half = len(table) // 2
+    present = half * known[2]
+    line, at = place_of(table, present, half - 1, key)
+    if at >= LINE:
+        return answer_in(table, line, at)
+    other, found = place_of(table, half - present, half - 1, key)
+    if found >= LINE:
+        return answer_in(table, other, found)
+    table[line, at] = (key >> np.uint64(BITS) << np.uint64(BITS)) | short_of(answer)
     known[0] += 1
-    known[2] = oldest + 1 if oldest + 1 < len(ring) else 0
-    return False
+    known[1] += 1
+    if known[1] == window:
+        known[1], known[2] = 0, 1 - known[2]
+        empty(table, half - present, half)
+    return np.uint64(0)
 
 
 @njit(cache=True, nogil=True)
-def key_block(said: Said, keys: NDArray[np.uint64], start: int) -> NDArray[np.uint64]:
-    """Write the keys of some rows, 0 for a row whose event is not known; return these."""
-    event, model, stage, time_ns, symbol, _, _ = said
+def answer_in(table: Lines, line: int, found: int) -> np.uint64:
+    """Read what was answered under the key that was found."""
+    return np.uint64(table[line, found - LINE]) & np.uint64(2**BITS - 1)
+
+
+@njit(cache=True, nogil=True)
+def empty(table: Lines, first: int, lines: int) -> None:
+    """Forget a generation."""
+    for line in range(first, first + lines):
+        for k in range(LINE):
+            table[line, k] = np.uint64(0)
+
+
+@njit(cache=True, nogil=True)
+def key_block(said: Said, keys: Hashes, answers: Hashes, start: int) -> Hashes:
+    """Write the keys of some rows, 0 for a row whose event is not known; return these.
+
+    What each of them answered is written beside.
+    """
+    event, model, stage, time_ns, symbol, action, belief, dated = said
     stop = min(start + AHEAD, len(keys))
     for i in range(start, stop):
         known = event[i] or event_of(time_ns[i], symbol[i])
         keys[i] = key_of(known, model[i], stage[i]) if known else np.uint64(0)
+        when = time_ns[i] if dated[i] else 0
+        answers[i] = answer_of(action[i], belief[i], when, symbol[i])
     return keys[start:stop]
 
 
 @njit(cache=True, nogil=True)
-def warm(seen: Seen, keys: NDArray[np.uint64], oldest: int) -> int:
-    """Read all places that some keys will need, so that the waits for memory overlap.
+def warm(table: Lines, keys: Hashes) -> int:
+    """Read all lines that some keys will need, so that the waits for memory overlap.
 
-    The table is larger than caches are, and each row needs a place for its own key and that
-    of the key it drives out. What is returned means nothing: it keeps the reads from being
-    left out.
+    What is returned means nothing: it keeps the reads from being left out.
     """
-    ring, table, _ = seen
-    mask, size = len(table) - 1, len(ring)
+    half = len(table) // 2
     read = np.uint64(0)
     for k in range(len(keys)):
-        read ^= table[home_of(keys[k], mask)]
-        read ^= table[home_of(ring[(oldest + k) % size], mask)]
+        home = home_of(keys[k], half - 1)
+        read ^= table[home, 0] ^ table[half + home, 0]
     return int(read & np.uint64(1))

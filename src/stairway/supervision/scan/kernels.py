@@ -5,7 +5,6 @@
    takes) is ``ODD``, and whoever called reads that record the careful way.
 2. A number is read exactly: digits to an integer, and that divided by the power of ten with
    one rounding, to the nearest double and to even on a tie.
-3. Words are kept once and stand for themselves by their number: see :class:`Words`.
 """
 
 from __future__ import annotations
@@ -16,8 +15,6 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-
-from stairway.base.arrays import IntArray
 
 ODD = -1
 DEEPEST = 60
@@ -45,18 +42,6 @@ _FIVES = np.array(
 _U1, _U10, _U11, _U32, _U63 = (np.uint64(n) for n in (1, 10, 11, 32, 63))
 _U0, _LOW, _BASE = np.uint64(0), np.uint64(2**32 - 1), np.uint64(2**32)
 _TOP, _PAST, _HALF = np.uint64(2**63), np.uint64(0x7FF), np.uint64(0x400)
-
-
-class Words(NamedTuple):
-    """Words met so far, each with what it names: ``pool[start[i] : start[i + 1]]``.
-
-    ``table`` finds them (number plus one, 0 is empty); ``used`` counts words and bytes.
-    """
-
-    pool: Bytes
-    start: IntArray
-    table: NDArray[np.int32]
-    used: IntArray
 
 
 class Number(NamedTuple):
@@ -336,63 +321,3 @@ def digit(high: np.uint64, low: np.uint64, by: np.uint64) -> tuple[np.uint64, np
         if rest >= _BASE:
             break
     return guess, (high << _U32) + low - guess * by
-
-
-@njit(cache=True, nogil=True)
-def find_words(b: Bytes, start: IntArray, end: IntArray, words: Words, found: IntArray) -> int:
-    """Write the number of each word, -1 of none; return for how many there was room."""
-    for i in range(len(start)):
-        found[i] = -1
-        if end[i] > 0:
-            found[i] = word_of(b, start[i], end[i], words)
-            if found[i] < 0:
-                return i
-    return len(start)
-
-
-@njit(cache=True, nogil=True)
-def word_of(b: Bytes, p: int, e: int, words: Words) -> int:
-    """Return the number of a word, a new one if it is new; ``ODD`` where there is no room."""
-    hashed = np.uint64(14695981039346656037)
-    for i in range(p, e):
-        hashed = (hashed ^ np.uint64(b[i])) * np.uint64(1099511628211)
-    mask = len(words.table) - 1
-    at = np.int64(hashed >> _U32) & mask
-    while words.table[at] != 0:
-        known = words.table[at] - 1
-        if is_word(words, known, b, p, e):
-            return known
-        at = (at + 1) & mask
-    n, to = words.used[0], words.used[1]
-    if n + 1 >= len(words.start) or to + e - p > len(words.pool):
-        return ODD
-    for i in range(e - p):
-        words.pool[to + i] = b[p + i]
-    words.start[n + 1], words.table[at] = to + e - p, n + 1
-    words.used[0], words.used[1] = n + 1, to + e - p
-    return n
-
-
-@njit(cache=True, nogil=True)
-def is_word(words: Words, known: int, b: Bytes, p: int, e: int) -> bool:
-    """Whether a word that is known is the one at hand."""
-    start = words.start[known]
-    if words.start[known + 1] - start != e - p:
-        return False
-    for i in range(e - p):  # noqa: SIM110 - a generator is slow here
-        if words.pool[start + i] != b[p + i]:
-            return False
-    return True
-
-
-@njit(cache=True, nogil=True)
-def join_words(b: Bytes, start: IntArray, end: IntArray, out: Bytes) -> int:
-    """Write words, each with the end of a line behind it; return how many bytes these are."""
-    n = 0
-    for i in range(len(start)):
-        for p in range(start[i], end[i]):
-            out[n] = b[p]
-            n += 1
-        out[n] = 10
-        n += 1
-    return n

@@ -1,0 +1,1 @@
+"""Events that are written like the one before, read by what that one looked like."""

@@ -1,0 +1,1 @@
+"""What an event looks like, its values left out."""

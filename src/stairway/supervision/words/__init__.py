@@ -1,0 +1,1 @@
+"""Words of a text, each of which is kept once."""
