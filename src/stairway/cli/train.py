@@ -30,7 +30,7 @@ training saw. Mostly it does not.
 
 [bold]Examples[/bold]
 
-  The embedded sample, five seeds (a minute or two):
+  The embedded sample, five seeds (two or three minutes the first time):
 
     stairway train rl
 
