@@ -14,8 +14,11 @@ from stairway.training.checkpoint import Checkpoint, Mark
 from stairway.training.journal import Frozen
 
 IDENTITY = Frozen("d", "s", "e", "a", "g", "t")
+DAYS = [f"2024-01-{n}" for n in range(40)]
 BEGUN: dict[str, Any] = {
     "seeds": [1, 2],
+    "pair": [{"name": "A", "lot": 1.0}, {"lot": 1.0}],
+    "days": DAYS,
     "practice": {"learner": {"gamma": 0.9, "n": 4}, "extra": {}},
 }
 
@@ -49,7 +52,16 @@ def test_what_was_asked_for_then_is_what_goes_on(tmp_path: Path) -> None:
         ),
         ({"law": "plan"}, "law is 'plan' and was nothing"),
         ({"practice": {"learner": {"gamma": 0.9, "n": 4}}}, r"extra is nothing and was \{\}"),
-        ({"seeds": [*range(999)]}, r"seeds is \[0, 1, .*\.\.\. and was"),
+        (
+            {"seeds": [*range(999)]},
+            r"seeds.0 is 0 and was 1, .* seeds.2 is 2 and was nothing, and",
+        ),
+        (
+            {"pair": [{"lot": 1.0, "name": "A"}, {"lot": 2.0}]},
+            r": pair.1.lot is 2.0 and was 1.0; put",
+        ),
+        ({"days": [*DAYS, "2024-12-24"]}, r": days.40 is '2024-12-24' and was nothing; put"),
+        ({"pair": [{"lot": 1.0, "name": "A"}]}, r": pair.1.lot is nothing and was 1.0; put"),
     ],
 )
 def test_an_edit_is_refused_with_what_is_and_what_was(

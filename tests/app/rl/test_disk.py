@@ -175,7 +175,7 @@ def test_the_only_checkpoint_inside_a_cycle_can_be_done_without(
     with pytest.raises(DataError, match=r"cycle-01-rollout-0001\.json: the check") as refused:
         disk(tmp_path).read()
     assert str(refused.value).endswith(
-        f"; remove {path}.json, and the seed takes up its cycle from the beginning"
+        f"; remove {path}.json, and --resume takes the seed up from what is before that"
     )
     path.with_suffix(".json").unlink()
     _, midways = disk(tmp_path).read()

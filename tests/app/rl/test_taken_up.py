@@ -202,7 +202,9 @@ def test_a_seed_that_cannot_have_been_left_is_refused_with_what_to_remove(
         f"the last good one is {older}.json: remove {path}.json to go on from there"
     )
     older.with_suffix(".json").unlink()
-    with pytest.raises(DataError, match="and the seed takes up its cycle from the beginning"):
+    with pytest.raises(
+        DataError, match="and --resume takes the seed up from what is before that"
+    ):
         taken_up(one, Disk(run, one.frozen))
     path.with_suffix(".json").unlink()
     again = school(gold)

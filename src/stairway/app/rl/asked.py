@@ -8,6 +8,7 @@ refused with the key, what it says now and what it was.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,6 +29,8 @@ NAME = "asked"
 
 _MOST = 3
 """Differences that are named in one sentence."""
+
+_NOTHING: Any = object()
 
 
 def told(ask: Ask, rules: PracticeRules, watch: WatchRules) -> dict[str, Any]:
@@ -79,21 +82,40 @@ def _begun_with(path: Path) -> Any:
     return None if isinstance(record, Refuse) else record.notes.get(NAME)
 
 
-def _differences(now: Mapping[str, Any], begun: Any) -> Iterator[str]:
-    is_now, was = dict(_flat(now)), dict(_flat(begun))
-    for key in sorted(is_now.keys() | was.keys()):
-        if key not in was or key not in is_now or is_now[key] != was[key]:
-            yield f"{key} is {_value(is_now, key)} and was {_value(was, key)}"
-
-
-def _value(found: Mapping[str, Any], key: str) -> str:
-    return shown(found[key]) if key in found else "nothing"
-
-
-def _flat(found: Any, at: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every value inside of tables by its keys; what is no table is one value."""
-    if not isinstance(found, Mapping) or not found:
-        yield at, found
+def _differences(now: Any, was: Any, at: str = "") -> Iterator[str]:
+    if now == was:
         return
-    for key, value in cast("Mapping[str, Any]", found).items():
-        yield from _flat(value, f"{at}.{key}" if at else str(key))
+    parts = _parts(now, was)
+    if not parts:
+        yield f"{at} is {_value(now)} and was {_value(was)}"
+    for key, is_now, was_then in parts:
+        yield from _differences(is_now, was_then, f"{at}.{key}" if at else str(key))
+
+
+def _parts(now: Any, was: Any) -> list[tuple[Any, Any, Any]]:
+    """Take tables apart by their keys, and lists that cannot be shown whole by their places."""
+    if isinstance(now, list) and isinstance(was, list):
+        is_now, was_then = cast("list[Any]", now), cast("list[Any]", was)
+        if _is_short(is_now) and _is_short(was_then):
+            return []
+        pairs = zip_longest(is_now, was_then, fillvalue=_NOTHING)
+        return [(place, *pair) for place, pair in enumerate(pairs)]
+    table, other = _table(now), _table(was)
+    if table is None or other is None:
+        return []
+    keys = sorted(table.keys() | other.keys())
+    return [(key, table.get(key, _NOTHING), other.get(key, _NOTHING)) for key in keys]
+
+
+def _table(found: Any) -> Mapping[str, Any] | None:
+    if found is _NOTHING:
+        return {}
+    return cast("Mapping[str, Any]", found) if isinstance(found, Mapping) else None
+
+
+def _is_short(found: list[Any]) -> bool:
+    return shown(found) == repr(found) and not any(isinstance(one, Mapping) for one in found)
+
+
+def _value(found: Any) -> str:
+    return "nothing" if found is _NOTHING else shown(found)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
@@ -29,21 +27,12 @@ class _Once(event.Listener):
             self._said = True
             self._say(FIRST)
 
-    def let_go(self) -> None:
-        """Begin this program anew if it compiled, for no call gives a compiler's memory back.
-
-        What is compiled lies in the cache and is found there. Threads and open files end.
-        """
-        if self._said:
-            sys.stdout.flush()
-            os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - ourselves, no shell
-
     def on_end(self, event: Any) -> None:
         """Ignore it."""
 
 
 @contextmanager
-def said_once(say: Callable[[str], None]) -> Generator[_Once]:
+def said_once(say: Callable[[str], None]) -> Generator[None]:
     """While this lasts, say one line as soon as a kernel has to be compiled.
 
     A kernel that is found compiled, in the cache, says nothing. ``say`` is called by the
@@ -59,8 +48,7 @@ def said_once(say: Callable[[str], None]) -> Generator[_Once]:
     >>> heard == [FIRST]
     True
     """
-    once = _Once(say)
     with event.install_listener(  # pyright: ignore[reportUnknownMemberType] - it has no types
-        "numba:compile", once
+        "numba:compile", _Once(say)
     ):
-        yield once
+        yield

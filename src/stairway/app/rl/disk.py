@@ -35,7 +35,7 @@ Notes = TypeVar("Notes")
 _ALL = -1
 """Stands for the seed in the mark of a checkpoint of all of them. No seed is below 0."""
 
-_WITHOUT = "remove {0}.json, and the seed takes up its cycle from the beginning"
+_WITHOUT = "remove {0}.json, and --resume takes the seed up from what is before that"
 """The way out where no checkpoint of a seed inside a cycle is good: the run's own is."""
 
 
@@ -140,6 +140,9 @@ class Disk:
         """
         try:
             yield
+        except (MemoryError, OSError):
+            # Of the machine, whatever the checkpoint holds.
+            raise
         except Exception as error:
             paths, without = newest(self._folder.cycles, ""), RESTORE
             if midway is not None:

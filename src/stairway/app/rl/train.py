@@ -83,11 +83,8 @@ STOPPED = 130
 """Exit code after Ctrl-C."""
 
 
-def train(root: Path, ear: Ear, let_go: Callable[[], None] = lambda: None) -> PracticeResult:
+def train(root: Path, ear: Ear) -> PracticeResult:
     """Begin or finish the training run in ``root``; return what came of it.
-
-    ``let_go`` is called once the reference is written, and need not return: what is begun
-    anew then finds it.
 
     Raises
     ------
@@ -103,7 +100,7 @@ def train(root: Path, ear: Ear, let_go: Callable[[], None] = lambda: None) -> Pr
     with held(RunFolder(root)), threadpool_limits(limits=1):
         if folder.result.exists():
             return read_result(folder)
-        return _Run(folder, ask, ear, let_go).go()
+        return _Run(folder, ask, ear).go()
 
 
 def make_gold(root: Path, ear: Ear) -> None:
@@ -124,11 +121,9 @@ def make_gold(root: Path, ear: Ear) -> None:
 class _Run:
     """One training run at work."""
 
-    def __init__(
-        self, folder: RlFolder, ask: Ask, ear: Ear, let_go: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, folder: RlFolder, ask: Ask, ear: Ear) -> None:
         self._folder, self._ask = folder, ask
-        self._ear, self._let_go = ear, let_go
+        self._ear = ear
         asked = understood(folder, ask)
         self._rules, self._watch = asked.rules, watch_rules(asked.settings)
         self._asked = told(ask, self._rules, self._watch)
@@ -154,7 +149,6 @@ class _Run:
             cache = Path(self._ask.gold)
             fetched = rl_gold.fetched(cache, self._ground, self._rules, self._ear)
             write_encoded(self._folder.gold, fetched)
-            self._let_go()
         return rl_gold.opened(self._folder, self._ground, self._rules)
 
     def keep_gold(self) -> None:
@@ -329,13 +323,11 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) not in {1, 2} or [*arguments[1:]] not in ([], ["gold"]):
         say_error(ConfigError(f"usage: ward rl FOLDER [gold]; got {arguments!r}"))
         return 1
+    work: Callable[[Path, Ear], Any] = make_gold if arguments[1:] else train
     lines = RlLines()
     try:
-        with _ending_at_once(), said_once(lines.note) as compiling:
-            if arguments[1:]:
-                make_gold(Path(arguments[0]), lines)
-            else:
-                train(Path(arguments[0]), lines, compiling.let_go)
+        with _ending_at_once(), said_once(lines.note):
+            work(Path(arguments[0]), lines)
     except StairwayError as error:
         say_error(error)
         return 1
