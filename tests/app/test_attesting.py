@@ -108,9 +108,10 @@ def test_nothing_is_signed_on_a_record_that_is_damaged(run, key):
         (pem(OTHER_KEY, b"word"), 0o600, "no Ed25519 key"),
         (pem(generate_private_key(SECP256R1())), 0o600, "no Ed25519 key"),
         (b"\x01" * 32, 0o600, "no Ed25519 key"),
+        (b"\x01" * 32, 0o644, "no Ed25519 key"),
         (b"", 0o600, "no Ed25519 key"),
     ],
-    ids=["readable", "locked", "another kind", "raw", "empty"],
+    ids=["readable", "locked", "another kind", "raw", "public", "empty"],
 )
 def test_what_is_no_key_of_an_operator_is_refused(tmp_path, content, mode, said):
     with pytest.raises(ConfigError, match=said):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from contextlib import closing
 
 import msgspec
@@ -288,3 +289,9 @@ def test_a_private_key_is_not_taken_for_a_public_one(key, tmp_path):
         read_public(key)
     with pytest.raises(ConfigError, match="stairway log key"):
         read_public(tmp_path / "nowhere.pub")
+
+
+def test_nobody_waits_for_a_pipe_that_is_named_as_a_key(tmp_path):
+    os.mkfifo(tmp_path / "operator.pub")
+    with pytest.raises(ConfigError, match=r"cannot be read \(it is no regular file\)"):
+        read_public(tmp_path / "operator.pub")

@@ -252,6 +252,23 @@ def test_a_cache_is_one_whole_file_or_worth_nothing(store, signer, cache, tmp_pa
     assert read_cache(path)[0] == lost.standing
 
 
+@pytest.mark.parametrize("keeps_age", [True, False])
+def test_the_age_alone_is_written_down_where_it_is_to_be_kept(
+    store, signer, tmp_path, keeps_age
+):
+    path = tmp_path / "policy.cache"
+    cache = PolicyCache(path, TRUSTED, some_stale_rules(), keeps_age=keeps_age)
+    signer.issue(store, FIRST, 7)
+    cache.refresh(store, 100 * S)
+    cache.refresh(store, 160 * S)
+    assert cache.standing.seen_ns == 160 * S
+    assert read_cache(path)[0].seen_ns == (160 * S if keeps_age else 100 * S)
+    # What is new is written in either case.
+    signer.issue(store, Change(stage=Stage.CANARY, why="on"), 8)
+    cache.refresh(store, 170 * S)
+    assert read_cache(path)[0] == cache.standing
+
+
 def test_a_cache_with_a_good_seal_and_a_bad_signature_is_not_believed(tmp_path):
     forged = PolicyCache(tmp_path / "policy.cache", TRUSTED, some_stale_rules())
     forged._standing = Standing(spoilt(signed(9), "claimed"), (), 0)

@@ -117,7 +117,12 @@ def test_stats_fit_the_terminal_and_cut_no_name(folder, stairway, monkeypatch, w
     rows = said.out.splitlines()[1:17]
     assert said.code == 0
     assert {row.split()[0] for row in rows} >= {"model.drift_detected", "run", "timing"}
-    assert width < 60 or all("…" not in row for row in rows)
+    assert all("…" not in row and len(row) <= width for row in rows)
+    heading = said.out.splitlines()[0].split()
+    assert heading[:2] == ["stream", "events"]
+    assert [row.split()[1].isdigit() for row in rows] == [True] * 16
+    # As much as fits, and no less.
+    assert len(heading) == {40: 2, 60: 4, 80: 4, 120: 7}[width]
     assert "61 events in" in said.out
 
 

@@ -16,7 +16,9 @@ from stairway.adapters.logs.redis import Config, open_log
 from stairway.adapters.outbox import relay as relay_module
 from stairway.adapters.outbox.keys import EMPTY
 from stairway.adapters.outbox.relay import Reached, Relay
-from stairway.base.verdict import Refuse
+from stairway.app.record.engine import watched
+from stairway.base.errors import RecordError
+from stairway.base.verdict import Pass, Refuse
 from stairway.events.delivery import GroupRules
 from stairway.testing.log import small_settings
 from stairway.testing.redis_load import Publisher, audit, in_redis
@@ -147,7 +149,8 @@ def test_nothing_is_lost_when_redis_keeps_nothing_but_an_old_snapshot(
 class Inbox:
     """A consumer's effects, each committed together with the place of its event."""
 
-    def __init__(self):
+    def __init__(self, *, remembers=True):
+        self.remembers = remembers
         self.db = apsw.Connection(":memory:")
         self.db.execute("create table seen (stream, position, primary key (stream, position))")
         self.effects = 0
@@ -157,7 +160,7 @@ class Inbox:
         e = delivery.envelope
         with self.db:
             self.db.execute("insert or ignore into seen values (?, ?)", (e.stream, e.position))
-            fresh = self.db.changes()
+            fresh = self.db.changes() if self.remembers else 1
         self.effects += fresh
         self.repeats += 1 - fresh
 
@@ -204,6 +207,7 @@ def test_a_group_that_redis_forgot_begins_at_the_first_event_and_effects_happen_
         figures(
             14, "Redis lost everything, consumers with an inbox", events=found.events,
             effects=inbox.effects, repeats=inbox.repeats, group_restarts=group.restarts,
+            lost=max(0, 701 - inbox.effects), doubled=max(0, inbox.effects - 701),
             rewinds=log.tally.rewinds,
         )  # fmt: skip
         group.close()
@@ -227,12 +231,86 @@ def test_what_the_outbox_has_not_either_is_an_alarm_and_never_skipped(tmp_path, 
         assert isinstance(verdict, Refuse)
         assert verdict.findings[0].code == "log.outbox_unreadable"
         assert "position 1" in verdict.findings[0].detail
+        # No bar is looked at any more, so that nothing is entered; an exit is recorded.
+        entries_refused = 0
+        for _ in range(3):
+            with pytest.raises(RecordError, match="the record refuses new risk"):
+                next(watched([None], log))
+            entries_refused += 1
+        log.use_ballast()
+        log.append("order.sent", [b"exit"])
+        log.flush()
+        exits = [e.payload for e in log.read("order.sent")].count(b"exit")
         with server.client() as client:
             sent = in_redis(client, "bus", "fill")
-        assert sent == []
-        figures(14, "Redis lost everything and the outbox its beginning", sent=len(sent),
-                alarms=len(verdict.findings))  # fmt: skip
+        figures(14, "Redis lost everything and the outbox its beginning",
+                phantom=len(sent), alarms=len(verdict.findings), entries_refused=entries_refused,
+                exits_recorded=exits)  # fmt: skip
         log.close()
+
+
+def skips_what_is_gone(self, _client, stream):
+    """The planted bug: the relay goes on with what comes from now on, as from ``$``."""
+    self._places = {**self._places, stream: Reached(self._heads()[stream], EMPTY)}
+
+
+@pytest.mark.long
+def test_planted_a_relay_that_skips_what_the_outbox_has_not_is_found(
+    tmp_path, figures, monkeypatch, append_unchecked
+):
+    with private_redis(*RDB) as server:
+        log = opened(tmp_path, server)
+        log.append("fill", [b"%d" % n for n in range(100)])
+        assert log.catch_up(5.0)
+        db = apsw.Connection(str(tmp_path / "bus" / "durable.db"))
+        db.execute("delete from event where position <= 40")
+        db.close()
+        monkeypatch.setattr(Relay, "_rewind", skips_what_is_gone)
+        monkeypatch.setattr(relay_module, "APPEND", append_unchecked)
+        server.kill()
+        server.start()
+        until(lambda: log.tally.connects > 1)
+        log.append("fill", [b"later"])
+        assert log.catch_up(5.0)
+        silent = isinstance(log.health(), Pass)
+        with server.client() as client:
+            skipped = 101 - len(in_redis(client, "bus", "fill"))
+        log.close()
+    assert silent
+    figures(14, "planted: what neither has is skipped", noticed=skipped)
+
+
+@pytest.mark.long
+def test_planted_a_relay_that_does_not_rewind_to_a_snapshot_is_found(
+    tmp_path, figures, monkeypatch, append_unchecked
+):
+    monkeypatch.setattr(Relay, "_rewind", without_rewind)
+    monkeypatch.setattr(relay_module, "APPEND", append_unchecked)
+    with private_redis(*RDB) as server:
+        _, found, tally = survive(tmp_path, server, 3, 3_000, between=save_sometimes)
+    assert tally.connects > 1
+    assert found.lost > 0
+    figures(14, "planted: no rewind to a snapshot", lost=found.lost)
+
+
+@pytest.mark.long
+def test_planted_a_consumer_without_an_inbox_is_found(tmp_path, figures):
+    inbox = Inbox(remembers=False)
+    with private_redis(*RDB) as server:
+        log = opened(tmp_path, server)
+        group = log.group("desk", GroupRules(streams=("fill",), lease_ms=1_000, tries=5))
+        log.append("fill", [b"%d" % n for n in range(500)])
+        consume(group, inbox)
+        assert log.catch_up(5.0)
+        server.kill()
+        server.start()
+        log.append("fill", [b"later"])
+        consume(group, inbox)
+        assert group.restarts == 1
+        group.close()
+        log.close()
+    assert inbox.effects > 501
+    figures(14, "planted: consumers without an inbox", noticed=inbox.effects - 501)
 
 
 def without_rewind(self, _client, stream):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import tomllib
+from pathlib import Path
 
 import pytest
 import redis
@@ -13,13 +16,15 @@ from stairway.adapters.outbox import relay as relay_module
 from stairway.adapters.outbox.failures import Meaning
 from stairway.adapters.outbox.keys import EMPTY
 from stairway.adapters.outbox.relay import Reached, Relay
-from stairway.base.errors import ConfigError, DiskFullError
+from stairway.app.record.engine import watched
+from stairway.base.errors import ConfigError, DiskFullError, RecordError
 from stairway.base.verdict import Pass, Refuse
 from stairway.testing.log import small_settings
 from stairway.testing.redis_load import Publisher, audit
 from stairway.testing.redis_server import private_redis, redis_settings
 
 MOST_MS = 50.0
+RECORD = Path(__file__).parents[2] / "src" / "stairway" / "policies" / "record.toml"
 
 pause = threading.Event().wait
 
@@ -135,6 +140,41 @@ def test_planted_a_relay_that_goes_on_with_what_is_live_is_found(
     )
 
 
+def test_the_bound_that_is_shipped_is_that_of_the_files_of_the_outbox(
+    tmp_path, server, figures
+):
+    """The file is made as long as that, and has a hole in it: its length is what counts."""
+    shipped = tomllib.loads(RECORD.read_text("utf-8"))["redis"]
+    bound = shipped["max_outbox_bytes"]
+    server.kill()
+    config, url = Config(**small_settings(), **shipped), server.url("bus")
+    log = open_log(tmp_path, config, url=url)
+    log.append("fill", [bytes(1_000)] * 50)
+    log.flush()
+    path, refused, accepted = tmp_path / "telemetry.db", 0, log.head("fill").position
+    size = path.stat().st_size
+    for length, code in ((bound - 2**20, None), (bound, "log.outbox_full"), (size, None)):
+        os.truncate(path, length)
+        until(lambda code=code: said_of(log) == code)
+        if code is None:
+            accepted = log.append("fill", [b"entry"]).position
+            continue
+        with pytest.raises(DiskFullError, match=f"{bound} are allowed"):
+            log.append("fill", [b"entry"])
+        refused += 1
+    log.flush()
+    figures(17, "the outbox reaches the shipped bound, of a file with a hole in it",
+            bound_bytes=bound, refused=refused, accepted=accepted,
+            lost=accepted - len(list(log.read("fill"))))  # fmt: skip
+    log.close()
+
+
+def said_of(log):
+    """The code with which a log refuses new risk; none where it does not."""
+    verdict = log.health()
+    return verdict.findings[0].code if isinstance(verdict, Refuse) else None
+
+
 def append_for_ever(log):
     for _ in range(2_000):
         log.append("fill", [bytes(1_000)] * 5)
@@ -154,6 +194,8 @@ def test_beyond_the_bound_of_the_outbox_entries_are_refused_and_exits_are_not(
             append_for_ever(log)
         refused += 1
     assert refusal(log).code == "log.outbox_full"
+    with pytest.raises(RecordError, match="the record refuses new risk"):
+        next(watched([None], log))
     log.use_ballast()
     exits = log.append("order.sent", [b"exit"]).position
     log.flush()
@@ -291,15 +333,18 @@ class Said:
 
 def no_auth(admin):
     admin.config_set("requirepass", "changed")
+    return lambda again: again.config_set("requirepass", "")
 
 
 def no_perm(admin):
     admin.execute_command("ACL", "SETUSER", "default", "-eval", "-evalsha")
+    return lambda again: again.execute_command("ACL", "SETUSER", "default", "+eval", "+evalsha")
 
 
 def wrong_type(admin):
     admin.delete("bus:bus:fill")
     admin.set("bus:bus:fill", "somebody else's")
+    return lambda again: again.delete("bus:bus:fill")
 
 
 @pytest.mark.parametrize(
@@ -317,7 +362,7 @@ def test_what_only_a_person_can_set_right_is_said_once_and_the_outbox_goes_on(
     log.append("fill", [b"before"] * 10)
     assert log.catch_up(5.0)
     with server.client() as admin:
-        unwilling(admin)
+        set_right = unwilling(admin)
         if unwilling is no_auth:
             admin.client_kill_filter(_type="normal", skipme=True)
     log.append("fill", [b"meanwhile"] * 10)
@@ -334,8 +379,28 @@ def test_what_only_a_person_can_set_right_is_said_once_and_the_outbox_goes_on(
     assert log.tally.failures == failures
     assert refusal(log) == finding
     alarms = len(log.health().findings)
+    assert_halted(log)
     log.close()
-    figures(18, f"{unwilling.__name__}: stops", events=head.position, alarms=alarms, lost=0)
+    # Once it is set right, all of it goes on.
+    with server.client(password="changed" if unwilling is no_auth else None) as admin:
+        set_right(admin)
+    log = opened(tmp_path, server)
+    assert log.catch_up(5.0)
+    acked = {"fill": head.position, "order.sent": 1}
+    found = audited(server, log, acked)
+    log.close()
+    figures(18, f"{unwilling.__name__}: stops", events=found.events, alarms=alarms,
+            lost=found.lost, doubled=found.doubled, phantom=found.phantom)  # fmt: skip
+
+
+def assert_halted(log):
+    """No bar is looked at any more, so that nothing is entered; an exit is recorded."""
+    with pytest.raises(RecordError, match="the record refuses new risk"):
+        next(watched([None], log))
+    log.use_ballast()
+    exits = log.append("order.sent", [b"exit"]).position
+    log.flush()
+    assert [e.position for e in log.read("order.sent")] == [*range(1, exits + 1)]
 
 
 @pytest.mark.long

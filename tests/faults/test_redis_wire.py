@@ -10,8 +10,10 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -24,7 +26,7 @@ from stairway.adapters.outbox.relay import Relay
 from stairway.base.errors import ConfigError
 from stairway.base.verdict import Refuse
 from stairway.testing.log import small_settings
-from stairway.testing.redis_load import audit
+from stairway.testing.redis_load import audit, in_redis
 from stairway.testing.redis_server import private_redis, redis_settings
 
 ON_THE_WIRE = "answers dropped, cut short or stalled by a proxy"
@@ -191,12 +193,13 @@ from stairway.adapters.logs.redis import Config, open_log
 from stairway.base.verdict import Refuse
 
 folder, url, config = Path(sys.argv[1]), sys.argv[2], Config(**json.loads(sys.argv[3]))
+me = sys.argv[4].encode()
 {plant}
 log = open_log(folder, config, url=url)
 n = log.head("fill").position
 os.write(1, b"ready\\n")
 while sys.stdin.readline():
-    log.append("fill", [b"%d" % k for k in range(n, n + 50)])
+    log.append("fill", [b"%d %s" % (k, me) for k in range(n, n + 50)])
     n += 50
     there = log.catch_up(3.0)
     verdict = log.health()
@@ -209,10 +212,10 @@ log.close()
 class Machine:
     """A process that appends fifty events each time it is told to."""
 
-    def __init__(self, folder, url, plant=""):
+    def __init__(self, folder, url, me, plant=""):
         words = json.dumps(small_settings() | redis_settings())
         self.process = subprocess.Popen(
-            [sys.executable, "-c", RELAY.format(plant=plant), folder, url, words],
+            [sys.executable, "-c", RELAY.format(plant=plant), folder, url, words, me],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
         )  # fmt: skip
         assert self.process.stdout.readline() == b"ready\n"
@@ -237,24 +240,29 @@ class Machine:
 def zombie_story(tmp_path, server, plant=""):
     """A machine is stopped, another takes its outbox over, the first wakes up again."""
     url, first, second = server.url("bus"), tmp_path / "first", tmp_path / "second"
-    zombie = Machine(first, url, plant)
+    zombie = Machine(first, url, "zombie", plant)
     assert zombie.go() == (50, True, "well")
     zombie.process.send_signal(signal.SIGSTOP)
     shutil.copytree(first, second)
-    heir = Machine(second, url, plant)
+    heir = Machine(second, url, "heir", plant)
     assert heir.go() == (100, True, "well")
     zombie.ask()
+    since = time.perf_counter()
     zombie.process.send_signal(signal.SIGCONT)
     woken = zombie.answer()
+    stopped_s = time.perf_counter() - since
     later = [heir.go() for _ in range(3)]
+    # It does not begin again by itself.
+    zombie.ask()
+    assert zombie.answer()[1:] == woken[1:]
     heir.end()
     zombie.end()
-    return woken, later, second
+    return woken, later, second, stopped_s
 
 
 def test_a_relay_that_was_replaced_stops_and_writes_nothing(tmp_path, figures):
     with private_redis("--appendonly", "no") as server:
-        woken, later, folder = zombie_story(tmp_path, server)
+        woken, later, folder, stopped_s = zombie_story(tmp_path, server)
         # It had another event at position 51, and did not bring it in.
         assert woken == (100, False, "log.redis_replaced")
         assert later == [(150, True, "well"), (200, True, "well"), (250, True, "well")]
@@ -262,11 +270,15 @@ def test_a_relay_that_was_replaced_stops_and_writes_nothing(tmp_path, figures):
         reader = open_log(folder, config, url=server.url("bus"), read_only=True)
         with server.client() as client:
             found = audit(client, "bus", reader, {"fill": 250})
+            there = in_redis(client, "bus", "fill")
         reader.close()
     assert (found.faults, found.events) == (0, 250)
+    assert sum(e.payload.endswith(b" zombie") for e in there) == 50
     figures(
-        16, "a stopped relay wakes up after another took over", events=found.events, gaps=0,
-        doubled=found.doubled, lost=found.lost, appended_by_the_old_one=0,
+        16, "a stopped relay wakes up after another took over", events=found.events,
+        gaps=sum(b.position != a.position + 1 for a, b in pairwise(there)),
+        doubled=found.doubled, lost=found.lost, stopped_s=stopped_s,
+        appended_by_the_old_one=sum(e.payload.endswith(b" zombie") for e in there[50:]),
     )  # fmt: skip
 
 
@@ -282,10 +294,12 @@ def test_two_relays_at_once_leave_one_and_no_gap(tmp_path, figures):
             open_log(tmp_path / name, config, url=server.url("bus")) for name in ("one", "two")
         ]
         for n in range(30):
-            for log in logs:
-                log.append("fill", [b"%d" % n] * 10)
-        assert logs[1].catch_up(5.0)
+            for name, log in zip((b"one", b"two"), logs, strict=True):
+                log.append("fill", [b"%d %s" % (n, name)] * 10)
+        since = time.perf_counter()
         assert not logs[0].catch_up(5.0)
+        stopped_s = time.perf_counter() - since
+        assert logs[1].catch_up(5.0)
         verdict = logs[0].health()
         assert isinstance(verdict, Refuse)
         assert verdict.findings[0].code == "log.redis_replaced"
@@ -293,12 +307,16 @@ def test_two_relays_at_once_leave_one_and_no_gap(tmp_path, figures):
         assert stopped == 1
         with server.client() as client:
             found = audit(client, "bus", logs[1], {"fill": 1_300})
+            there = in_redis(client, "bus", "fill")
         assert (found.faults, found.events) == (0, 1_300)
         for log in logs:
             log.close()
     figures(
-        16, "two relays at once", events=found.events, lost=found.lost, losers_stopped=stopped
-    )
+        16, "two relays at once", events=found.events, lost=found.lost, losers_stopped=stopped,
+        gaps=sum(b.position != a.position + 1 for a, b in pairwise(there)),
+        appended_by_the_old_one=sum(e.payload.endswith(b" one") for e in there),
+        doubled=found.doubled, stopped_s=stopped_s,
+    )  # fmt: skip
 
 
 def test_another_log_of_the_same_name_is_refused_and_not_overwritten(tmp_path):
@@ -339,7 +357,7 @@ relay.APPEND = append
 @pytest.mark.long
 def test_planted_explicit_ids_without_compare_and_set_hide_what_is_missing(tmp_path, figures):
     with private_redis("--appendonly", "no") as server:
-        _, _, folder = zombie_story(tmp_path, server, NO_CHECK)
+        _, _, folder, _ = zombie_story(tmp_path, server, NO_CHECK)
         config = Config(**small_settings(), **redis_settings())
         reader = open_log(folder, config, url=server.url("bus"), read_only=True)
         with server.client() as client:

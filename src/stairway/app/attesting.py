@@ -7,6 +7,7 @@ folder as ``operator.pub``.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from contextlib import closing
@@ -148,17 +149,25 @@ def read_key(path: Path) -> Ed25519PrivateKey:
         If it is missing, is none, or others may read it. What it holds is never repeated.
     """
     try:
-        if path.stat().st_mode & 0o077:
-            msg = f"{path} may be read by others than its owner: chmod 600 {path}"
-            raise ConfigError(msg)
         with path.open("rb") as file:
-            key = load_pem_private_key(file.read(_MOST_BYTES), password=None)
+            is_shared = bool(os.fstat(file.fileno()).st_mode & 0o077)
+            content = file.read(_MOST_BYTES)
     except OSError as error:
         msg = f"the key {path} cannot be read ({error.strerror}): {_MAKE}"
         raise ConfigError(msg) from error
-    except (ValueError, TypeError):
-        key = None
-    if not isinstance(key, Ed25519PrivateKey):
+    key = _key_in(content)
+    if key is None:
         msg = f"{path} holds no Ed25519 key as PEM without a password: {_MAKE}"
         raise ConfigError(msg)
+    if is_shared:
+        msg = f"{path} may be read by others than its owner: chmod 600 {path}"
+        raise ConfigError(msg)
     return key
+
+
+def _key_in(content: bytes) -> Ed25519PrivateKey | None:
+    try:
+        key = load_pem_private_key(content, password=None)
+    except (ValueError, TypeError):
+        return None
+    return key if isinstance(key, Ed25519PrivateKey) else None

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from stairway.app.plain_file import read_plain
 from stairway.app.policy_distant import Distant, distant
 from stairway.app.policy_store import signed_by_others
 from stairway.app.record.engine import is_named
@@ -85,7 +86,7 @@ def read_public(path: Path) -> bytes:
         If there is none, or it is no such key.
     """
     try:
-        content = path.read_bytes()
+        content = read_plain(path)
     except OSError as error:
         msg = (
             f"the public key {path} cannot be read ({error.strerror}): stairway log key "
@@ -132,7 +133,8 @@ def require_in_force(url: str, public: bytes, policy: str) -> InForce:
     result = reconcile(Standing(), seen.statements, keys, UtcNs(1))
     agreed = result.standing.agreed
     says = None if agreed is None else opened(agreed, keys)
-    if result.standing.is_frozen or not isinstance(says, Generation):
+    # Of one that is frozen nothing is agreed, since nothing was before.
+    if not isinstance(says, Generation):
         why = signed_by_others(seen, keys)
         found = (*result.verdict.findings, *seen.alarms)
         said = dict.fromkeys(one.detail for one in found if one.code != _NONE)

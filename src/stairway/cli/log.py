@@ -12,9 +12,9 @@ from stairway.cli import signing
 from stairway.cli.asking import agreed_to
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from stairway.app.record.stats import Stats
+    from stairway.app.record.stats import Stats, StreamStats
 
 GROUP_HELP = """Look at a record, check it, carry it away, archive what is old.
 
@@ -22,7 +22,13 @@ LOG is the folder of a run, the folder of a log, or the URL of one: redis://...,
 Nothing here flushes, and nothing is trimmed that is not in a verified archive.
 """
 STOPPED = 130
-_WIDE = 100
+_COLUMNS = (
+    ("stream", "events", "archived", "a minute", "first", "last"),
+    ("stream", "events", "archived", "last"),
+    ("stream", "events", "last"),
+    ("stream", "events"),
+)
+"""Of ``log stats``, from the widest terminal to the narrowest."""
 _TAIL_HELP = """Show the newest events, decoded.
 
 [bold]Examples[/bold]
@@ -181,23 +187,38 @@ def _draw(found: Stats) -> None:
     from rich.table import Table
 
     console = Console(highlight=False)
-    is_wide = console.width >= _WIDE
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(
-        "stream", no_wrap=True, min_width=max((len(s.stream) for s in found.streams), default=0)
-    )
-    for name in ("events", "archived", *(("a minute", "first") if is_wide else ()), "last"):
-        justify = "left" if name in {"first", "last"} else "right"
+    rows = [_cells(one) for one in found.streams]
+    for name in _fitting(rows, console.width):
+        justify = "left" if name in {"stream", "first", "last"} else "right"
         table.add_column(name, justify=justify, no_wrap=True)
-    for one in found.streams:
-        rate = "" if one.per_minute is None else f"{one.per_minute:,.1f}"
-        more = (rate, one.first[:19]) if is_wide else ()
-        table.add_row(one.stream, f"{one.events:,}", f"{one.archived:,}", *more, one.last[:19])
+    for cells in rows:
+        table.add_row(*(cells[str(column.header)] for column in table.columns))
     console.print(table)
     console.print(f"{found.events:,} events in {found.log}", soft_wrap=True)
     sizes = (f"{name} {size / 1e6:.1f} MB" for name, size in found.files.items())
     for line in _packed(sizes, console.width):
         console.print(line, soft_wrap=True)
+
+
+def _cells(one: StreamStats) -> dict[str, str]:
+    return {
+        "stream": one.stream,
+        "events": f"{one.events:,}",
+        "archived": f"{one.archived:,}",
+        "a minute": "" if one.per_minute is None else f"{one.per_minute:,.1f}",
+        "first": one.first[:19],
+        "last": one.last[:19],
+    }
+
+
+def _fitting(rows: Sequence[dict[str, str]], width: int) -> tuple[str, ...]:
+    """Choose the columns that fit whole: a figure that is cut is none."""
+    for names in _COLUMNS:
+        widths = [max([len(name), *(len(cells[name]) for cells in rows)]) for name in names]
+        if sum(widths) + 2 * (len(names) - 1) <= width:
+            return names
+    return _COLUMNS[-1]
 
 
 def _packed(words: Iterable[str], width: int) -> list[str]:

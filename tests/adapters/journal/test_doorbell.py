@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -8,6 +10,7 @@ import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -19,6 +22,12 @@ from stairway.testing.log import small_settings
 
 CONFIG = Config(**small_settings())
 ROW = ("timing", 1, 7, 99, b"\1" * 32, b"x")
+
+
+def descriptors():
+    # What an earlier test left to the garbage is let go of before it is counted.
+    gc.collect()
+    return sorted(Path("/proc/self/fd").iterdir())
 
 
 def bells(folder):
@@ -108,11 +117,11 @@ def test_the_bell_of_a_dead_process_is_taken_down(tmp_path):
 def test_a_folder_with_a_long_path_has_bells_too(tmp_path, length):
     folder = tmp_path / ("a" * length)
     folder.mkdir()
-    before = sorted(Path("/proc/self/fd").iterdir())
+    before = descriptors()
     with Doorbell(folder) as bell:
         ring(folder)
         assert bell.wait(1.0)
-    assert sorted(Path("/proc/self/fd").iterdir()) == before
+    assert descriptors() == before
 
 
 def test_what_is_no_socket_in_the_folder_disturbs_nobody(tmp_path):
@@ -127,6 +136,97 @@ def test_what_is_no_socket_in_the_folder_disturbs_nobody(tmp_path):
             ring(tmp_path)
         # In whatever order the folder names them, those behind the strangers are rung too.
         assert all(bell.wait(1.0) for bell in hung)
+
+
+def test_what_is_no_socket_stays_in_the_folder_and_is_not_asked_each_time(tmp_path):
+    with Doorbell(tmp_path) as bell:
+        there = tmp_path / "bells"
+        (there / "README.txt").write_text("mine")
+        (there / "link").symlink_to("README.txt")
+        (there / "folder").mkdir()
+        os.mkfifo(there / "pipe")
+        time.sleep(0.15)
+        ringer = Ringer(tmp_path)
+        for _ in range(2):
+            ringer.ring()
+            ringer.touch()
+        ringer.close()
+        assert bell.wait(1.0)
+        assert set(bells(tmp_path)) == {bell._path.name, "README.txt", "link", "folder", "pipe"}
+        assert (there / "README.txt").read_text() == "mine"
+        assert not {"README.txt", "link"} & ringer._names
+
+
+def test_a_link_in_the_place_of_the_folder_costs_no_file_where_it_leads(tmp_path):
+    log, other = open_log(tmp_path / "log", CONFIG), tmp_path / "other"
+    (other / "bells").mkdir(parents=True)
+    for n in range(3):
+        (other / "bells" / f"thesis {n}").write_text("x")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as dead:
+        dead.bind(str(other / "bells" / "dead"))
+    with Doorbell(other) as elsewhere:
+        before = bells(other)
+        (tmp_path / "log" / "bells").symlink_to(other / "bells")
+        for _ in range(2):
+            log.append("fill", [b"x"])
+            log.flush()
+        assert bells(other) == before
+        assert not elsewhere.wait(0.0)
+    log.close()
+
+
+def test_a_folder_that_became_a_link_since_the_last_look_keeps_its_files(tmp_path):
+    ringer, other = Ringer(tmp_path), tmp_path / "other"
+    other.mkdir()
+    with Doorbell(tmp_path) as bell:
+        ringer.ring()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as dead:
+            dead.bind(str(other / bell._path.name))
+        bell._socket.close()
+        (tmp_path / "bells").rename(tmp_path / "away")
+        (tmp_path / "bells").symlink_to(other)
+        ringer.touch()
+        assert [path.name for path in other.iterdir()] == [bell._path.name]
+    ringer.close()
+
+
+def test_a_crowd_of_bells_is_rung_and_takes_no_descriptors_from_the_log(tmp_path):
+    ringer = Ringer(tmp_path)
+    with ExitStack() as stack:
+        hung = [stack.enter_context(Doorbell(tmp_path)) for _ in range(60)]
+        before = len(descriptors())
+        for _ in range(2):
+            ringer.ring()
+            assert all(bell.wait(0.0) for bell in hung)
+        assert len(descriptors()) - before == 32
+        for bell in hung[:50]:
+            bell._socket.close()
+        for _ in range(2):
+            ringer.ring()
+        assert set(bells(tmp_path)) == {bell._path.name for bell in hung[50:]}
+        assert all(bell.wait(0.0) for bell in hung[50:])
+    ringer.close()
+
+
+@pytest.mark.parametrize("room", [0, 3], ids=["none", "some"])
+def test_where_descriptors_are_scarce_bells_are_rung_and_no_line_is_kept(room):
+    was = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as stack:
+        # One with a short path: a long one takes a descriptor to be written.
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        ringer = Ringer(folder)
+        hung = [stack.enter_context(Doorbell(folder)) for _ in range(5)]
+        ringer._look()
+        least = os.dup(0)
+        os.close(least)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (least + room, was[1]))
+        try:
+            ringer._ring(ringer._names, ())
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, was)
+        assert ringer._lines == {}
+        assert all(bell.wait(0.0) for bell in hung)
+        ringer.close()
 
 
 def test_nobody_waits_longer_than_a_look(tmp_path, monkeypatch):
@@ -265,13 +365,13 @@ def test_bells_are_touched_before_commits_that_take_no_longer_than_waking_does(
 def test_a_writer_holds_on_to_no_bell_that_was_taken_down(tmp_path):
     ringer = Ringer(tmp_path)
     ring(tmp_path)
-    before = sorted(Path("/proc/self/fd").iterdir())
+    before = descriptors()
     for _ in range(20):
         with Doorbell(tmp_path) as bell:
             ringer.ring()
             assert bell.wait(1.0)
     ringer.ring()
-    assert sorted(Path("/proc/self/fd").iterdir()) == before
+    assert descriptors() == before
     ringer.close()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +41,37 @@ def test_a_file_is_on_disk_before_its_name_and_its_name_before_the_return(
     monkeypatch.setattr(os, "fsync", recorded)
     replace(tmp_path / "file", b"content")
     assert calls == [(tmp_path / "file.new", ["file.new"]), (tmp_path, ["file"])]
+
+
+@pytest.mark.parametrize("left", ["file", "link", "hard link", "pipe", "socket"])
+def test_whatever_lies_where_a_file_is_made_ready_is_neither_waited_for_nor_written_to(
+    tmp_path, left
+):
+    path, other, fresh = (tmp_path / name for name in ("file", "other", "file.new"))
+    other.write_bytes(b"precious")
+    match left:
+        case "file":
+            fresh.write_bytes(b"of one who was killed, and longer")
+        case "link":
+            fresh.symlink_to(other)
+        case "hard link":
+            fresh.hardlink_to(other)
+        case "pipe":
+            os.mkfifo(fresh)
+        case _:
+            with socket.socket(socket.AF_UNIX) as one:
+                one.bind(str(fresh))
+    replace(path, b"content")
+    assert (path.read_bytes(), other.read_bytes()) == (b"content", b"precious")
+    assert stat.S_ISREG(path.lstat().st_mode)
+    assert names(tmp_path) == ["file", "other"]
+
+
+def test_a_folder_where_a_file_is_made_ready_is_named_and_left_alone(tmp_path):
+    (tmp_path / "file.new").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"file\.new"):
+        replace(tmp_path / "file", b"content")
+    assert names(tmp_path) == ["file.new"]
 
 
 def test_a_crash_before_the_rename_leaves_the_old_file(tmp_path, monkeypatch):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+from pathlib import Path
+
 import apsw
 import pytest
 
@@ -61,6 +65,52 @@ def test_a_file_that_is_not_what_was_written_is_named(beside, tmp_path, harm, sa
     for ask in (beside.state, lambda name: beside.change(name, lambda state: state)):
         with pytest.raises(DamagedLogError, match=rf"desk\.db: .*{says}.*move the file away"):
             ask("desk")
+
+
+def test_what_is_sealed_and_no_group_is_named_as_damage(beside, tmp_path):
+    body = b"\x93\x01\x02\x03"
+    seal = hashlib.sha256(body).hexdigest()
+    harmed(tmp_path, f"update state set body = x'{body.hex()}', seal = x'{seal}'")  # noqa: S608
+    with pytest.raises(DamagedLogError, match="move the file away"):
+        beside.state("desk")
+
+
+KINDS = {
+    "a folder": Path.mkdir,
+    "a pipe": os.mkfifo,
+    "a symbolic link": lambda path: path.symlink_to("desk.db"),
+}
+
+
+@pytest.mark.parametrize("kind", [*KINDS])
+@pytest.mark.parametrize("end", ["", "-wal"], ids=["database", "beside it"])
+def test_what_is_no_plain_file_is_named_and_nobody_waits_for_it(beside, tmp_path, kind, end):
+    path = tmp_path / "groups" / "disk.db"
+    if end:
+        path.touch()
+    KINDS[kind](path.with_name(path.name + end))
+    log = open_log(tmp_path, Config(**small_settings()), read_only=True)
+    rules = group_rules(streams=("fill",))
+    for ask in (
+        beside.state,
+        beside.letters,
+        lambda name: beside.change(name, lambda state: state),
+        lambda name: log.group(name, rules),
+    ):
+        with pytest.raises(DamagedLogError, match=rf"disk\.db{end}: it is {kind}.*away"):
+            ask("disk")
+    log.close()
+
+
+def test_a_file_that_sqlite_cannot_read_is_moved_away_and_is_no_log(beside, tmp_path):
+    (tmp_path / "groups" / "desk.db-wal").unlink(missing_ok=True)
+    (tmp_path / "groups" / "desk.db").write_bytes(b"no database" * 900)
+    log = open_log(tmp_path, Config(**small_settings()), read_only=True)
+    for ask in (beside.state, lambda _: log.group("desk", group_rules(streams=("fill",)))):
+        with pytest.raises(DamagedLogError, match="move the file away") as found:
+            ask("desk")
+        assert "log export" not in str(found.value)
+    log.close()
 
 
 def test_a_group_that_is_not_there_is_told_from_those_that_are(beside):

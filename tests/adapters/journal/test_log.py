@@ -14,7 +14,7 @@ from stairway.adapters import journal
 from stairway.adapters.journal.archiver import RetentionRules, archive_old
 from stairway.adapters.journal.log import open_folder, verify
 from stairway.adapters.journal.settings import Settings
-from stairway.base.errors import DamagedLogError, DataError, DiskFullError
+from stairway.base.errors import ConfigError, DamagedLogError, DataError, DiskFullError
 from stairway.base.verdict import Pass, Refuse
 from stairway.testing.log import small_settings
 
@@ -213,6 +213,14 @@ def test_databases_that_are_gone_beside_their_archive_are_missed(tmp_path):
         path.unlink()
     refused(log, "durable.db is gone.*archive beside it holds events")
     assert not (log / "durable.db").exists()
+
+
+def test_a_folder_in_the_place_of_a_file_that_is_made_ready_is_named(tmp_path):
+    (tmp_path / "durable.mark.new").mkdir()
+    with pytest.raises(ConfigError, match=r"durable\.mark\.new\): that is a folder.*move it"):
+        open_folder(tmp_path, SETTINGS)
+    (tmp_path / "durable.mark.new").rmdir()
+    open_folder(tmp_path, SETTINGS).close()
 
 
 def test_every_folder_that_is_made_for_a_log_is_made_to_last(tmp_path, monkeypatch):

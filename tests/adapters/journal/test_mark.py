@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import struct
 
 import pytest
 from hypothesis import given
@@ -108,6 +110,21 @@ def test_a_mark_without_a_readable_slot_is_damage(tmp_path):
         with pytest.raises(DamagedLogError):
             Mark(path)
         assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"\x93\x01\x02\x03", b"\x81\xa1\xff\x90", b"", b"\x81\xa4fill\x91\x01"],
+    ids=["list", "no text", "nothing", "no head"],
+)
+def test_a_mark_that_is_sealed_and_no_map_of_heads_is_damage(tmp_path, body):
+    path = tmp_path / "mark"
+    seal = hashlib.sha256((9).to_bytes(8, "big") + body).digest()
+    slot = struct.pack(">8sQI32s", b"STAIRMRK", 9, len(body), seal) + body
+    path.write_bytes(slot.ljust(16_384, b"\0") * 2)
+    for ask in (read_mark, Mark):
+        with pytest.raises(DamagedLogError, match=r"cannot be read.*restore"):
+            ask(path)
 
 
 def test_there_may_be_no_mark(tmp_path):

@@ -13,8 +13,11 @@ import pytest
 from stairway.adapters.journal import archiver
 from stairway.adapters.journal.archive import Archive
 from stairway.adapters.journal.archiver import RetentionRules, archive_old
+from stairway.adapters.journal.journal import file_of
 from stairway.adapters.journal.log import open_folder, verify
+from stairway.adapters.journal.opening import require_joined
 from stairway.adapters.journal.settings import Settings
+from stairway.adapters.journal.store import Store
 from stairway.base.errors import ConfigError, DamagedLogError
 from stairway.base.verdict import Pass, Refuse
 from stairway.testing.log import small_settings
@@ -201,6 +204,25 @@ def test_what_verify_refuses_after_a_flipped_bit_is_never_opened_for_writing(
                 open_folder(folder, SETTINGS)
     # A mark has two slots and much room that holds nothing.
     assert refused > 0 or name == "durable.mark"
+
+
+@pytest.mark.parametrize("stream", ["fill", "market.bar"])
+def test_an_archiver_that_moved_more_since_the_archive_was_looked_at_is_no_damage(
+    tmp_path, stream
+):
+    filled(tmp_path)
+    archived(tmp_path, keep=50)
+    archive = Archive(tmp_path)
+    archived(tmp_path, keep=10)
+    assert archive.end(stream).position == 50
+    with closing(Store(tmp_path / file_of(stream))) as store:
+        require_joined(store, archive, [stream])
+        assert archive.end(stream).position == 90
+        # What no archiver moved is missing, however often one looks.
+        lost = Archive(tmp_path / "nowhere")
+        lost._segments = {stream: Archive(tmp_path).segments(stream)[:1]}
+        with pytest.raises(DamagedLogError, match="position 51: this event is missing"):
+            require_joined(store, lost, [stream])
 
 
 def test_a_damaged_page_names_the_event_that_it_costs(folder):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import closing
 
 import pytest
@@ -53,3 +55,12 @@ def test_a_log_that_was_never_written_is_told_from_a_server_that_cannot_be_used(
     with pytest.raises(ConfigError, match="password authentication failed") as caught:
         open_log(tmp_path, CONFIG, url=wrong, read_only=True)
     assert not isinstance(caught.value, NoLogError)
+
+
+@pytest.mark.parametrize(("imported", "lines"), [("logging", 1), (Line.__module__, 0)])
+def test_what_breaks_is_said_once_and_not_by_the_library_too(imported, lines):
+    program = f"import logging, {imported}; logging.getLogger('psycopg').warning('BAD')"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert len(done.stderr.splitlines()) == lines

@@ -131,6 +131,17 @@ def test_of_many_complaints_some_are_said_and_all_are_in_the_data(tmp_path):
     assert "and 30 more: --json has all" in answer.as_text()
 
 
+def test_what_is_lost_is_said_before_what_is_only_not_understood(tmp_path):
+    with closing(open_log(tmp_path, CONFIG)) as log:
+        for stream in ("fill", "timing"):
+            log.append(stream, [b"\xc1 no fact"] * 50)
+    change(tmp_path / "telemetry.db", "delete from event where position = 31")
+    answer = checked(tmp_path)
+    assert "position 31: this event is missing" in answer.complaints[0]
+    assert "position 31: this event is missing" in answer.as_text()
+    assert sum("it is what was written, but" in said for said in answer.complaints) == 80
+
+
 def test_a_redis_of_which_somebody_took_events_is_damaged(tmp_path):
     with private_redis("--maxmemory-policy", "noeviction") as server:
         url = server.url("x")

@@ -22,10 +22,11 @@ import apsw
 import msgspec
 
 from stairway.adapters.journal.archive import FOLDER, Archive
+from stairway.adapters.journal.asked import Asked
 from stairway.adapters.journal.failures import damaged, no_room, unreadable
 from stairway.adapters.journal.files import Lock, is_no_room, make_folder
 from stairway.adapters.journal.journal import mark_path
-from stairway.adapters.journal.layout import connect, execute
+from stairway.adapters.journal.layout import execute
 from stairway.adapters.journal.mark import read_mark
 from stairway.adapters.journal.pair import FILES, file_of, open_reader
 from stairway.adapters.journal.segment import Segment, read_segment, write_segment
@@ -93,12 +94,12 @@ def plan(
     for name in FILES:
         path = folder / name
         mark = read_mark(mark_path(path)) if mark_path(path).exists() else {}
-        with closing(open_reader(folder, name)), closing(_connected(path)) as connection:
+        with closing(open_reader(folder, name)), closing(_asked(path)) as asked:
             for stream, head in sorted(mark.items()):
                 most = min(
                     needed.get(stream, head.position) - 1, head.position - rules.keep_events
                 )
-                upto = _cut(connection, stream, most, rules.before_ns(now_ns))
+                upto = _cut(asked, stream, most, rules.before_ns(now_ns))
                 after = archive.end(stream).position
                 if upto > after:
                     cuts.append(Cut(stream, after, upto))
@@ -176,8 +177,8 @@ def _portions(events: Iterator[Envelope], upto: int) -> Iterator[list[Envelope]]
         yield portion
 
 
-def _cut(connection: apsw.Connection, stream: str, most: int, before_ns: int) -> int:
-    return execute(connection, _CUT, (stream, most, before_ns))[0][0] or 0
+def _cut(asked: Asked, stream: str, most: int, before_ns: int) -> int:
+    return asked.ask(_CUT, (stream, most, before_ns))[0][0] or 0
 
 
 def _trim(path: Path, archive: Archive) -> None:
@@ -189,7 +190,8 @@ def _trim(path: Path, archive: Archive) -> None:
         If a file of the archive is not what was written, or holds other events than these.
         They stay where they are.
     """
-    with closing(_connected(path, read_only=False)) as connection:
+    with closing(_asked(path, read_only=False)) as asked:
+        connection = asked.connection
         for segment in archive.segments():
             first = execute(connection, _FIRST, (segment.stream,))[0][0]
             if first is None or first > segment.last:
@@ -214,8 +216,8 @@ def _require_same(
             raise damaged(path, segment.stream, event.position, cause)
 
 
-def _connected(path: Path, *, read_only: bool = True) -> apsw.Connection:
+def _asked(path: Path, *, read_only: bool = True) -> Asked:
     try:
-        return connect(path, read_only=read_only)
+        return Asked(path, read_only=read_only)
     except apsw.Error as error:
         raise unreadable(path, error) from error

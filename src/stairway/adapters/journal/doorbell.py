@@ -9,14 +9,18 @@ whoever waits, if it has use for it: to find it at once when it is read.
 1. Hang up the bell first and read then, or a commit in between is not heard of.
 2. Before a small commit that waits for no disk the bells are touched, which says "soon": it
    takes as long to be woken as to commit, so whoever is touched stays awake for a moment.
-3. A socket whose process has died refuses the ring, and whoever rings takes it down.
-4. A socket's address has room for 107 bytes. Longer ones are reached through the folder's
+3. A socket whose process has died refuses the ring, and whoever rings takes it down. What is
+   no socket refuses it too, and stays where it is.
+4. The writer keeps a line to each of the first bells. However many hang there, the others are
+   rung on one, or a crowd of them would take the descriptors that the log needs.
+5. A socket's address has room for 107 bytes. Longer ones are reached through the folder's
    descriptor, ``/proc/self/fd/N/NAME``, which is always short.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import secrets
 import socket
 import stat
@@ -40,6 +44,8 @@ _NAME_BYTES = 32
 _MOMENT_NS = 100_000_000
 _AWAKE_NS = 200_000
 """Longest that one who was touched stays awake, some five times what a commit takes."""
+_LINES = 32
+"""Bells that the writer keeps a line to; to ring another one takes half as long again."""
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -158,6 +164,7 @@ class Ringer:
         self._names: frozenset[str] = frozenset()
         # One to each bell: to look its name up anew takes a third of a ring.
         self._lines: dict[str, socket.socket] = {}
+        self._line = _line()
 
     def touch(self) -> None:
         """Say to those who were rung last that a ring comes in a moment."""
@@ -174,9 +181,12 @@ class Ringer:
 
     def _look(self) -> frozenset[str]:
         """Return who is there; a look at when that changed takes a fifth of the time."""
-        changed_ns = os.stat(self._place).st_mtime_ns  # noqa: PTH116 -- half the time
+        found = os.lstat(self._place)
+        changed_ns = found.st_mtime_ns
         if changed_ns != self._changed_ns:
-            self._names = frozenset(os.listdir(self._place))  # noqa: PTH208 -- half the time
+            # A link leads to what others hung up.
+            is_folder = stat.S_ISDIR(found.st_mode)
+            self._names = frozenset(os.listdir(self._place) if is_folder else ())  # noqa: PTH208 -- half the time
             for gone in self._lines.keys() - self._names:
                 self._lines.pop(gone).close()
             # The clock of files stands still for milliseconds: what is hung up in the moment
@@ -194,19 +204,46 @@ class Ringer:
 
     def _send(self, said: bytes, name: str) -> None:
         try:
-            (self._lines.get(name) or self._joined(name)).send(said)
+            line = self._lines.get(name) or self._joined(name)
+            if line is not None:
+                line.send(said)
+                return
+            with _within(self._folder) as short:
+                self._line.sendto(said, f"{short}/{name}")
         except ConnectionRefusedError:
             # Nobody listens there. What cannot be taken away holds up no other bell.
             with suppress(OSError):
-                (self._folder / name).unlink()
+                self._take_down(name)
         except OSError:
             # Full, just taken down, another user's, or no bell at all: the next one.
             return
 
-    def _joined(self, name: str) -> socket.socket:
-        line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    def _take_down(self, name: str) -> None:
+        """Take away a socket that nobody listens to; no file that lies in its place."""
+        # Through the folder itself: its name may lead elsewhere by now.
+        folder = os.open(self._place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
-            line.settimeout(0.0)
+            if stat.S_ISSOCK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+                os.unlink(name, dir_fd=folder)
+            else:
+                # Not asked again before something changes here.
+                self._names -= {name}
+        finally:
+            os.close(folder)
+
+    def _joined(self, name: str) -> socket.socket | None:
+        """Keep a line to a bell; ``None`` where no more are kept."""
+        if len(self._lines) >= _LINES:
+            return None
+        try:
+            line = _line()
+        except OSError:
+            return None
+        try:
+            # The lowest one that is free: how many are taken, more or less.
+            if 2 * line.fileno() >= resource.getrlimit(resource.RLIMIT_NOFILE)[0]:
+                line.close()
+                return None
             with _within(self._folder) as short:
                 line.connect(f"{short}/{name}")
         except OSError:
@@ -219,6 +256,7 @@ class Ringer:
         """Let go of the sockets."""
         while self._lines:
             self._lines.popitem()[1].close()
+        self._line.close()
 
 
 def ring(folder: Path) -> None:
@@ -226,6 +264,12 @@ def ring(folder: Path) -> None:
     ringer = Ringer(folder)
     ringer.ring()
     ringer.close()
+
+
+def _line() -> socket.socket:
+    line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    line.settimeout(0.0)
+    return line
 
 
 def _is_ours(found: os.stat_result) -> bool:

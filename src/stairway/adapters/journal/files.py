@@ -42,9 +42,18 @@ def make_folder(path: Path) -> None:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Put ``content`` at ``path`` so that a crash leaves the old file or the new one."""
+    """Put ``content`` at ``path`` so that a crash leaves the old file or the new one.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, or a folder lies where it is made ready (``path`` with
+        ``.new``). Whatever else lies there is taken away: one who was killed left it.
+    """
     fresh = path.with_name(f"{path.name}.new")
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    # Never opened: a pipe is waited for without end, and a link leads to somebody's file.
+    fresh.unlink(missing_ok=True)
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     try:
         rest = memoryview(content)
         while rest:
@@ -91,13 +100,24 @@ _KINDS = {
 }
 
 
-def _require(path: Path, wanted: int, name: str, log: Path) -> None:
+def other_kind(path: Path, wanted: int) -> str | None:
+    """Say what lies at ``path``; ``None`` where that is of the wanted kind, or nothing is.
+
+    Examples
+    --------
+    >>> other_kind(Path("/"), stat.S_IFREG), other_kind(Path("/"), stat.S_IFDIR)
+    ('a folder', None)
+    """
     try:
         found = stat.S_IFMT(path.lstat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
-        return
-    if found != wanted:
-        what = _KINDS.get(found, "a device")
+        return None
+    return None if found == wanted else _KINDS.get(found, "a device")
+
+
+def _require(path: Path, wanted: int, name: str, log: Path) -> None:
+    what = other_kind(path, wanted)
+    if what is not None:
         msg = f"{path} is {what}, and a log has {name} there: {way_out(log)}"
         raise DamagedLogError(msg, file=path.name)
 
@@ -129,7 +149,7 @@ class Lock:
     def __init__(self, path: Path, log: Path | None = None) -> None:
         require_plain([path], log or path.parent)
         self.released = False
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(self._fd, 0)
@@ -168,7 +188,7 @@ class Ballast:
         DiskFullError
             If there is not enough of it. Nothing is left behind.
         """
-        fd = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o644)
+        fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         try:
             if self._size_bytes > 0:
                 os.posix_fallocate(fd, 0, self._size_bytes)

@@ -9,7 +9,14 @@ from typing import Any
 
 import apsw
 
-from stairway.adapters.journal.failures import unreadable
+from stairway.adapters.journal.asked import Asked
+from stairway.adapters.journal.group_path import (
+    damaged_group,
+    group_path,
+    groups_of,
+    require_plain_group,
+    unreadable_group,
+)
 from stairway.adapters.journal.layout import connect, execute
 from stairway.adapters.journal.seals import LETTER, STATE, sealed, unsealed
 from stairway.base.errors import ConfigError, DamagedLogError
@@ -23,11 +30,11 @@ class GroupFiles:
     """The groups of the log in ``folder``: :class:`stairway.events.ports.Groups`."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder / "groups"
+        self._folder = folder
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all groups, sorted."""
-        return tuple(sorted(path.stem for path in self._folder.glob("*.db")))
+        return tuple(sorted(path.stem for path in groups_of(self._folder).glob("*.db")))
 
     def state(self, name: str) -> GroupState:
         """Return what a group remembers."""
@@ -53,7 +60,7 @@ class GroupFiles:
                 execute(connection, "update state set body = ?, seal = ?", sealed(after))
                 execute(connection, "commit")
         except apsw.Error as error:
-            raise unreadable(path, error) from error
+            raise unreadable_group(path, error) from error
 
     def close(self) -> None:
         """Nothing is held."""
@@ -69,21 +76,20 @@ class GroupFiles:
     def _rows(self, name: str, statement: str) -> list[Any]:
         path = self._path(name)
         try:
-            with closing(connect(path, read_only=True)) as connection:
-                return execute(connection, statement)
+            with closing(Asked(path, read_only=True)) as asked:
+                return asked.ask(statement)
         except apsw.Error as error:
-            raise unreadable(path, error) from error
+            raise unreadable_group(path, error) from error
 
     def _path(self, name: str) -> Path:
         if name not in self.names():
             raise no_group(name, self.names())
-        return self._folder / f"{name}.db"
+        path = group_path(self._folder, name)
+        require_plain_group(path)
+        return path
 
     def _damaged(self, name: str, cause: str) -> DamagedLogError:
-        return DamagedLogError(
-            f"{self._folder / name}.db: {cause}; move the file away and the group begins again "
-            "at the first event (inboxes keep effects from happening twice)"
-        )
+        return damaged_group(group_path(self._folder, name), cause)
 
 
 def no_group(name: str, there: tuple[str, ...]) -> ConfigError:

@@ -28,12 +28,18 @@ from typing import Any, NoReturn, TypeVar
 import apsw
 import msgspec
 
-from stairway.adapters.journal.failures import no_room, unreadable, unwritable
 from stairway.adapters.journal.files import sync_folder
+from stairway.adapters.journal.group_path import (
+    damaged_group,
+    group_path,
+    require_plain_group,
+    unreadable_group,
+)
 from stairway.adapters.journal.layout import connect, create_aside, execute
 from stairway.adapters.journal.pair import ReadingPair
 from stairway.adapters.journal.seals import LETTER, STATE, sealed, unsealed
-from stairway.base.errors import ConfigError, DamagedLogError
+from stairway.adapters.journal.turn import alone
+from stairway.base.errors import ConfigError
 from stairway.events import group
 from stairway.events.delivery import DeadLetter, Delivery, GroupRules
 from stairway.events.envelope import Envelope, Head
@@ -75,7 +81,7 @@ class SqliteGroup:
                 self._require_ours(self._state())
         except apsw.Error as error:
             self.close()
-            raise unreadable(self._path, error) from error
+            raise unreadable_group(self._path, error) from error
         except BaseException:
             self.close()
             raise
@@ -83,6 +89,7 @@ class SqliteGroup:
     def _make(self) -> None:
         self._path.parent.mkdir(exist_ok=True)
         sync_folder(self._path.parent.parent)
+        require_plain_group(self._path)
         if not self._path.exists():
             body, seal = sealed(group.new_group(self._rules))
             first = f"insert into state values (1, x'{body.hex()}', x'{seal.hex()}')"  # noqa: S608 -- hex
@@ -183,21 +190,11 @@ class SqliteGroup:
     def _turn(self, begin: str = "begin immediate") -> Generator[None]:
         """Change the group alone, all or nothing."""
         try:
-            execute(self._connection, begin)
-            try:
+            with alone(self._path, self._connection, begin):
                 yield
                 execute(self._connection, "commit")
-            finally:
-                if self._connection.in_transaction:
-                    execute(self._connection, "rollback")
-        except apsw.FullError as error:
-            raise no_room(self._path) from error
-        except apsw.IOError as error:
-            # After a failed sync nobody knows what is on the disk.
-            self._connection.close(force=True)
-            raise unwritable(self._path, error) from error
         except apsw.Error as error:
-            raise unreadable(self._path, error) from error
+            raise unreadable_group(self._path, error) from error
 
     def _state(self) -> GroupState:
         return _state_in(self._path, self._connection)
@@ -227,13 +224,9 @@ def _opened(path: Path, row: Any, decoder: msgspec.msgpack.Decoder[_S]) -> _S:
 
 
 def _refuse(path: Path, cause: str) -> NoReturn:
-    msg = (
-        f"{path}: {cause}; move the file away and the group begins again at the first event "
-        "(inboxes keep effects from happening twice)"
-    )
-    raise DamagedLogError(msg)
+    raise damaged_group(path, cause)
 
 
 def _place(folder: Path, name: str, rules: GroupRules) -> Path:
     group.require_group(name, rules)
-    return folder / "groups" / f"{name}.db"
+    return group_path(folder, name)

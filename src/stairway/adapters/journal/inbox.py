@@ -19,9 +19,10 @@ from pathlib import Path
 
 import apsw
 
-from stairway.adapters.journal.failures import no_room, unreadable, unwritable
+from stairway.adapters.journal.failures import unreadable
 from stairway.adapters.journal.files import sync_folder
 from stairway.adapters.journal.layout import connect, create_aside, execute
+from stairway.adapters.journal.turn import alone
 from stairway.base.errors import DamagedLogError, InvariantError
 from stairway.events.envelope import Envelope
 from stairway.events.streams import is_durable
@@ -85,21 +86,12 @@ class Inbox:
             If somebody else holds the database for a second, or the disk fails.
         """
         try:
-            execute(self._connection, "begin immediate")
-            try:
+            with alone(self._path, self._connection):
                 if self._is_done(consumers, envelope):
                     yield None
                 else:
                     yield self._connection
                     self._note(consumers, envelope)
-            finally:
-                if self._connection.in_transaction:
-                    execute(self._connection, "rollback")
-        except apsw.FullError as error:
-            raise no_room(self._path) from error
-        except apsw.IOError as error:
-            self._connection.close(force=True)
-            raise unwritable(self._path, error) from error
         except apsw.BusyError as error:
             raise unreadable(self._path, error) from error
 

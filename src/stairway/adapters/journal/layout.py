@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,12 @@ import apsw
 
 from stairway.adapters.journal import files
 from stairway.adapters.journal.failures import unreadable, way_out
+from stairway.adapters.journal.rest import rest_of
 from stairway.base.errors import ConfigError, DamagedLogError
 
 FORMAT = "1"
-_BUSY_MS = 1_000
+_BUSY_MS = 800
+"""Whoever finds a database held is refused within a second, all told."""
 SQLITE_FLOOR = (3, 51, 3)
 """Before it, two connections that write and checkpoint at once could corrupt a WAL file."""
 
@@ -116,10 +118,11 @@ def _lay_out(path: Path, statements: Sequence[str]) -> None:
         connection.close()
 
 
-def require_own(path: Path, connection: Any) -> None:
+def require_own(path: Path, ask: Callable[[str], list[Any]]) -> None:
     """Refuse a file that holds other tables, views, triggers or indices than were made here.
 
-    A trigger changes what is written, and a view stands where a table is looked for.
+    A trigger changes what is written, and a view stands where a table is looked for. ``ask``
+    runs a statement on the file.
 
     Raises
     ------
@@ -127,7 +130,7 @@ def require_own(path: Path, connection: Any) -> None:
         If it does; the first such object is named.
     """
     try:
-        found = _objects(connection)
+        found = _objects(ask)
     except apsw.Error as error:
         raise unreadable(path, error) from error
     ours = _expected()
@@ -145,8 +148,8 @@ def require_own(path: Path, connection: Any) -> None:
             raise DamagedLogError(msg, file=path.name)
 
 
-def _objects(connection: Any) -> dict[tuple[str, str], str]:
-    found = execute(connection, "select type, name, sql from sqlite_schema")
+def _objects(ask: Callable[[str], list[Any]]) -> dict[tuple[str, str], str]:
+    found = ask("select type, name, sql from sqlite_schema")
     return {(str(kind), str(name)): " ".join(str(sql).split()) for kind, name, sql in found}
 
 
@@ -156,7 +159,7 @@ def _expected() -> dict[tuple[str, str], str]:
     try:
         for statement in _SCHEMA:
             execute(connection, statement)
-        return _objects(connection)
+        return _objects(partial(execute, connection))
     finally:
         connection.close()
 
@@ -165,12 +168,12 @@ def connect(path: Path, *, read_only: bool) -> apsw.Connection:
     """Open a file that is there.
 
     On a medium that nobody can write to, SQLite cannot make the files it coordinates
-    with, and needs to be told that it does not have to.
+    with, and needs to be told that it does not have to: see ``is_told_at_rest``.
     """
     name, flags = str(path), apsw.SQLITE_OPEN_READWRITE
     if read_only:
         flags = apsw.SQLITE_OPEN_READONLY
-        if not os.access(path.parent, os.W_OK) and not _wal_of(path).exists():
+        if not os.access(path.parent, os.W_OK) and rest_of(path) is not None:
             name, flags = (
                 f"{path.absolute().as_uri()}?immutable=1",
                 flags | apsw.SQLITE_OPEN_URI,
@@ -184,8 +187,9 @@ def connect(path: Path, *, read_only: bool) -> apsw.Connection:
     return connection
 
 
-def _wal_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}-wal")
+def is_told_at_rest(connection: apsw.Connection) -> bool:
+    """Say whether SQLite was told that nobody writes: an answer has to be held against that."""
+    return bool(connection.open_flags & apsw.SQLITE_OPEN_URI)
 
 
 def execute(connection: Any, statement: str, values: Sequence[Any] = ()) -> list[Any]:
@@ -201,3 +205,21 @@ def execute(connection: Any, statement: str, values: Sequence[Any] = ()) -> list
     except UnicodeDecodeError as error:
         msg = f"a text in it is no text: {error}"
         raise apsw.CorruptError(msg) from error
+
+
+def is_full(error: apsw.Error, cause: int) -> bool:
+    """Say whether an error of a connection, caused by this errno, means a lack of room.
+
+    A quota, or a limit on how large a file may get, is no failing disk: SQLite reports both as
+    a write that failed. A sync that failed is one, whatever the reason.
+
+    Examples
+    --------
+    >>> import errno
+    >>> is_full(apsw.FullError(), 0), is_full(apsw.IOError(), errno.ENOSPC)
+    (True, False)
+    """
+    if isinstance(error, apsw.FullError):
+        return True
+    is_write = getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_WRITE
+    return is_write and files.is_no_room(OSError(cause, ""))

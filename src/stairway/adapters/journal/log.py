@@ -33,14 +33,13 @@ from stairway.adapters.journal.files import Lock, is_no_room, make_folder
 from stairway.adapters.journal.groups import SqliteGroup
 from stairway.adapters.journal.pair import FILES, ReadingPair, WritingPair, open_reader
 from stairway.adapters.journal.read_only import ReadOnly
-from stairway.adapters.journal.rows import follow
+from stairway.adapters.journal.rows import follow, require_expected
 from stairway.adapters.journal.settings import Settings
 from stairway.adapters.journal.store import Sealed
 from stairway.adapters.journal.told import told_in
 from stairway.adapters.journal.writer import GroupCommit
 from stairway.base.errors import (
     ConfigError,
-    ConflictError,
     DamagedLogError,
     RecordError,
     StairwayError,
@@ -75,8 +74,16 @@ def open_folder(
     except OSError as error:
         if is_no_room(error):
             raise no_room(folder) from error
-        msg = f"no log can be opened in {folder} ({error.strerror}): check who may write there"
-        raise ConfigError(msg) from error
+        raise ConfigError(_not_opened(folder, error)) from error
+
+
+def _not_opened(folder: Path, error: OSError) -> str:
+    if isinstance(error, IsADirectoryError):
+        remedy = "that is a folder, and a log has a plain file there: move it away"
+    else:
+        remedy = "check who may write there"
+    where = "" if error.filename is None else f": {error.filename}"
+    return f"no log can be opened in {folder} ({error.strerror}{where}): {remedy}"
 
 
 def verify(folder: Path, seen: Callable[[Envelope], object] = lambda _: None) -> Verdict:
@@ -200,12 +207,7 @@ class SqliteLog:
         with self._turn:
             self._make_sure()
             head = self._heads.get(stream) or _first(stream)
-            if expected is not None and head.position != expected:
-                msg = (
-                    f"stream {stream!r} ends at {head.position}, not at {expected}: somebody "
-                    "appended in between; read what is new and decide again"
-                )
-                raise ConflictError(msg)
+            require_expected(stream, head, expected)
             first_ns = max(self._clock_ns(), self._last_ns + 1)
             rows = follow(head, stream, payloads, first_ns)
             self._in_doubt = rows[-1] if rows else None

@@ -62,7 +62,11 @@ def unpack(slot: bytes) -> tuple[int, dict[str, Head]] | None:
     body = slot[_HEADER.size : _HEADER.size + length]
     if magic != _MAGIC or len(body) != length or seal != _seal(generation, body):
         return None
-    return generation, _DECODER.decode(body)
+    try:
+        return generation, _DECODER.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        # Sealed, and no map of heads all the same: another program wrote it.
+        return None
 
 
 def _seal(generation: int, body: bytes) -> bytes:

@@ -12,7 +12,7 @@ from pathlib import Path
 import apsw
 
 from stairway.adapters.journal.failures import unwritable
-from stairway.adapters.journal.layout import connect, execute
+from stairway.adapters.journal.layout import connect, execute, is_full
 
 
 class Mover:
@@ -40,7 +40,9 @@ class Mover:
                 self._connection = self._connected()
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         except apsw.IOError as error:
-            raise unwritable(self._path, error) from error
+            cause = 0 if self._connection is None else self._connection.system_errno
+            if not is_full(error, cause):
+                raise unwritable(self._path, error) from error
         except apsw.Error:
             return
 

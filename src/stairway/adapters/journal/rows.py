@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from zlib import crc32
 
 from stairway.adapters.journal.store import Row, Sealed, crc_of
+from stairway.base.errors import ConflictError
 from stairway.events.envelope import Head, links
 from stairway.events.streams import require_payloads, require_recordable
 
@@ -21,6 +22,22 @@ def sealed(row: Row) -> Sealed:
     digest = bytes.fromhex(row.hash)
     crc = crc_of(row.stream, row.position, row.recorded_ns, digest, row.payload)
     return row.stream, row.position, row.recorded_ns, crc, digest, row.payload
+
+
+def require_expected(stream: str, head: Head, expected: int | None) -> None:
+    """Refuse to append where somebody else appended first.
+
+    Raises
+    ------
+    ConflictError
+        If a position is expected, and ``stream`` ends elsewhere.
+    """
+    if expected is not None and head.position != expected:
+        msg = (
+            f"stream {stream!r} ends at {head.position}, not at {expected}: somebody "
+            "appended in between; read what is new and decide again"
+        )
+        raise ConflictError(msg)
 
 
 def follow(head: Head, stream: str, payloads: Sequence[bytes], first_ns: int) -> list[Sealed]:

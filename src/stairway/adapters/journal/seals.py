@@ -31,7 +31,7 @@ def sealed(what: GroupState | DeadLetter) -> tuple[bytes, bytes]:
 
 
 def unsealed(body: Any, seal: Any, decoder: msgspec.msgpack.Decoder[_S]) -> _S | None:
-    """Return what was sealed; ``None`` where the seal does not fit, or it is no bytes.
+    """Return what was sealed; ``None`` where the seal does not fit, or it is something else.
 
     Examples
     --------
@@ -40,4 +40,7 @@ def unsealed(body: Any, seal: Any, decoder: msgspec.msgpack.Decoder[_S]) -> _S |
     """
     if not isinstance(body, bytes) or hashlib.sha256(body).digest() != seal:
         return None
-    return decoder.decode(body)
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None

@@ -19,11 +19,12 @@ from zlib import crc32
 
 import apsw
 
+from stairway.adapters.journal.asked import Asked
 from stairway.adapters.journal.failures import damaged, no_room, unreadable, unwritable
 from stairway.adapters.journal.layout import (
     FORMAT,
-    connect,
     execute,
+    is_full,
     require_current_sqlite,
     require_own,
 )
@@ -105,17 +106,21 @@ class Store:
         # SQLite refuses a connection that two threads use at once.
         self._turn = threading.Lock()
         try:
-            self._connection = connect(path, read_only=sync is None)
+            self._asked = Asked(path, read_only=sync is None)
             self._learn()
             if sync is not None:
                 self._prepare_to_write(sync)
         except apsw.Error as error:
             raise unreadable(path, error) from error
 
+    @property
+    def _connection(self) -> apsw.Connection:
+        return self._asked.connection
+
     def _ask(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
         """Look something up; several threads may at once."""
         with self._turn:
-            return execute(self._connection, statement, values)
+            return self._asked.ask(statement, values)
 
     def _learn(self) -> None:
         about = dict(self._ask("select name, value from about"))
@@ -154,7 +159,7 @@ class Store:
 
     def require_own(self) -> None:
         """Refuse a file in which others have made or changed anything."""
-        require_own(self.path, self._connection)
+        require_own(self.path, self._ask)
 
     def learn(self, stream: str) -> None:
         """Look again, unless ``stream`` is known: a name is never changed."""
@@ -194,11 +199,11 @@ class Store:
                 execute(self._connection, _INSERT[len(rows)], self._values(rows))
             else:
                 self._insert_in_parts(rows)
-        except apsw.FullError as error:
+        except apsw.Error as error:
+            if not is_full(error, self._connection.system_errno):
+                raise unwritable(self.path, error) from error
             self.resume()
             raise no_room(self.path) from error
-        except apsw.Error as error:
-            raise unwritable(self.path, error) from error
 
     def _insert_in_parts(self, rows: Sequence[Sealed]) -> None:
         execute(self._connection, "begin immediate")
@@ -352,9 +357,9 @@ class Store:
             frames, moved = self._connection.wal_checkpoint(mode=mode)
         except apsw.BusyError:
             return False
-        except apsw.FullError as error:
-            raise no_room(self.path) from error
         except apsw.Error as error:
+            if is_full(error, self._connection.system_errno):
+                raise no_room(self.path) from error
             raise unwritable(self.path, error) from error
         self.wal_pages = max(0, frames - moved)
         return frames == moved
@@ -364,7 +369,7 @@ class Store:
         self._mover.close()
         if checkpoint:
             self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
-        self._connection.close(force=True)
+        self._asked.close()
 
 
 def _fault(stream: str, previous: Head, found: Any) -> str:

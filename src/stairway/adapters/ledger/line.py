@@ -7,6 +7,7 @@ anything is sent over it. What was under way when it broke is the caller's to fi
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -27,6 +28,10 @@ Greeting: TypeAlias = Callable[[Link], None]
 
 Parting: TypeAlias = Callable[[Link], None]
 """Said to a connection that is closed in good order."""
+
+# What breaks is raised and said once, in words: without this, the library's own line about it
+# goes to stderr wherever nobody has set up logging.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 _PAUSE_S, _LONGEST_PAUSE_S = 0.005, 0.5
 _LEAST_CONNECT_S = 2

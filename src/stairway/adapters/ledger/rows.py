@@ -1,23 +1,12 @@
-"""Which rows follow upon the head of a stream, and which are refused."""
+"""Which rows follow upon the head of a stream."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from stairway.adapters.journal.store import Row
-from stairway.base.errors import ConflictError
 from stairway.events.envelope import Head, chain
 from stairway.events.streams import require_payloads, require_recordable
-
-
-def require_expected(stream: str, head: Head, expected: int | None) -> None:
-    """Refuse to append where somebody else appended first."""
-    if expected is not None and head.position != expected:
-        msg = (
-            f"stream {stream!r} ends at {head.position}, not at {expected}: somebody "
-            "appended in between; read what is new and decide again"
-        )
-        raise ConflictError(msg)
 
 
 def follow(stream: str, head: Head, payloads: Sequence[bytes], first_ns: int) -> list[Row]:

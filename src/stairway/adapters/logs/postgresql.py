@@ -23,6 +23,7 @@ from pathlib import Path
 
 from stairway.adapters.journal.kept import Kept
 from stairway.adapters.journal.read_only import ReadOnly
+from stairway.adapters.journal.rows import require_expected
 from stairway.adapters.journal.store import Row
 from stairway.adapters.journal.writer import GroupCommit
 from stairway.adapters.ledger.address import Address, Writers, parse
@@ -34,7 +35,7 @@ from stairway.adapters.ledger.layout import claim, release, require_safe, requir
 from stairway.adapters.ledger.ledger import Ledger, Standing
 from stairway.adapters.ledger.line import Line, Link
 from stairway.adapters.ledger.pages import Pages
-from stairway.adapters.ledger.rows import follow, require_expected
+from stairway.adapters.ledger.rows import follow
 from stairway.adapters.ledger.settings import LedgerSettings
 from stairway.base.errors import ConfigError, DamagedLogError, RecordError
 from stairway.base.verdict import Finding, Refuse, Verdict, passed

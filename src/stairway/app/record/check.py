@@ -32,8 +32,8 @@ class Checked(msgspec.Struct, frozen=True):
     Attributes
     ----------
     complaints
-        Stream, position and cause of all that is not what was written, or is no fact that
-        this version knows.
+        Stream, position and cause of all that is not what was written, and after it of what
+        is no fact that this version knows.
     held
         What an intact log was held against; nothing is said of a damaged one.
     """
@@ -85,7 +85,8 @@ def check(place: Place, progress: Stages) -> Checked:
     except DamagedLogError as error:
         found.complaints.append(str(error))
     found.complaints += _of_server(place) if place.folder is None else _of_files(place, found)
-    complaints = tuple(dict.fromkeys(found.complaints))
+    # What is lost comes before what is only not understood.
+    complaints = tuple(dict.fromkeys((*found.complaints, *found.unknown)))
     return Checked(
         log=str(place),
         intact=not complaints,
@@ -103,6 +104,7 @@ class Findings:
     log: str
     progress: Stages
     complaints: list[str] = field(default_factory=list[str])
+    unknown: list[str] = field(default_factory=list[str])
     streams: set[str] = field(default_factory=set[str])
     events: int = 0
 
@@ -110,7 +112,7 @@ class Findings:
         """Take it into account."""
         self.streams.add(envelope.stream)
         self.events += 1
-        self.complaints += _unknown(envelope, self.log)
+        self.unknown += _unknown(envelope, self.log)
         if self.events % _EVERY == 0:
             self.progress.advance(self.events)
 
