@@ -475,7 +475,10 @@ def test_an_ask_without_a_session_has_no_reference(fresh: Path) -> None:
             lambda a: a["policy"]["features"].update(rsi_bars=15),
             r"policy\.features\.rsi_bars is",
         ),
-        (lambda a: a["instruments"][0].update(symbol="OTHER"), "instruments is"),
+        (
+            lambda a: a["instruments"][0].update(symbol="OTHER"),
+            "instruments.0.symbol is 'OTHER' and was",
+        ),
         (lambda a: a.update(seeds=[3, 5, 6]), r"seeds is \[3, 5, 6\] and was \[3, 5\]"),
         (lambda a: a.update(source="other"), "source is 'other' and was"),
         (lambda a: a.update(policy_name="other"), "policy_name is 'other' and was 'intraday'"),
