@@ -174,11 +174,12 @@ def whole_runs(rounds: int) -> dict[str, float]:
 def frozen_us(rounds: int, rows: int) -> float:
     policy = model(FastPPO, 1, **CYCLE).policy
     layout, flat = layout_of(policy), weights(policy)
+    net = layout.net
     seen = np.random.default_rng(0).normal(size=(rows, 26)).astype(np.float32)
     room = np.empty(rows * layout.units, np.float32)
 
     def answer() -> object:
-        return chances(layout.net, flat, seen, room).argmax(axis=1)
+        return chances(net, flat, seen, room).argmax(axis=1)
 
     answer()
     return round(1e6 * median(spent_s(answer) for _ in range(rounds)), 1)

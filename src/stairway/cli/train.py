@@ -30,7 +30,7 @@ training saw. Mostly it does not.
 
 [bold]Examples[/bold]
 
-  The embedded sample, five seeds (two or three minutes the first time):
+  The embedded sample, five seeds (one to three minutes the first time):
 
     stairway train rl
 
