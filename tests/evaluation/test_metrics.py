@@ -229,3 +229,11 @@ def test_ruin_is_all_of_it_wherever_it_comes(n: int, row: int) -> None:
 def test_a_hole_after_ruin_is_an_error_all_the_same() -> None:
     with pytest.raises(DataError, match="row 3 is nan"):
         metrics.max_drawdown(np.array([0.1, -1.0, 0.1, math.nan, 0.0, 0.0]))
+
+
+def test_a_drawdown_takes_numbers_of_any_kind_and_one_row_of_them() -> None:
+    returns = np.array([0.1, -0.25, 0.1])
+    for kind in (">f8", "<f4"):
+        assert metrics.max_drawdown(returns.astype(kind)) == pytest.approx(-0.25, abs=1e-6)
+    with pytest.raises(DataError, match=r"returns have shape \(3, 1\); give one for each bar"):
+        metrics.max_drawdown(returns[:, None])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stairway.base.errors import DataError
 from stairway.base.verdict import Finding
-from stairway.features.asking import ask, guarded, misfit, moved
+from stairway.features.asking import ask, guarded, misfit, moved, unsure
 from stairway.market.bars import PairBars
 from stairway.testing.bars import random_walk
 
@@ -203,10 +203,21 @@ def test_one_huge_value_hides_no_change_of_the_others() -> None:
     assert found[1] > 0.0
 
 
-def test_rounding_that_a_huge_value_spreads_over_all_is_no_change() -> None:
-    column = np.full(100, 1e-3)
+def test_what_a_huge_value_may_round_is_neither_a_change_nor_none() -> None:
+    column = 1e-3 * np.sin(np.arange(100.0))
     column[7] = 1e6
     assert moved(column, column + 1e-9, 1e-9) is None
+    assert unsure(column, column + 1e-9, 1e-9) == 0
+    assert unsure(column, column, 1e-9) is None
+    assert unsure(column, column + 1.0, 1e-9) is None
+    assert moved(column, column + 1.0, 1e-9) is not None
+
+
+def test_what_many_large_values_round_is_no_change() -> None:
+    column = np.full(100, 1e-3)
+    column[:5] = 1e6
+    assert moved(column, column + 1e-9, 1e-9) is None
+    assert unsure(column, column + 1e-9, 1e-9) is None
 
 
 def test_a_pipeline_that_ends_the_process_is_a_finding() -> None:

@@ -419,6 +419,21 @@ def test_a_stream_that_gives_the_batch_passes() -> None:
     assert verdict.findings[0].n == 300
 
 
+def test_a_stream_that_differs_by_what_a_huge_value_rounds_is_open() -> None:
+    def spiked(bars: PairBars) -> Mapping[str, np.ndarray]:
+        x = bars.close[:, 0].copy()
+        x[5] = 1e18
+        return {"x": x}
+
+    def beside(bars: Iterator[PairBar]) -> Iterator[Mapping[str, float]]:
+        for i, bar in enumerate(bars):
+            yield {"x": 1e18 if i == 5 else bar.bars[0].close + 1.0}
+
+    verdict = prove_streaming(spiked, beside, BARS.part(0, 300), rules())
+    assert isinstance(verdict, Inconclusive)
+    assert verdict.findings[0].code == "causality.coarse"
+
+
 def test_a_stream_that_gives_something_else_is_refused_by_column_and_row() -> None:
     def off(bars: Iterator[PairBar]) -> Iterator[Mapping[str, float]]:
         return ({"x": b.bars[0].close * (1.01 if b.index == 17 else 1.0)} for b in bars)

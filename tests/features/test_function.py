@@ -52,6 +52,18 @@ def test_it_says_how_many_bars_a_shift_looks_ahead(ahead: int, seed: int) -> Non
     assert offence.row == offence.cut - ahead
 
 
+@pytest.mark.parametrize("huge", [1e18, 1e300])
+@pytest.mark.parametrize("row", [0, 7, 399])
+def test_one_huge_value_hides_no_look_ahead(row: int, huge: float) -> None:
+    def peek(bars: dict[str, Any]) -> np.ndarray:
+        ahead = np.append(np.diff(np.log(bars["close"])), 0.0)
+        if ahead.size > row:
+            ahead[row] = huge
+        return ahead
+
+    assert code(peek) == "causality.coarse"
+
+
 @pytest.mark.parametrize("name", ["open", "high", "low", "close", "volume", "time_ns"])
 def test_a_look_ahead_in_any_column_is_caught(name: str) -> None:
     found = proof(lambda bars: np.append(np.diff(bars[name].astype(float)), 0.0))

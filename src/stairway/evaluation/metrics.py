@@ -110,11 +110,20 @@ def max_drawdown(returns: FloatArray) -> float:
     returns : (n_bars,) float64
         Simple return of each bar. NaN raises. Wealth that is gone has fallen by all of it.
 
+    Raises
+    ------
+    DataError
+        If one is not finite, or they are no one row of numbers.
+
     Examples
     --------
     >>> max_drawdown(np.array([-0.5, 0.2])), max_drawdown(np.array([]))
     (-0.5, 0.0)
     """
+    returns = np.asarray(returns, np.float64)
+    if returns.ndim != 1:
+        msg = f"returns have shape {returns.shape}; give one for each bar"
+        raise DataError(msg)
     lowest, sound = deepest(returns)
     if not sound:
         require_finite(returns, "returns")

@@ -18,6 +18,7 @@ from stairway.market.bars import PairBars
 
 _LONGEST = 300
 _UNITS = 64
+_USUAL = 0.99
 
 T = TypeVar("T")
 Columns: TypeAlias = Mapping[str, FloatArray]
@@ -97,8 +98,9 @@ def moved(
     an infinity itself; a value that appears, disappears or becomes infinite differs
     infinitely. None where all lies within what rounding does: the tolerance of the
     column's usual step from one row to the next, whatever level it stands on, and 64 units
-    in the last place of the largest value, over which a Fourier transform spreads its
-    rounding. A tolerance of 0 bears no difference at all.
+    in the last place of its largest value, over which a Fourier transform spreads its
+    rounding. A tolerance of 0 bears no difference at all. A difference that only the
+    rounding of a few huge values explains is none here; see :func:`unsure`.
 
     Parameters
     ----------
@@ -119,23 +121,64 @@ def moved(
     """
     if np.array_equal(before.view(np.int64), after.view(np.int64)):
         return None
-    finite = np.isfinite(before) & np.isfinite(after)
-    same = (before == after) | (np.isnan(before) & np.isnan(after))
-    difference = np.where(same, 0.0, np.inf)
-    difference[finite] = np.abs(after[finite] - before[finite])
-    base, other = (before, after) if whole is None else whole
-    far = np.flatnonzero(~(difference <= _rounding(base, other, tolerance)))
+    difference, _, most = _differences(before, after, tolerance, whole or (before, after))
+    far = np.flatnonzero(~(difference <= most))
     if not far.size:
         return None
     return int(far[0]), float(f"{difference.max() / (_largest(before) or 1.0):.12g}")
 
 
-def _rounding(column: FloatArray, other: FloatArray, tolerance: float) -> float:
-    """Largest difference that is nobody's foresight."""
+def unsure(
+    before: FloatArray,
+    after: FloatArray,
+    tolerance: float,
+    whole: tuple[FloatArray, FloatArray] | None = None,
+) -> int | None:
+    """First row whose difference may be the rounding of a huge value, or may be foresight.
+
+    A transform of the whole column spreads the rounding of its largest value over all
+    rows. Where that is more than 99 in 100 of the values would round, a difference between
+    the two shows neither guilt nor innocence.
+
+    Parameters
+    ----------
+    before, after, tolerance, whole
+        As in :func:`moved`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> column = np.array([1.0, 2.0, 2.0, 1e18])
+    >>> unsure(column, column + 100.0, 1e-9), moved(column, column + 100.0, 1e-9)
+    (0, None)
+    """
+    if moved(before, after, tolerance, whole) is not None:
+        return None
+    difference, usual, _ = _differences(before, after, tolerance, whole or (before, after))
+    far = np.flatnonzero(~(difference <= usual))
+    return int(far[0]) if far.size else None
+
+
+def _differences(
+    before: FloatArray,
+    after: FloatArray,
+    tolerance: float,
+    whole: tuple[FloatArray, FloatArray],
+) -> tuple[FloatArray, float, float]:
+    """Differences, what rounding usually does, and what that of the largest value could."""
+    finite = np.isfinite(before) & np.isfinite(after)
+    same = (before == after) | (np.isnan(before) & np.isnan(after))
+    difference = np.where(same, 0.0, np.inf)
+    with np.errstate(over="ignore"):
+        difference[finite] = np.abs(after[finite] - before[finite])
     if tolerance == 0.0:
-        return 0.0
-    units = _UNITS * float(np.finfo(np.float64).eps)
-    return tolerance * _usual_step(column) + units * max(_largest(column), _largest(other))
+        return difference, 0.0, 0.0
+    usual, most = (
+        _UNITS * float(np.finfo(np.float64).eps) * max(size(one) for one in whole)
+        for size in (_usual, _largest)
+    )
+    step = tolerance * _usual_step(whole[0])
+    return difference, step + usual, step + most
 
 
 def _usual_step(column: FloatArray) -> float:
@@ -144,6 +187,12 @@ def _usual_step(column: FloatArray) -> float:
         steps = np.abs(np.diff(column))
     steps = steps[np.isfinite(steps) & (steps != 0.0)]
     return float(np.median(steps)) if steps.size else 0.0
+
+
+def _usual(column: FloatArray) -> float:
+    """Size that one in a hundred of the values exceeds which are neither zero nor unknown."""
+    sizes = np.abs(column[np.isfinite(column) & (column != 0.0)])
+    return float(np.quantile(sizes, _USUAL, method="lower")) if sizes.size else 0.0
 
 
 def _largest(column: FloatArray) -> float:

@@ -22,8 +22,8 @@ from typing import TypeAlias
 import numpy as np
 
 from stairway.base.arrays import FloatArray
-from stairway.base.verdict import Finding, Refuse, Verdict, passed
-from stairway.features.asking import Pipeline, ask, guarded, moved
+from stairway.base.verdict import Finding, Inconclusive, Refuse, Verdict, passed
+from stairway.features.asking import Pipeline, ask, guarded, moved, unsure
 from stairway.features.facts import Proof
 from stairway.features.perturbation import Perturbation, disturb
 from stairway.features.prover import Case, Changed, Probe, ProverRules, first_answer, tried
@@ -93,6 +93,12 @@ def prove_streaming(
                 f"{column[row]} in the batch; compute both from one definition"
             )
             return Refuse((Finding("causality.streaming", detail, size, rules.tolerance),))
+        if unsure(column, told[:, j], rules.tolerance) is not None:
+            detail = (
+                f"column {name} differs when streamed by what its largest value may round; "
+                "clip it, or give NaN there"
+            )
+            return Inconclusive((Finding("causality.coarse", detail),))
     return passed(
         "causality.streaming",
         f"{len(base)} columns are the same bar by bar as at once",

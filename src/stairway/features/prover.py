@@ -22,7 +22,7 @@ from msgspec import Meta
 from stairway.base.arrays import FloatArray, IntArray
 from stairway.base.config import Config
 from stairway.base.verdict import Finding, Inconclusive, Refuse, Verdict, passed
-from stairway.features.asking import Columns, misfit, moved
+from stairway.features.asking import Columns, misfit, moved, unsure
 from stairway.features.facts import Offence, Proof
 from stairway.features.perturbation import Perturbation
 
@@ -140,14 +140,17 @@ def tried(
         missing = Finding("causality.no_cut", detail, 0.0, 1.0)
         return Proof(Inconclusive((missing,)), len(base), case.rows, 0, seed)
     worst: dict[str, Offence] = {}
+    coarse: dict[str, Finding] = {}
     for done, probe in enumerate(probes, 1):
-        offences = _caught(case, base, probe, rules.tolerance)
+        offences = _caught(case, base, probe, rules.tolerance, coarse)
         if isinstance(offences, Finding):
             return Proof(Refuse((offences,)), len(base), case.rows, len(probes), seed)
         _keep_farthest(worst, offences)
         listen(done)
     guilty = tuple(worst[name] for name in base if name in worst)
     verdict = _guilt(guilty, len(probes))
+    if verdict is None and coarse:
+        verdict = Inconclusive(tuple(coarse.values()))
     if verdict is None:
         verdict = _blindness(case, base, seed)
     if verdict is None:
@@ -189,9 +192,9 @@ def _keep_farthest(worst: dict[str, Offence], offences: Sequence[Offence]) -> No
 
 
 def _caught(
-    case: Case[T], base: Columns, probe: Probe, tolerance: float
+    case: Case[T], base: Columns, probe: Probe, tolerance: float, coarse: dict[str, Finding]
 ) -> list[Offence] | Finding:
-    """Columns whose past moved under one probe."""
+    """Columns whose past moved under one probe; ``coarse`` gets those of which none knows."""
     other = case.change(case.bars, probe.cut, probe.kind, probe.rng)
     answer = _fitting(case, other, base, f"{probe.kind} from bar {probe.cut} on")
     if isinstance(answer, Finding):
@@ -199,7 +202,10 @@ def _caught(
     offences: list[Offence] = []
     for name, column in base.items():
         whole = (column, answer[name])
-        difference = moved(column[other.before], whole[1][other.after], tolerance, whole)
+        past = (column[other.before], whole[1][other.after])
+        difference = moved(*past, tolerance, whole)
+        if difference is None and unsure(*past, tolerance, whole) is not None:
+            coarse.setdefault(name, _coarse(name, probe))
         if difference is not None:
             at, size = difference
             row = at if isinstance(other.before, slice) else int(other.before[at])
@@ -207,6 +213,15 @@ def _caught(
             finite = size if math.isfinite(size) else None
             offences.append(Offence(name, row, probe.cut, ahead, probe.kind, finite))
     return offences
+
+
+def _coarse(name: str, probe: Probe) -> Finding:
+    detail = (
+        f"the past of column {name} moved when the bars from {probe.cut} on were {probe.kind}, "
+        "by no more than the rounding of its largest value, and by more than that of the "
+        "others; it hides what a leak would show: clip it, or give NaN there"
+    )
+    return Finding("causality.coarse", detail)
 
 
 def _fitting(

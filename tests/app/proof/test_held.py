@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stairway.app.proof.held import positions_proved
-from stairway.base.verdict import Pass, Refuse, Verdict
+from stairway.base.verdict import Inconclusive, Pass, Refuse, Verdict
 from stairway.evaluation.battery.study import Fold, Labelled
 from stairway.testing.leaks import series
 
@@ -58,7 +58,8 @@ class Study:
     def positions(self, features: Any, labels: Any, folds: Any, _: int) -> np.ndarray:
         held = np.full(len(features), np.nan)
         for train, test in folds:
-            held[test] = self.how(Asked(features[:, 0], labels, test)) + features[train].mean()
+            known = features[train].mean() + labels.value[train].mean()
+            held[test] = self.how(Asked(features[:, 0], labels, test)) + known
         return held
 
 
@@ -66,47 +67,177 @@ def proved(how: How, folds: list[Fold] | None = None) -> Verdict:
     return positions_proved(Study(how, WALK if folds is None else folds), BARS, 1e-9, seed=1)
 
 
-def test_positions_of_what_was_known_pass_and_say_how_many_folds_were_asked() -> None:
-    verdict = proved(last)
+def looks_ahead(verdict: Verdict) -> bool:
+    return isinstance(verdict, Refuse) and verdict.findings[0].code == "causality.looks_ahead"
+
+
+def asked_all(positions: Callable[..., np.ndarray], folds: list[Fold] | None = None) -> Verdict:
+    """Prove a study whose positions are made from all folds at once."""
+    study: Any = Study(last, WALK if folds is None else folds)
+    study.positions = lambda *given: positions(study, *given)
+    return positions_proved(study, BARS, 1e-9, seed=1)
+
+
+def test_positions_of_what_was_known_pass_and_say_how_many_tests_were_asked() -> None:
+    heard: list[tuple[int, int]] = []
+    study = Study(last, WALK)
+    verdict = positions_proved(study, BARS, 1e-9, 1, lambda *at: heard.append(at))
     assert isinstance(verdict, Pass)
     assert (
-        verdict.findings[0].detail == "no position of 3 of 3 folds moved with what came later"
+        verdict.findings[0].detail == "no position of 3 of 3 tests moved with what came later"
     )
+    assert heard == [(1, 3), (2, 3), (3, 3)]
 
 
-@pytest.mark.parametrize(
-    "how",
-    [
-        lambda it: it.labels.value[it.rows],
-        lambda it: (it.labels.end - it.labels.start)[it.rows],
-        lambda it: it.x[it.rows] / it.x[it.rows].std(),
-        lambda it: it.x[np.minimum(it.rows + 1, 399)],
-        lambda it: np.where(np.roll(it.x[it.rows], -1) > 0, np.nan, 1.0),
-    ],
-    ids=["labels", "spans", "scaled over the test", "next", "holes"],
-)
-def test_a_position_that_knows_what_comes_is_refused(how: How) -> None:
-    verdict = proved(how)
-    assert isinstance(verdict, Refuse)
+LEAKS: dict[str, How] = {
+    "labels": lambda it: it.labels.value[it.rows],
+    "spans": lambda it: (it.labels.end - it.labels.start)[it.rows],
+    "scaled over the test": lambda it: it.x[it.rows] / (1e-6 + it.x[it.rows].std()),
+    "next": lambda it: it.x[np.minimum(it.rows + 1, 399)],
+    "holes": lambda it: np.where(np.roll(it.x[it.rows], -1) > 0, np.nan, 1.0),
+    "the last row alone": lambda it: np.where(
+        it.rows == it.rows[-1], it.labels.value[it.rows], it.x[it.rows]
+    ),
+    "rare rows": lambda it: np.where(
+        it.rows % 37 == 3, it.labels.value[it.rows], it.x[it.rows]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LEAKS)
+def test_a_position_that_knows_what_comes_is_refused(name: str) -> None:
+    verdict = proved(LEAKS[name])
+    assert looks_ahead(verdict)
     (finding,) = verdict.findings
-    assert finding.code == "causality.looks_ahead"
     assert finding.value is not None
     assert finding.value >= 1
 
 
-def test_folds_that_train_on_later_bars_are_not_asked() -> None:
-    later = [(test, train) for train, test in WALK]
-    verdict = proved(lambda it: it.labels.value[it.rows], later)
-    assert isinstance(verdict, Pass)
-    assert "no position was asked: none of 3 folds walks forward" in verdict.findings[0].detail
-    mixed = proved(lambda it: it.labels.value[it.rows], [*later, WALK[0]])
-    assert isinstance(mixed, Refuse)
-    assert "(fold 4)" in mixed.findings[0].detail
+def test_one_row_that_heeds_its_label_is_found() -> None:
+    assert looks_ahead(
+        proved(lambda it: np.where(it.rows == 217, it.labels.value[it.rows], it.x[it.rows]))
+    )
 
 
-def test_a_fold_whose_training_knows_bars_of_its_test_is_not_asked() -> None:
-    touching = [(np.arange(201), np.arange(200, 260))]
-    assert "none of 1 folds" in proved(last, touching).findings[0].detail
+ROW = np.arange(400)
+K_FOLD = [(ROW[(a - 2 > ROW) | (a + 102 <= ROW)], ROW[a : a + 100]) for a in (0, 100, 200, 300)]
+COMBINED = [
+    (
+        np.setdiff1d(ROW, np.concatenate((ROW[a : a + 102], ROW[b : b + 102]))),
+        np.concatenate((ROW[a : a + 100], ROW[b : b + 100])),
+    )
+    for a in (0, 100, 200)
+    for b in (100, 200, 300)
+    if a < b
+]
+TOUCHING = [(ROW[:201], ROW[200:260])]
+ONE_ROW = [(ROW[: a - 2], ROW[a : a + 1]) for a in range(200, 399)]
+
+
+@pytest.mark.parametrize(
+    "folds",
+    [K_FOLD, COMBINED, TOUCHING, ONE_ROW],
+    ids=["k-fold", "combined", "touching", "of one row"],
+)
+def test_whatever_the_folds_are_their_tests_are_asked(folds: list[Fold]) -> None:
+    honest = proved(last, folds)
+    assert isinstance(honest, Pass)
+    assert "no position was asked" not in honest.findings[0].detail
+    assert looks_ahead(proved(LEAKS["labels"], folds))
+    assert looks_ahead(proved(LEAKS["spans"], folds))
+
+
+def test_of_many_tests_twelve_are_asked_and_the_answer_says_so() -> None:
+    assert "of 12 of 199 tests" in proved(last, ONE_ROW).findings[0].detail
+
+
+def test_positions_sized_by_the_tests_of_all_folds_are_refused() -> None:
+    def across(study: Any, features: Any, labels: Any, folds: Any, seed: int) -> np.ndarray:
+        held = Study.positions(study, features, labels, folds, seed)
+        sizes = np.array([np.abs(features[test, 0]).mean() for _, test in folds])
+        for (_, test), size in zip(folds, sizes, strict=True):
+            held[test] *= sizes.mean() / size
+        return held
+
+    assert looks_ahead(asked_all(across))
+
+
+def leaking(study: Any, features: Any, labels: Any, folds: Any, seed: int) -> np.ndarray:
+    study.how = LEAKS["labels"]
+    return Study.positions(study, features, labels, folds, seed)
+
+
+def test_a_study_that_leaks_with_several_folds_only_is_refused() -> None:
+    def shy(study: Any, *given: Any) -> np.ndarray:
+        held = leaking(study, *given)
+        return held if len(given[2]) > 1 else np.full(held.size, np.nan)
+
+    assert looks_ahead(asked_all(shy))
+
+
+def test_an_array_used_again_hides_nothing() -> None:
+    buffer = np.empty(400)
+
+    def again(study: Any, *given: Any) -> np.ndarray:
+        buffer[:] = leaking(study, *given)
+        return buffer
+
+    assert looks_ahead(asked_all(again))
+
+
+def test_a_huge_position_hides_nothing() -> None:
+    def levered(study: Any, *given: Any) -> np.ndarray:
+        held = 1e-3 * leaking(study, *given)
+        held[0] = 1e13
+        return held
+
+    assert looks_ahead(asked_all(levered))
+
+
+def test_positions_beside_one_huge_position_are_open() -> None:
+    def huge(study: Any, *given: Any) -> np.ndarray:
+        held = leaking(study, *given)
+        held[200] = 1e18
+        return held
+
+    assert asked_all(huge).findings[0].code == "causality.coarse"
+
+
+@pytest.mark.parametrize("value", [np.nan, 1.0])
+def test_positions_that_are_missing_or_never_change_are_not_asked(value: float) -> None:
+    verdict = asked_all(lambda *_: np.full(400, value))
+    assert isinstance(verdict, Inconclusive)
+    assert verdict.findings[0].code == "causality.not_asked"
+
+
+def test_positions_that_are_remembered_are_not_asked() -> None:
+    known: list[np.ndarray] = []
+
+    def remembered(study: Any, *given: Any) -> np.ndarray:
+        known.append(leaking(study, *given))
+        return known[0]
+
+    verdict = asked_all(remembered)
+    assert isinstance(verdict, Inconclusive)
+    assert "none behind a place moves with the bars" in verdict.findings[0].detail
+
+
+def test_without_a_test_the_question_is_open() -> None:
+    assert isinstance(proved(last, []), Inconclusive)
+
+
+def test_labels_of_a_test_that_have_ended_may_be_used() -> None:
+    def online(it: Asked) -> np.ndarray:
+        ended = np.zeros(it.x.size + 1)
+        np.add.at(ended, it.labels.end[it.rows], it.labels.value[it.rows])
+        return np.cumsum(ended)[it.rows] + it.x[it.rows]
+
+    assert isinstance(proved(online), Pass)
+
+
+def test_positions_of_another_shape_are_refused() -> None:
+    found = asked_all(lambda *_: np.zeros((400, 1))).findings[0]
+    assert "positions of shape (400, 1) for 400 bars" in found.detail
 
 
 def test_what_a_study_raises_is_a_refusal() -> None:

@@ -162,9 +162,9 @@ def test_positions_that_differ_when_asked_again_are_refused(asked: Any) -> None:
     assert causality.findings[0].code == "causality.not_repeatable"
 
 
-def test_folds_that_walk_forward_are_counted_and_others_are_not_asked(asked: Any) -> None:
+def test_tests_are_counted_and_those_of_combined_folds_are_asked_too(asked: Any) -> None:
     honest = asked("Honest").report.causality.findings
-    assert any("no position of 5 of 5 folds moved" in one.detail for one in honest)
+    assert any("no position of 5 of 5 tests moved" in one.detail for one in honest)
     combined = asked("Combined").report.causality
     assert isinstance(combined, Pass)
-    assert any("no position of 1 of 15 folds moved" in one.detail for one in combined.findings)
+    assert any("tests moved with what came later" in one.detail for one in combined.findings)

@@ -93,6 +93,21 @@ def test_rare_regimes_together_keep_the_question_open_where_they_hold_too_much(
     assert isinstance(checks["unjudged.a storm"], kind)
 
 
+@pytest.mark.parametrize(
+    ("rows", "kind"), [(50, Pass), (51, Inconclusive)], ids=["within", "beyond"]
+)
+def test_rows_that_name_no_regime_where_others_do_are_counted_as_unjudged(
+    evidence: EvidenceRules, proof: ProofRules, rows: int, kind: type
+) -> None:
+    regime = np.where(np.arange(1_000) < rows, "", "trend")
+    _, checks = honest(forecasts(n=1_000, regime=regime), evidence, proof)
+    blank = checks["unjudged.rows without a regime"]
+    assert isinstance(blank, kind)
+    assert blank.findings[0].n == rows
+    nowhere = honest(forecasts(n=1_000, regime=np.full(1_000, "")), evidence, proof)[1]
+    assert not any(name.startswith("unjudged") for name in nowhere)
+
+
 def test_the_level_is_parted_among_all_that_are_judged(
     evidence: EvidenceRules, proof: ProofRules
 ) -> None:

@@ -1,8 +1,8 @@
 """Rebuild a study, in the process that was started for it.
 
 1. Its features are proved causal, like a function of their own: the battery changes signs
-   of moves and no sizes, and leaves the rest to the prover. So are its positions, where
-   they can be asked (:mod:`.held`).
+   of moves and no sizes, and leaves the rest to the prover. So are its positions
+   (:mod:`.held`).
 2. The leak battery tries it on other markets.
 3. It is asked what it earns on the bars as they are, so that its returns can be held
    against those that are to be proved, and whether the function that was proved makes its
@@ -49,7 +49,8 @@ def rebuilt(job: StudyJob, teller: Teller) -> StudyAnswer:
     series = read_series(job.bars, None, None)
     known = [] if job.causality is None else [job.causality]
     known.append(_features_proved(job, study, series, teller))
-    known.append(positions_proved(study, series, job.prover.tolerance, job.seed))
+    heard = teller.stage("trying other futures on the study's positions")
+    known.append(positions_proved(study, series, job.prover.tolerance, job.seed, heard))
     causality = all_of(known)
     heard = teller.stage("leak battery")
     report = battery(study, series, job.rules, job.seed, causality, heard)

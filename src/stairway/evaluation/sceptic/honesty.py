@@ -16,6 +16,7 @@ from stairway.evaluation.skill import Forecasts, Skill, brier_skill, independent
 from stairway.models.calibration import REGIMES
 
 ALL = "all"
+BLANK = "rows without a regime"
 
 
 class Honesty(msgspec.Struct, frozen=True):
@@ -48,8 +49,8 @@ def honest(
         ``skill`` is what the policy binds. ``reliability`` asks whether things happen as
         often as was said, over all bars; ``spiegelhalter`` the same without bins, over all
         bars and within each regime, the level parted among them. ``unjudged.R`` names a
-        regime R that holds too few, and is open where such regimes hold, together, more of
-        the forecasts than the rules bear.
+        regime R that holds too few, or the rows that name none where others do, and is open
+        where these hold, together, more of the forecasts than the rules bear.
     """
     if forecasts is None:
         return (), {"probabilities": unasked(Question.HONEST)}
@@ -76,8 +77,11 @@ def _unjudged(
         for one in shown
         if one.measures is None and one.regime != ALL
     }
-    frac, bound = sum(held.values()) / max(every, 1), proof.max_unjudged_frac
     missing = {one.regime: one.missing for one in shown}
+    blank = int((forecasts.scored & _rows("", forecasts)[:, None]).sum())
+    if 0 < blank < every:
+        held[BLANK], missing[BLANK] = blank, "their regime is not named, and others' are"
+    frac, bound = sum(held.values()) / max(every, 1), proof.max_unjudged_frac
     beside = (
         f"regimes that cannot be judged hold {100.0 * frac:.1f} % of the forecasts, and "
         f"{100.0 * bound:g} % may go unjudged"
