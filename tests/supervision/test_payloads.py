@@ -407,3 +407,52 @@ def test_what_a_payload_lacks_is_taken_from_beside_it_by_both_ways(
         assert NO_TIME not in said["time_ns"]
     else:
         assert 0 not in said["event"]
+
+
+INSIDE = {"ensemble": {"a": 1}, "model_breakdown": {"a": {}}, "payload": {}, "regime": "x"}
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_an_answer_may_have_fields_that_only_events_have(name) -> None:
+    entry = {"action": "BUY", "confidence": 0.5, name: INSIDE[name]}
+    odd = {"symbol": 5, "raw_confidence": [1], "payload": {"a": 1}}
+    texts = [plain_event(n, model_breakdown={"m": entry}, **odd) for n in range(2)]
+    said, _ = both([json.dumps(text).encode() for text in texts])
+    assert said["confidence"] == ["0.5"] * 2
+    assert said["symbol"] == ["5"] * 2
+
+
+HALF = "\ud83d"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"event_type":"heartbeat","payload":"{\\"note\\":\\"\\ud83d\\"}"}',
+        json.dumps({"event_type": "trade.intent", "payload": {"symbol": HALF}}),
+        json.dumps({"event_type": HALF}),
+        json.dumps(plain_event(event_id=HALF)),
+        json.dumps(plain_event(model_breakdown={HALF: {"action": "BUY", "confidence": 0.5}})),
+        json.dumps({"event_type": "trade.intent", "payload": "{'symbol': '\\ud83d'}"}),
+        json.dumps({"event_type": "trade.intent", "payload": "{'symbol': '\\U0000d83d'}"}),
+    ],
+    ids=["payload", "object", "type", "id", "member", "python", "long code"],
+)
+def test_half_a_character_in_what_is_read_is_refused_by_its_line(text) -> None:
+    texts = [json.dumps(plain_event(n)).encode() for n in range(5)]
+    texts[3] = text.encode()
+    kind, message = both(texts)
+    assert (kind, message.partition(" (")[0]) == (DataError, "line 4 has half a character")
+
+
+def test_half_a_character_in_what_is_not_read_and_a_whole_one_are_read_over() -> None:
+    events = [plain_event(0, note=HALF), plain_event(1, symbol="\U0001f680"), plain_event(2)]
+    said, _ = both([json.dumps(one).encode() for one in events])
+    assert said["symbol"] == ["BTC", "\U0001f680", "BTC"]
+
+
+def test_an_id_is_the_same_whatever_ids_lie_beside_it() -> None:
+    ids = [1.5, 1, 10**30, 1e-7, "x", 2]
+    texts = [json.dumps(plain_event(event_id=one)).encode() for one in ids]
+    together, _ = both(texts)
+    assert together["event"] == [both([text])[0]["event"][0] for text in texts]

@@ -189,6 +189,7 @@ def everything(tally: Tally) -> dict[str, Any]:
             tally.moved(model, stage).tolist(),
             tally.acted(model, stage).tolist(),
             tally.heard_between(model, stage),
+            tally.spoke_between(model, stage),
             told,
         )
     return found

@@ -148,6 +148,25 @@ def grouped(plain: pl.Series) -> tuple[NDArray[np.int32], IntArray]:
     return found, first[:groups]
 
 
+def ids(values: Sequence[Any]) -> pl.Series:
+    """Make a column of ids, each the text that it is by itself, whatever lies beside it.
+
+    Examples
+    --------
+    >>> ids([1.5, 1, None, "x"]).to_list(), ids([1, 2]).to_list()
+    (['1.5', '1', None, 'x'], [1, 2])
+    """
+    kinds = list(map(type, values))
+    if len(set(kinds) - {type(None)}) <= 1:
+        return column(values)
+    found: list[str | None] = [None] * len(values)
+    for kind in dict.fromkeys(kinds):
+        rows = [row for row, one in enumerate(kinds) if one is kind]
+        for row, word in zip(rows, text(column([values[row] for row in rows])), strict=True):
+            found[row] = word
+    return pl.Series(found, dtype=pl.String)
+
+
 def hashed(values: pl.Series) -> NDArray[np.uint64]:
     """Return a hash of each id, 0 where there is none."""
     plain = words(values)

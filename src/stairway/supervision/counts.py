@@ -14,6 +14,10 @@ EXAMPLES = 5
 _HALF = 2**16
 _SHIFT, _LOW = 20, 2**20 - 1
 _TENTHS = 10
+_BOUNDS = (
+    (k.EVENTS, k.FIRST_NS, k.LAST_NS),
+    (k.FAULTY, k.FAULTY_FIRST_NS, k.FAULTY_LAST_NS),
+)
 FAULTS = ("absent", "strange", "outside", "reused")
 
 
@@ -74,16 +78,15 @@ def _of(counts: k.Counts, slot: int, ppm: IntArray) -> IntArray:
 def merge_slot(mine: k.Counts, slot: int, later: k.Counts, theirs: int) -> None:
     """Add what was counted later of one model at one stage."""
     ours, others = mine.counters[slot], later.counters[theirs]
-    bounds = [c[[k.FIRST_NS, k.LAST_NS]] for c in (ours, others) if c[k.EVENTS] > 0]
+    bounds = [(at, _bounds(ours, others, *at)) for at in _BOUNDS]
     n = later.acted.shape[1]
     before, then = mine.ends[slot, :n], later.ends[theirs]
     joined = (before[:, 1] > 0) & (then[:, 0] > 0)
     steps = 3 * (before[joined, 1].astype(np.int64) - 1) + then[joined, 0] - 1
     ours += others
     ours[k.MOVED : k.MOVED + 9] += np.bincount(steps, minlength=9)
-    if bounds:
-        ours[k.FIRST_NS] = min(first for first, _ in bounds)
-        ours[k.LAST_NS] = max(last for _, last in bounds)
+    for (_, first, last), found in bounds:
+        ours[[first, last]] = found
     before[:, 0] = np.where(before[:, 0] > 0, before[:, 0], then[:, 0])
     before[:, 1] = np.where(then[:, 1] > 0, then[:, 1], before[:, 1])
     mine.acted[slot, :n] += later.acted[theirs]
@@ -91,6 +94,12 @@ def merge_slot(mine: k.Counts, slot: int, later: k.Counts, theirs: int) -> None:
     write_bins(mine, slot, ppm, more + _of(mine, slot, ppm))
     for one, other in zip(mine.memory[slot], later.memory[theirs], strict=True):
         _merge_memory(one, other)
+
+
+def _bounds(ours: IntArray, others: IntArray, n: int, first: int, last: int) -> list[int]:
+    """Return the earliest and latest of both; those of whom nothing was counted have none."""
+    there = [one for one in (ours, others) if one[n] > 0] or [ours]
+    return [int(min(one[first] for one in there)), int(max(one[last] for one in there))]
 
 
 def _merge_memory(one: IntArray, other: IntArray) -> None:

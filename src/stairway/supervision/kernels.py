@@ -32,7 +32,8 @@ CALIBRATED = 1
 # --- counters of one model at one stage
 EVENTS, FAULTS, REPEATS, FIRST_NS, LAST_NS, ACTED, MOVED = 0, 1, 4, 5, 6, 7, 10
 OPPOSED, OTHERS = 19, 20
-COUNTERS = 21
+FAULTY, FAULTY_FIRST_NS, FAULTY_LAST_NS = 21, 22, 23
+COUNTERS = 24
 ABSENT, STRANGE, OUTSIDE, AGAIN = 0, 1, 2, 3
 """Faults: something is missing, a label nobody knows, a confidence outside [0, 1]. And no fault
 of the answer: the id of its event was used before, for another."""
@@ -138,6 +139,7 @@ def count_answers(rows: Rows, counts: Counts, start: int, keep: int) -> int:
         fault = fault_of(t, s, a, confidence[i])
         if fault >= 0:
             counters[slot, FAULTS + fault] += 1
+            count_faulty(counters, slot, t)
             write_example(examples, (slot, fault), i, keep)
             continue
         counters[slot, OPPOSED] += take[i] == CONTRADICTS
@@ -158,6 +160,18 @@ def write_example(examples: IntArray, fault: tuple[int, int], row: int, keep: in
     if at < keep:
         examples[slot, kind, 1 + at] = row
         examples[slot, kind, 0] = at + 1
+
+
+@njit(cache=True, nogil=True)
+def count_faulty(counters: IntArray, slot: int, t: int) -> None:
+    """Count an answer that broke the contract by when it was given, if that is said."""
+    if t == NO_TIME:
+        return
+    if counters[slot, FAULTY] == 0 or t < counters[slot, FAULTY_FIRST_NS]:
+        counters[slot, FAULTY_FIRST_NS] = t
+    if counters[slot, FAULTY] == 0 or t > counters[slot, FAULTY_LAST_NS]:
+        counters[slot, FAULTY_LAST_NS] = t
+    counters[slot, FAULTY] += 1
 
 
 @njit(cache=True, nogil=True)

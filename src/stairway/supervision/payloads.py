@@ -248,7 +248,7 @@ class Payloads:
         when = self._when(stamps, chunk, rows)
         self.notes.quote_times(stamps, when["time_ns"], rows + start)
         return when | {
-            "event": cells.hashed(cells.column(said("event_id"))),
+            "event": cells.hashed(cells.ids(said("event_id"))),
             "symbol": self._symbol.codes(said("symbol")),
             "regime": self._regime.codes(said("regime")),
         }

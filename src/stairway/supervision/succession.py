@@ -7,6 +7,7 @@ was heard before the cutover:
 1. It is *replaced* where another version of its slot, at the same stage, began after its last
    answer, or came back after it. Where both answered side by side for a while, as they do
    while a deployment rolls, the one that came must have gone on for a settled time.
+   Answers that break the contract tell too when somebody spoke; only who keeps it replaces.
 2. It is *silent* where no answer came since and nobody replaced it. Two versions that had
    always answered side by side do not replace each other: one of them died.
 """
@@ -46,20 +47,16 @@ class Succession:
 
 @dataclass(frozen=True, slots=True)
 class _Life:
-    """First and last answer on each side, ``None`` where nothing there kept the contract."""
+    """First and last answer on each side, of any kind; ``None`` where none there has a time.
+
+    ``kept_ns`` is the last one since the cutover that kept the contract.
+    """
 
     before_ns: tuple[int, int] | None
     after_ns: tuple[int, int] | None
+    kept_ns: int | None
     is_new: bool
     is_there: bool
-
-    @property
-    def first_ns(self) -> int:
-        return (self.before_ns or self.after_ns or (-1, -1))[0]
-
-    @property
-    def last_ns(self) -> int:
-        return (self.after_ns or self.before_ns or (-1, -1))[1]
 
 
 def succession(sides: Sides, settled_ns: int) -> Succession:
@@ -100,17 +97,20 @@ def _heirs(who: Who, lives: dict[Who, _Life], settled_ns: int) -> tuple[str, ...
         other
         for (other, where), life in lives.items()
         if where is stage and other != model and slot_of(other) == slot_of(model)
-        if life.is_there and _follows(life, mine, settled_ns)
+        if _follows(life, mine, settled_ns)
     )
 
 
 def _follows(heir: _Life, mine: _Life, settled_ns: int) -> bool:
     """Whether one began when the other had ended, be it for the second time (a way back)."""
-    comes = heir.is_new or (heir.before_ns or (0, mine.first_ns))[1] < mine.first_ns
-    begun_ns = heir.after_ns[0] if comes and heir.after_ns else heir.first_ns
-    if begun_ns > mine.last_ns:
+    ours, theirs = mine.before_ns or mine.after_ns, heir.before_ns or heir.after_ns
+    if heir.kept_ns is None or heir.after_ns is None or ours is None or theirs is None:
+        return False  # it does not answer, or nobody knows when which of them did
+    last_ns = (mine.after_ns or ours)[1]
+    comes = heir.is_new or (heir.before_ns is not None and heir.before_ns[1] < ours[0])
+    if (heir.after_ns if comes else theirs)[0] > last_ns:
         return True
-    return comes and not mine.is_new and heir.last_ns - mine.last_ns >= settled_ns
+    return comes and not mine.is_new and heir.kept_ns - last_ns >= settled_ns
 
 
 def slot_of(model: str) -> str:
@@ -128,8 +128,9 @@ def _lives(sides: Sides) -> Iterator[tuple[Who, _Life]]:
     for who in dict.fromkeys([*sides.before.heard(), *sides.after.heard()]):
         was, now = _told(sides.before, who), _told(sides.after, who)
         if was or now:
-            times = _times(sides.before, who), _times(sides.after, who)
-            yield who, _Life(*times, is_new=not was, is_there=bool(now))
+            times = sides.before.spoke_between(*who), sides.after.spoke_between(*who)
+            kept_ns = _kept_ns(sides.after, who)
+            yield who, _Life(*times, kept_ns, is_new=not was, is_there=bool(now))
 
 
 def _told(tally: Tally, who: Who) -> int:
@@ -138,5 +139,5 @@ def _told(tally: Tally, who: Who) -> int:
     return counted.events + counted.violations
 
 
-def _times(tally: Tally, who: Who) -> tuple[int, int] | None:
-    return tally.heard_between(*who) if tally.measured(*who).events else None
+def _kept_ns(tally: Tally, who: Who) -> int | None:
+    return tally.heard_between(*who)[1] if tally.measured(*who).events else None

@@ -229,6 +229,20 @@ class Tally:
         mine = self._mine(model, stage)
         return int(mine[k.FIRST_NS]), int(mine[k.LAST_NS])
 
+    def spoke_between(
+        self, model: str, stage: Stage = Stage.CALIBRATED
+    ) -> tuple[int, int] | None:
+        """Return the times of the first and last answer of any kind; ``None`` without any."""
+        mine = self._mine(model, stage)
+        bounds = (
+            (mine[k.EVENTS], mine[k.FIRST_NS], mine[k.LAST_NS]),
+            (mine[k.FAULTY], mine[k.FAULTY_FIRST_NS], mine[k.FAULTY_LAST_NS]),
+        )
+        there = [(int(first), int(last)) for n, first, last in bounds if n > 0]
+        if not there:
+            return None
+        return min(first for first, _ in there), max(last for _, last in there)
+
     def _span_ns(self, model: str, stage: Stage) -> int:
         if self._slot(model, stage) < 0:
             return 0

@@ -106,7 +106,7 @@ def require_event_once(text: str | bytes, place: str) -> None:
     """
     try:
         read: Any = _DECODE(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return  # whoever reads it says what is wrong
     if _drops(text, read) and (pairs := _pairs(text)) is not None:
         _look_event(pairs, place)

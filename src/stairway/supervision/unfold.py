@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -60,6 +61,8 @@ class Wrapped(Event, gc=False):
 
 _EVENT, _WRAPPED = msgspec.json.Decoder(Event), msgspec.json.Decoder(Wrapped)
 _ANYTHING = msgspec.json.Decoder()
+_HALVES = (b"\\ud", b"\\u0000d")
+"""How half a character begins, in JSON and in Python."""
 
 
 @dataclass(slots=True)
@@ -96,8 +99,9 @@ def decoded(texts: Sequence[str | bytes], place: Any) -> tuple[list[Event], list
     """
     try:
         outer = list(map(_WRAPPED.decode, texts))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         outer = [_loosely(text, place, row) for row, text in enumerate(texts)]
+    _require_whole(texts, outer, place)
     inner, reprs = payloads([event.payload for event in outer], place)
     pairs = zip(outer, inner, strict=True)
     return cast("list[Event]", outer), [one or whole for whole, one in pairs], reprs
@@ -105,10 +109,18 @@ def decoded(texts: Sequence[str | bytes], place: Any) -> tuple[list[Event], list
 
 def payloads(found: Sequence[str | Event | None], place: Any) -> tuple[list[Event | None], int]:
     """Read the payloads of a chunk, and count those that are Python and no JSON."""
+    read, reprs = _payloads(found, place)
+    _require_whole(found, read, place)
+    return read, reprs
+
+
+def _payloads(
+    found: Sequence[str | Event | None], place: Any
+) -> tuple[list[Event | None], int]:
     try:
         # All texts is the usual case; what is no text makes the decoder raise a TypeError.
         return list(map(_EVENT.decode, cast("Sequence[str]", found))), 0
-    except (TypeError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (TypeError, msgspec.MsgspecError, UnicodeError, RecursionError):
         pass
     reprs, read = 0, list[Event | None]()
     for row, one in enumerate(found):
@@ -129,6 +141,8 @@ def _loosely(text: str | bytes, place: Any, row: int) -> Wrapped:
 def _value(text: str | bytes, place: Any, row: int) -> tuple[Any, bool]:
     try:
         return _ANYTHING.decode(text), False
+    except UnicodeEncodeError as error:
+        raise _halved(place(row)) from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         why = str(error)
     except RecursionError as error:
@@ -141,6 +155,27 @@ def _value(text: str | bytes, place: Any, row: int) -> tuple[Any, bool]:
         shown = str(text[:60])
         msg = f"{place(row)} is neither JSON nor a Python value ({why}): {shown}"
         raise DataError(msg) from error
+
+
+def _require_whole(texts: Sequence[object], read: Sequence[Event | None], place: Any) -> None:
+    """Refuse half a character in what is read; what is not read may hold anything."""
+    for row, (text, event) in enumerate(zip(texts, read, strict=True)):
+        if not _may_be_halved(text):
+            continue
+        try:
+            json.dumps(msgspec.to_builtins(event), ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise _halved(place(row)) from error
+
+
+def _may_be_halved(text: object) -> bool:
+    if isinstance(text, bytes):
+        return b"\\u" in text.lower() and any(code in text.lower() for code in _HALVES)
+    return isinstance(text, str) and _may_be_halved(text.encode(errors="replace"))
+
+
+def _halved(where: str) -> DataError:
+    return DataError(f"{where} has half a character (a code of \\ud800 to \\udfff alone)")
 
 
 def too_deep(where: str) -> DataError:
@@ -162,6 +197,8 @@ def _lenient(value: dict[str, Any], form: type[Any]) -> Any:
     """
     said: dict[str, Any] = {}
     for name, one in value.items():
+        if name not in form.__struct_fields__:
+            continue  # an answer may have a field that only events have
         if name == "model_breakdown":
             members = cast("dict[Any, Any]", one if isinstance(one, dict) else {})
             said[name] = {str(m): _entry(e) for m, e in members.items()}
@@ -171,7 +208,7 @@ def _lenient(value: dict[str, Any], form: type[Any]) -> Any:
             said[name] = _lenient(cast("dict[str, Any]", one), Event)
         elif name in _BELIEFS and not _fits(one):
             said[name] = "true" if one is True else "false" if one is False else str(one)
-        elif name in form.__struct_fields__ and _fits(one):
+        elif _fits(one):
             said[name] = one if name in _LOOSE or one is None else str(one)
     return form(**said)
 

@@ -84,7 +84,7 @@ PLAIN = (
 def layouts(draw):
     """Draw what makes events of one layout, of values that are drawn for each."""
     members = draw(st.lists(NAME, max_size=3, unique=True))
-    inside = draw(st.sampled_from(["text", "object", "none"]))
+    inside = draw(st.sampled_from(["text", "object", "none", "bare"]))
     has_raw, has_ensemble, is_spaced, is_bare = (draw(st.booleans()) for _ in range(4))
     extra = draw(st.sampled_from([None, "text", "number", "list", "json"]))
     spaces = {} if is_spaced else {"separators": (",", ":")}
@@ -105,6 +105,9 @@ def layouts(draw):
         if is_bare:
             said |= {"action": pick(WORD), "confidence": pick(PLAIN)}
         outer = {"event_type": pick(st.sampled_from(["trade.intent", "trade.intent", "other"]))}
+        if inside == "bare":
+            said = pick(st.sampled_from(["{}", "{}", "{ }", "[]", "{1}", "", "x"]))
+            return json.dumps(outer | {"payload": said, "n": pick(PLAIN)}, **spaces)
         if inside == "none":
             return json.dumps(outer | said, ensure_ascii=False, **spaces)
         payload = json.dumps(said, ensure_ascii=False, **spaces) if inside == "text" else said
@@ -222,6 +225,19 @@ def test_where_nothing_is_alike_learning_is_tried_ever_more_rarely() -> None:
     alike = [event(n) for n in range(3 * LONGEST_WAIT)]
     assert learnt_and_used(unlike + alike) > LONGEST_WAIT
     assert together_and_alone(unlike + alike) == len(unlike + alike)
+
+
+def of_bare_text(payload: str) -> bytes:
+    return json.dumps({"event_type": "heartbeat", "payload": payload, "n": 1}).encode()
+
+
+@pytest.mark.parametrize("then", ["[]", "x", "", "{1}", "{'ts': 'never'}", "{ }", " {}"])
+def test_a_payload_of_text_without_escapes_is_read_as_itself_in_every_event(then) -> None:
+    texts = [of_bare_text("{}"), of_bare_text("{}"), of_bare_text(then), of_bare_text("{}")]
+    together_and_alone(texts)
+    together_and_alone([event(0), event(1), *texts])
+    together_and_alone([texts[2], *texts])
+    assert learnt_and_used(texts[:2]) == -1
 
 
 def test_values_of_any_length_are_copied_whole() -> None:

@@ -111,6 +111,12 @@ def test_what_is_no_number_is_the_same_however_it_is_written() -> None:
     assert take.tolist() == [TAKEN, REPEATED, REPEATED]
 
 
+def test_zero_is_the_same_with_any_sign() -> None:
+    take = np.empty(2, np.uint8)
+    find_repeats(chosen([{"belief": 0.0}, {"belief": -0.0}]), nothing_said(64), take)
+    assert take.tolist() == [TAKEN, REPEATED]
+
+
 def test_hardly_any_other_answer_is_taken_for_the_same_and_never_the_same_for_another() -> None:
     n = 200_000
     rng = np.random.default_rng(5)
@@ -126,6 +132,26 @@ def test_hardly_any_other_answer_is_taken_for_the_same_and_never_the_same_for_an
     assert (take[::2] == TAKEN).all()
     assert (take[1::4] == REPEATED).all()
     assert (take[3::4] == REUSED).sum() >= n // 4 - 5, "one of 65,536 at most, as a rule"
+
+
+@pytest.mark.parametrize("event", [7, 0], ids=["one id", "one instant and no id"])
+def test_however_many_answers_one_key_has_each_is_found_within_a_few_lines(event) -> None:
+    """What is looked through for a key is what lies in a row of full lines."""
+    n = 20_000
+    answers = chosen([{"event": event}] * n)._replace(
+        belief=np.random.default_rng(3).random(n).view(np.uint64)
+    )
+    seen, first, again = nothing_said(2**16), np.empty(n, np.uint8), np.empty(n, np.uint8)
+    find_repeats(answers, seen, first)
+    assert (first == (REUSED if event else OPPOSED)).sum() >= n - 3, "see ``BITS``"
+    assert longest_run(seen.table.all(axis=1)) <= 3
+    find_repeats(answers, seen, again)
+    assert (again == REPEATED).all()
+
+
+def longest_run(is_full) -> int:
+    ends = np.flatnonzero(np.diff(is_full.astype(np.int8), prepend=0, append=0))
+    return int(np.diff(ends)[::2].max(initial=0))
 
 
 @pytest.mark.parametrize("window", [1, 2, 7, 64, 1_000])

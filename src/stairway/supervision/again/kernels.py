@@ -4,7 +4,8 @@
    between its values is the same, so are its names, their order and their depth, and only
    values are read: each as its field is read otherwise, by the same functions.
 2. An event that is otherwise is read field by field, and learnt in its place. Where that
-   helped nobody, longer and longer is waited before the next is learnt.
+   helped nobody, longer and longer is waited before the next is learnt. One whose payload is
+   text without escapes is never learnt.
 
 What is noted is what :func:`~stairway.supervision.events.kernels.both_levels` notes.
 """

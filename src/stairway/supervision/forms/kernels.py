@@ -6,6 +6,8 @@
    value that may change has to be found so; where that is not certain, nothing is learnt.
 3. A text that begins an object is looked into: there, quotes have strokes before them. What
    has any other escape in it stays among the bytes that may not change, or is not learnt.
+4. An event whose payload is text without escapes is not learnt: such a text is read as an
+   event, and where its values would lie nobody noted.
 """
 
 from __future__ import annotations
@@ -177,7 +179,8 @@ def part_text(
         walk[_KEY] = NONE if inside == 1 else name_of(b, at, stop)
         return True
     target = target_of(tape, known, noted)
-    if target >= IN_BELIEFS or walk[_FOUND] == MOST:
+    is_payload = inside == 0 and walk[_DEPTH] == 1 and walk[_KEY] == PAYLOAD
+    if target >= IN_BELIEFS or walk[_FOUND] == MOST or is_payload:
         return False
     add_slot(slots, walk, at, (COPIED if inside == 1 else TEXT, target))
     walk[_LAST] = stop

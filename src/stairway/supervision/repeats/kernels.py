@@ -8,7 +8,9 @@
 3. Keys lie in two tables, of the present generation and of the one before. A generation ends
    with as many keys as the window has, and the older one is then emptied for the next: what
    is among the last keys is always found, and nothing is ever taken out by itself.
-4. A table consists of lines as caches have them, each filled from its beginning, so that one
+4. Answers beyond the first under one key have keys of their own, spread over the whole table:
+   a source may give every event the same id, and each is still found within a few lines.
+5. A table consists of lines as caches have them, each filled from its beginning, so that one
    look at a line finds a key or the place for it. Tables are larger than caches are: lines
    are looked up a block ahead, which makes the waits for memory overlap.
 """
@@ -111,17 +113,18 @@ def event_of(time_ns: int, symbol: int) -> np.uint64:
 
 @njit(cache=True, nogil=True)
 def answer_of(action: int, belief: np.uint64, time_ns: int, symbol: int) -> np.uint64:
-    """Mix what was answered, and of what. NaN is one number."""
-    is_number = belief & np.uint64(2**63 - 1) <= np.uint64(_INFINITE)
-    bits = belief if is_number else np.uint64(_INFINITE + 1)
+    """Mix what was answered, and of what. NaN is one number, and so is 0 with any sign."""
+    size = belief & np.uint64(2**63 - 1)
+    bits = belief if size <= np.uint64(_INFINITE) else np.uint64(_INFINITE + 1)
+    bits = bits if size != np.uint64(0) else size
     z = bits ^ (np.uint64(time_ns) * np.uint64(0xD6E8FEB86659FD93))
     return mix(z) + np.uint64(8 * symbol + action + 8) * np.uint64(0xA0761D6478BD642F)
 
 
 @njit(cache=True, nogil=True)
 def said_of(key: np.uint64, answer: np.uint64) -> np.uint64:
-    """Make the key of one answer: high bits only differ, to lie beside the event's."""
-    return key ^ (answer << np.uint64(36)) ^ np.uint64(2**35)
+    """Make the key of one answer, far from the event's: one event may have any number."""
+    return mix(key ^ (answer + np.uint64(1)))
 
 
 @njit(cache=True, nogil=True)
@@ -164,7 +167,8 @@ def find_repeats(said: Said, seen: Seen, take: NDArray[np.uint8]) -> None:
     keys, answers = np.empty(len(event), np.uint64), np.empty(len(event), np.uint64)
     for i in range(len(event)):
         if i % AHEAD == 0:
-            known[3] = warm(table, key_block(said, keys, answers, i))
+            stop = key_block(said, keys, answers, i)
+            known[3] = warm(table, event[i:stop], keys[i:stop], answers[i:stop])
         take[i] = TAKEN
         key, answer = np.uint64(keys[i]), np.uint64(answers[i])
         if key == np.uint64(0):
@@ -218,8 +222,8 @@ def empty(table: Lines, first: int, lines: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def key_block(said: Said, keys: Hashes, answers: Hashes, start: int) -> Hashes:
-    """Write the keys of some rows, 0 for a row whose event is not known; return these.
+def key_block(said: Said, keys: Hashes, answers: Hashes, start: int) -> int:
+    """Write the keys of some rows, 0 for one whose event is not known; return where they end.
 
     What each of them answered is written beside.
     """
@@ -230,18 +234,22 @@ def key_block(said: Said, keys: Hashes, answers: Hashes, start: int) -> Hashes:
         keys[i] = key_of(known, model[i], stage[i]) if known else np.uint64(0)
         when = time_ns[i] if dated[i] else 0
         answers[i] = answer_of(action[i], belief[i], when, symbol[i])
-    return keys[start:stop]
+    return stop
 
 
 @njit(cache=True, nogil=True)
-def warm(table: Lines, keys: Hashes) -> int:
+def warm(table: Lines, event: Hashes, keys: Hashes, answers: Hashes) -> int:
     """Read all lines that some keys will need, so that the waits for memory overlap.
 
-    What is returned means nothing: it keeps the reads from being left out.
+    Without an id that of the answer is needed too. Other answers under an id are rare. What
+    is returned means nothing: it keeps the reads from being left out.
     """
     half = len(table) // 2
     read = np.uint64(0)
     for k in range(len(keys)):
         home = home_of(keys[k], half - 1)
         read ^= table[home, 0] ^ table[half + home, 0]
+        if event[k] == np.uint64(0):
+            home = home_of(said_of(keys[k], answers[k]), half - 1)
+            read ^= table[home, 0] ^ table[half + home, 0]
     return int(read & np.uint64(1))
