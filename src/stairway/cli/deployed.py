@@ -18,11 +18,9 @@ reads stays as it is. Run it as the last step of a deployment.
 
   stairway deployed --at 2026-03-02T11:00:00Z --notes "rolled back by hand"
 
-  Where they are kept in another place:
+  Kept in another place, where the gate reads them with --after last-deploy:ops/bot.jsonl:
 
     stairway deployed --file ops/bot.jsonl
-
-    stairway gate --source bot.jsonl --after last-deploy:ops/bot.jsonl
 
 Exit: 0 it is on record, 1 an error.
 """

@@ -88,6 +88,9 @@ def command(
     ] = Path("reports/safety"),
 ) -> int:
     """Judge telemetry."""
+    from stairway.app import kernelcache
+
+    kernelcache.prepare()
     asked = (source, after, policy, field_map)
     if explain_source:
         return stoppable(lambda: _explained(asked))

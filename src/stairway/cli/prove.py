@@ -53,6 +53,9 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> int:
     """Prove one function."""
+    from stairway.app import kernelcache
+
+    kernelcache.prepare()
     from stairway.app.proof.prove import Asked, proved
     from stairway.cli.progress import Bars
     from stairway.cli.stopping import STOPPED, Stopping
