@@ -7,7 +7,7 @@ import json
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stairway.base.errors import DataError, StairwayError
@@ -133,6 +133,8 @@ def records(draw):
     ),
     st.sampled_from(["iso", "ms"]),
 )
+@example(['{"payload": "{\\"ts\\": 0.0}"}'], "iso")
+@example(['{"payload": "{\\"ts\\": 7}"}', '{"payload": "{\\"ts\\": 1e22}"}'], "iso")
 def test_both_ways_read_the_same_whatever_is_said(texts, unit) -> None:
     both([text.encode() for text in texts], unit=unit)
 

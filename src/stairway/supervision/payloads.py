@@ -153,7 +153,9 @@ class Payloads:
             self._stamped, when = True, _own(np.where(form == ISO, whole, NO_TIME))
         else:
             numbers = pl.Series(broken if kind == BROKEN else whole)
-            when = self._when(numbers.set(pl.Series(form == NO_STAMP), None), chunk, rows)
+            numbers = numbers.set(pl.Series(form == NO_STAMP), None)
+            when = self._when(numbers, chunk, rows)
+            self.notes.quote_times(numbers, when["time_ns"], rows + start)
         for row in np.flatnonzero(events.is_passed).tolist():
             self.notes.passed_over[_kind(events, row, chunk)] += 1
         at = said.pop("row")
