@@ -210,7 +210,7 @@ for _ in range(rounds):
             if not isinstance(log.health(), Pass):
                 refused += 1
                 break
-    for _ in range(4):
+    for _ in range(8):
         try:
             append()
         except DiskFullError:

@@ -312,7 +312,10 @@ class Store:
         page = self._page(stream, position - 1, 1)
         return self._head(stream, page[0][0], page[0][3]) if page else Head()
 
-    def _head(self, stream: str, position: int, digest: Any) -> Head:
+    def _head(self, stream: str, position: Any, digest: Any) -> Head:
+        if not isinstance(position, int):
+            # Nobody can tell how far what is before it goes.
+            raise damaged(self.path, stream, 1, "the position of a row is no number")
         if not isinstance(digest, bytes):
             raise damaged(self.path, stream, position, "its hash is no hash")
         return Head(position, digest.hex())
