@@ -119,7 +119,8 @@ def _on_minutes() -> str:
     return (
         f"Practice on one-minute bars, {seeds} seeds that nobody had looked at before:\n"
         f"hold rate {there['hold_rate']:.2f} and {there['fills_per_session']:.1f} fills a day "
-        f"over the last 12,000 steps, {there['hold_near_055']} of {seeds} within 0.05 of 0.55.\n"
+        f"over the last 12,000 steps, {there['hold_near_055']} of {seeds} within 0.05 of 0.55."
+        "\n"
         f"On days never trained on: {here['hold_rate']:.2f} and "
         f"{here['fills_per_session']:.1f} fills a day, {here['hold_near_055']} of {seeds}."
     )

@@ -184,7 +184,9 @@ def test_a_column_of_another_type_is_damage(tmp_path, column):
     with pytest.raises(DamagedLogError, match="'fill', position 3: its hash is no hash"):
         store.last("fill")
     loose.execute("update event set position = x'ff' where position = 3")
-    with pytest.raises(DamagedLogError, match="'fill', position 1: the position of a row is no"):
+    with pytest.raises(
+        DamagedLogError, match="'fill', position 1: the position of a row is no"
+    ):
         store.last("fill")
     loose.execute("update stream set name = x'ff'")
     with pytest.raises(DamagedLogError, match="the name of a stream is no text"):
