@@ -52,7 +52,7 @@ def example(url: str) -> str:
 def begin(server: PrivateServer, tmp_path: Path) -> Iterator[Callable[[], Look]]:
     """Start a worker in a process of its own; it looks when it is told the time."""
     (tmp_path / "operator.pub").write_bytes(public(KEY))
-    program = example(server.url("policies", more="&wait_ms=50"))
+    program = example(server.url("policies", more="&wait_ms=2000"))
     started: list[subprocess.Popen[str]] = []
 
     def start() -> Look:
