@@ -89,7 +89,14 @@ def patched(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def made(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run the target of the Makefile with this interpreter's commands and no setup."""
-    command = ["make", "-o", "setup", f"BIN={Path(sys.executable).parent}", *words]
+    command = [
+        "make",
+        "--no-print-directory",
+        "-o",
+        "setup",
+        f"BIN={Path(sys.executable).parent}",
+        *words,
+    ]
     reports = f"ARGS=--reports {folder / 'reports'}"
     return subprocess.run(
         [*command, reports, "quality-gate-cutover"],

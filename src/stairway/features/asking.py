@@ -148,7 +148,7 @@ def unsure(
     Examples
     --------
     >>> import numpy as np
-    >>> column = np.array([1.0, 2.0, 2.0, 1e18])
+    >>> column = np.array([1.0, 2.0, 1.0, 2.0, 1e18])
     >>> unsure(column, column + 100.0, 1e-9), moved(column, column + 100.0, 1e-9)
     (0, None)
     """
