@@ -127,9 +127,15 @@ def our_log(folder: Path, *, one_by_one: bool = False) -> Iterator[Callable[[int
     log.close()
 
 
-def append_us(folder: Path, count: int = 50_000) -> dict[str, float]:
-    """Time one ``append`` as its caller sees it, the writer being at work beside it."""
-    log, spent = open_log(folder / "append", CONFIG), [0] * count
+def append_us(folder: Path, rounds: int = 7) -> dict[str, float]:
+    """Time one ``append`` as its caller sees it; medians over the rounds."""
+    found = [_appended_us(folder / f"append{n}") for n in range(rounds)]
+    return {name: median(one[name] for one in found) for name in found[0]}
+
+
+def _appended_us(folder: Path, count: int = 50_000) -> dict[str, float]:
+    """Time each of ``count`` appends, the writer being at work beside them."""
+    log, spent = open_log(folder, CONFIG), [0] * count
     for n in range(count):
         start = time.perf_counter_ns()
         log.append("fill", [PAYLOAD])

@@ -358,13 +358,13 @@ def test_a_disk_that_is_full_at_any_write_loses_nothing(watched_disk, tmp_path, 
 def test_a_writer_that_takes_a_full_disk_for_a_commit_is_seen_to_lose(
     watched_disk, tmp_path, figures, monkeypatch
 ):
-    commit = WritingPair.commit
+    commit = WritingPair._commit
 
-    def careless(pair, rows):
+    def careless(pair, rows, rest):
         with suppress(DiskFullError):
-            commit(pair, rows)
+            commit(pair, rows, rest)
 
-    monkeypatch.setattr(WritingPair, "commit", careless)
+    monkeypatch.setattr(WritingPair, "_commit", careless)
     _, wanted, found = publish_under_a_full_disk(watched_disk, tmp_path, 1)
     lost = len(set(wanted) - set(found))
     assert lost > 0

@@ -320,9 +320,9 @@ def test_a_writer_that_drops_what_it_cannot_write_is_seen_to_lose(
 ):
     insert = Store.insert
 
-    def careless(store, rows):
+    def careless(store, rows, rest=None):
         with suppress(RecordError):
-            insert(store, rows)
+            insert(store, rows, rest)
 
     monkeypatch.setattr(Store, "insert", careless)
     found = hold_the_lock(tmp_path)

@@ -22,6 +22,13 @@ def row(stream, position=1, previous=GENESIS, payload=b"x"):
     return sealed(Row(stream, position, position, digest, payload))
 
 
+def fills(count):
+    rows = [row("fill")]
+    while len(rows) < count:
+        rows.append(row("fill", len(rows) + 1, rows[-1][4].hex()))
+    return rows
+
+
 def pair_in(folder, **changes):
     return WritingPair(folder, Settings(**small_settings(**changes)))
 
@@ -49,7 +56,7 @@ def test_rows_that_a_failed_try_left_behind_are_not_written_twice(tmp_path, monk
     durable = pair._journals["durable.db"]
     commit, full = durable.commit, DiskFullError("full")
 
-    def fail(_rows):
+    def fail(_rows, _rest):
         raise full
 
     monkeypatch.setattr(durable, "commit", fail)
@@ -126,7 +133,7 @@ def test_a_commit_that_was_cut_short_is_taken_up_where_it_stopped(
     store, rows = pair._journals["durable.db"]._store, [row("fill"), row("timing")]
     insert = store.insert
 
-    def interrupted(some):
+    def interrupted(some, _rest):
         if is_written:
             insert(some)
         else:
@@ -203,3 +210,14 @@ def test_a_mark_that_found_no_room_is_written_before_anything_is_acknowledged(
 
 def fails_for_room(*_):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_commit_in_steps_lets_others_go_on_and_is_whole(tmp_path):
+    pair, rests = pair_in(tmp_path), []
+    pair.commit_in_steps(fills(70), lambda: rests.append("fill"))
+    assert len(rests) >= 2
+    assert pair._journals["durable.db"].heads["fill"].position == 70
+    pair.close(failed=False)
+    reading = ReadingPair(tmp_path)
+    assert [e.position for e in reading.of("fill").read("fill")] == [*range(1, 71)]
+    reading.close()

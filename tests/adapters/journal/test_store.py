@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stairway.adapters.journal.failures import unreadable, unwritable
+from stairway.adapters.journal.inserts import STEP
 from stairway.adapters.journal.layout import create, require_current_sqlite
 from stairway.adapters.journal.rows import sealed
 from stairway.adapters.journal.store import PAGE_EVENTS, Row, Store, Sync, crc_of
@@ -99,6 +100,37 @@ def test_any_number_of_rows_goes_in_and_comes_out(store, count):
         sealed(Row(e.stream, e.position, e.recorded_ns, e.hash, e.payload)) for e in found
     ] == rows
     assert store.last("fill") == Head(rows[-1][1], rows[-1][4].hex())
+
+
+@pytest.mark.parametrize("count", [1, 32, 33, 64, 200, 256, 300])
+def test_a_commit_in_steps_is_one_commit(store, count):
+    rows, seen = rows_of("fill", count), []
+    other = Store(store.path)
+
+    def look():
+        other.learn("fill")
+        seen.append(other.last("fill").position)
+
+    store.insert(rows, rest=look)
+    look()
+    assert seen.pop() == count
+    assert other.last("fill").position == count
+    assert seen == [0] * len(seen), "a reader sees all of it or nothing"
+    assert len(seen) >= count // STEP - (count <= STEP)
+    other.close()
+    assert [e.position for e in store.read("fill", Head())] == [*range(1, count + 1)]
+
+
+def test_a_commit_whose_rest_is_interrupted_leaves_nothing(store):
+    def stop():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.insert(rows_of("fill", 200), rest=stop)
+    store.resume()
+    assert store.last("fill") == Head()
+    store.insert(rows_of("fill", 200), rest=lambda: None)
+    assert store.last("fill").position == 200
 
 
 @settings(max_examples=30)

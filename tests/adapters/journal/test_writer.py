@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stairway.adapters.journal import writer as of_writer
 from stairway.adapters.journal.settings import Settings
 from stairway.adapters.journal.store import Row
 from stairway.adapters.journal.writer import MOST_UNTIDY, GroupCommit
@@ -393,6 +396,8 @@ class SharedFakeSink(FakeSink):
     def __init__(self):
         super().__init__()
         self.threads = set()
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.go_on.set()
 
     def commit(self, rows):
         self.threads.add(threading.current_thread().name)
@@ -409,6 +414,14 @@ class SharedFakeSink(FakeSink):
 
     def move_ahead(self):
         self.calls.append("move_ahead")
+
+    def commit_in_steps(self, rows, rest):
+        self.calls.append("in_steps")
+        for row in rows:
+            self.begun.set()
+            self.go_on.wait(10)
+            rest()
+            super().commit([row])
 
 
 @pytest.fixture
@@ -446,6 +459,38 @@ def test_what_nobody_waits_for_is_committed_by_the_thread(shared, start_shared):
     writer.put(rows(0))
     assert settled.wait(10)
     assert shared.rows == rows(0)
+    assert shared.calls.count("in_steps") == 1
+
+
+def test_it_rests_between_steps_only_as_long_as_nobody_waits(shared, start_shared, monkeypatch):
+    naps = []
+    monkeypatch.setattr(of_writer, "time", SimpleNamespace(sleep=naps.append))
+    writer = start_shared(commit_ms=2.0)
+    shared.go_on.clear()
+    writer.put(rows(0, 1, 2))
+    assert shared.begun.wait(10)
+    waiting = threading.Thread(target=writer.flush)
+    waiting.start()
+    while waiting.ident is None or writer._wanted < 3:
+        time.sleep(0.001)
+    shared.go_on.set()
+    waiting.join(10)
+    assert shared.rows == rows(0, 1, 2)
+    assert naps == [], "somebody waited"
+    settled = threading.Event()
+    shared.settle = settled.set
+    writer.put(rows(3))
+    assert settled.wait(10)
+    assert len(naps) == 1, "nobody did"
+
+
+def test_it_takes_no_small_steps_once_callers_are_about_to_wait_for_room(shared, start_shared):
+    writer = start_shared(commit_ms=2.0, commit_events=4, queue_events=5)
+    settled = threading.Event()
+    shared.settle = settled.set
+    writer.put(rows(0, 1))
+    assert settled.wait(10)
+    assert "in_steps" not in shared.calls
     assert shared.threads == {"stairway-log"}
 
 

@@ -1,16 +1,9 @@
-"""One SQLite file that is only ever appended to.
-
-Rows are inserted many to a statement. SQLite's calls let go of Python's interpreter
-lock and must win it back each time, which takes up to 5 ms beside a busy thread: one row
-to a call gave 700 events/s there, 64 rows gave 11,000. Such a statement says ``or
-rollback``: a plain one copies every page it changes, so that it alone could be taken back,
-which made 64 rows of four streams take twice as long.
-"""
+"""One SQLite file that is only ever appended to."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from itertools import chain as joined
 from pathlib import Path
@@ -21,6 +14,7 @@ import apsw
 
 from stairway.adapters.journal.asked import Asked
 from stairway.adapters.journal.failures import damaged, no_room, unreadable, unwritable
+from stairway.adapters.journal.inserts import INSERT, MOST, STEP, parts
 from stairway.adapters.journal.layout import (
     FORMAT,
     execute,
@@ -33,11 +27,6 @@ from stairway.base.errors import ConfigError, InvariantError
 from stairway.events.envelope import Envelope, Head, chain, link
 
 PAGE_EVENTS = 512
-_CHUNKS = (256, 64, 8, 1)
-_INSERT = {
-    count: f"insert or rollback into event values {','.join(['(?,?,?,?,?,?)'] * count)}"  # noqa: S608 -- constants
-    for count in _CHUNKS
-}
 _PAGE = (
     "select position, recorded_ns, crc, hash, payload from event "
     "where stream = ? and position > ? order by position limit ?"
@@ -67,6 +56,9 @@ class Row(NamedTuple):
 
 Sealed: TypeAlias = tuple[str, int, int, int, bytes, bytes]
 """A row as the table has it: stream (by name), position, recorded_ns, crc, hash, payload."""
+
+Rest: TypeAlias = Callable[[], None]
+"""Lets other threads go on, between two steps of a commit."""
 
 
 def crc_of(stream: str, position: int, recorded_ns: int, digest: bytes, payload: bytes) -> int:
@@ -183,8 +175,10 @@ class Store:
             raise unreadable(self.path, error) from error
         return self._head(stream, *found[0]) if found else Head()
 
-    def insert(self, rows: Sequence[Sealed]) -> None:
+    def insert(self, rows: Sequence[Sealed], rest: Rest | None = None) -> None:
         """Commit ``rows``, all or none; quickest with those of a stream side by side.
+
+        With a ``rest``, which is called after each statement, they go in small steps.
 
         Raises
         ------
@@ -194,22 +188,24 @@ class Store:
             On any other failure. Whether it was committed is not known.
         """
         try:
-            if len(rows) in _INSERT and self._ids.keys() >= {row[0] for row in rows}:
+            is_one = len(rows) in INSERT and (rest is None or len(rows) <= STEP)
+            if is_one and self._ids.keys() >= {row[0] for row in rows}:
                 # One statement is a transaction of its own.
-                execute(self._connection, _INSERT[len(rows)], self._values(rows))
+                execute(self._connection, INSERT[len(rows)], self._values(rows))
             else:
-                self._insert_in_parts(rows)
+                self._insert_in_parts(rows, rest)
         except apsw.Error as error:
             if not is_full(error, self._connection.system_errno):
                 raise unwritable(self.path, error) from error
             self.resume()
             raise no_room(self.path) from error
 
-    def _insert_in_parts(self, rows: Sequence[Sealed]) -> None:
+    def _insert_in_parts(self, rows: Sequence[Sealed], rest: Rest | None) -> None:
         execute(self._connection, "begin immediate")
-        values = self._values(rows)
-        for size, start in _chunks(len(rows)):
-            execute(self._connection, _INSERT[size], values[6 * start : 6 * (start + size)])
+        for part in parts(rows, MOST if rest is None else STEP):
+            execute(self._connection, INSERT[len(part)], self._values(part))
+            if rest is not None:
+                rest()
         execute(self._connection, "commit")
 
     def _values(self, rows: Sequence[Sealed]) -> list[Any]:
@@ -390,11 +386,3 @@ def _fault(stream: str, previous: Head, found: Any) -> str:
         return "it does not follow from the one before"
     msg = f"event {position} of {stream!r} was taken for damaged, and it is not"
     raise InvariantError(msg)
-
-
-def _chunks(count: int) -> Iterator[tuple[int, int]]:
-    start = 0
-    for size in _CHUNKS:
-        while count - start >= size:
-            yield size, start
-            start += size

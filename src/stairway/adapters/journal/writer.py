@@ -3,7 +3,8 @@
 1. ``put`` queues rows and returns. It waits only when the writer is ``queue_events``
    behind.
 2. A thread commits what nobody waits for: as soon as more than ``commit_events`` wait, or
-   at most ``commit_ms`` after the first of them came.
+   at most ``commit_ms`` after the first of them came. It does so in steps, so that callers
+   go on, until they are about to wait for room.
 3. Whoever waits in ``flush`` of a :class:`SharedSink` commits himself: two changes of
    threads take longer than the commit does.
    Those who wait at the same time find theirs done when their turn comes.
@@ -21,8 +22,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, Protocol, runtime_checkable
 
@@ -31,6 +34,8 @@ from stairway.base.errors import DiskFullError, InvariantError, RecordError, Sta
 
 MOST_UNTIDY = 64
 """Commits that callers make before one of them tidies: the thread is short of time then."""
+_REST_S = 1e-4
+"""Whoever waits for the interpreter takes half of that to wake, and else finds it taken."""
 _LOOK_S = 1.0
 """Whoever waits for room looks this often: an interrupted commit may not have told him."""
 
@@ -74,6 +79,10 @@ class SharedSink(Sink, Protocol):
         """Do what can be done of ``tidy`` while another thread commits."""
         ...
 
+    def commit_in_steps(self, rows: Sequence[Any], rest: Callable[[], None]) -> None:
+        """Commit as ``commit`` does, in small steps with a ``rest`` after each."""
+        ...
+
 
 class GroupCommit:
     """The queue in front of a sink, and the thread behind it.
@@ -92,6 +101,8 @@ class GroupCommit:
         self._done = threading.Condition(self._lock)
         self._rows: deque[Any] = deque()
         self._put = 0
+        # How much of that somebody waits for: until it is committed, nobody rests.
+        self._wanted = 0
         self._tries = 0
         self._waiting = 0
         self._untidy = 0
@@ -164,6 +175,7 @@ class GroupCommit:
             If it will never be.
         """
         goal, tries = self._put, self._tries
+        self._wanted = goal
         if self._shared is None:
             self._await_thread(goal, tries)
         while self._committed() < goal:
@@ -225,7 +237,7 @@ class GroupCommit:
                 if self._dead is not None or (self._closing and not self._rows):
                     return
             if is_due:
-                self._in_turn(self._commit)
+                self._in_turn(self._commit_beside_callers)
             if self._untidy > 0:
                 self._move_ahead()
                 self._in_turn(self._tidy)
@@ -309,7 +321,7 @@ class GroupCommit:
 
     def _commit_and_leave(self) -> None:
         """Commit what is next, and leave it to the thread to tidy, unless it is not coming."""
-        self._commit()
+        self._commit(self._sink.commit)
         if self._untidy >= MOST_UNTIDY:
             self._tidy()
 
@@ -317,13 +329,24 @@ class GroupCommit:
         self._sink.settle()
         self._is_settled = True
 
-    def _commit(self) -> None:
+    def _commit_beside_callers(self) -> None:
+        room = self._settings.queue_events - len(self._rows)
+        if self._shared is None or room < self._settings.commit_events:
+            self._commit(self._sink.commit)
+        else:
+            self._commit(partial(self._shared.commit_in_steps, rest=self._rest))
+
+    def _rest(self) -> None:
+        if self._wanted <= self._put - len(self._rows):
+            time.sleep(_REST_S)
+
+    def _commit(self, write: Callable[[Sequence[Any]], None]) -> None:
         with self._lock:
             batch = list(islice(self._rows, self._settings.commit_events))
         if not batch:
             return
         self._is_settled = False
-        self._sink.commit(batch)
+        write(batch)
         self._untidy += 1
         with self._lock:
             for _ in batch:
