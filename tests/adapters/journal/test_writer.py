@@ -443,6 +443,14 @@ def start_shared(shared):
             writer.close()
 
 
+def came(happened):
+    """Whether that happens within ten seconds."""
+    until_s = time.monotonic() + 10
+    while not happened() and time.monotonic() < until_s:
+        time.sleep(0.001)
+    return happened()
+
+
 def test_whoever_waits_commits_himself(shared, start_shared):
     writer = start_shared(commit_ms=1_000.0)
     for n in range(5):
@@ -471,8 +479,7 @@ def test_it_rests_between_steps_only_as_long_as_nobody_waits(shared, start_share
     assert shared.begun.wait(10)
     waiting = threading.Thread(target=writer.flush)
     waiting.start()
-    while waiting.ident is None or writer._wanted < 3:
-        time.sleep(0.001)
+    assert came(lambda: writer._wanted == 3)
     shared.go_on.set()
     waiting.join(10)
     assert shared.rows == rows(0, 1, 2)
