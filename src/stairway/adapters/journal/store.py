@@ -178,7 +178,7 @@ class Store:
     def insert(self, rows: Sequence[Sealed], rest: Rest | None = None) -> None:
         """Commit ``rows``, all or none; quickest with those of a stream side by side.
 
-        With a ``rest``, which is called after each statement, they go in small steps.
+        With a ``rest``, which is called between them, they go in small steps.
 
         Raises
         ------
@@ -202,10 +202,12 @@ class Store:
 
     def _insert_in_parts(self, rows: Sequence[Sealed], rest: Rest | None) -> None:
         execute(self._connection, "begin immediate")
+        before = 0
         for part in parts(rows, MOST if rest is None else STEP):
-            execute(self._connection, INSERT[len(part)], self._values(part))
-            if rest is not None:
+            if rest is not None and before == STEP:
                 rest()
+            execute(self._connection, INSERT[len(part)], self._values(part))
+            before = len(part)
         execute(self._connection, "commit")
 
     def _values(self, rows: Sequence[Sealed]) -> list[Any]:

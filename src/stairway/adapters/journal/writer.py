@@ -80,7 +80,7 @@ class SharedSink(Sink, Protocol):
         ...
 
     def commit_in_steps(self, rows: Sequence[Any], rest: Callable[[], None]) -> None:
-        """Commit as ``commit`` does, in small steps with a ``rest`` after each."""
+        """Commit as ``commit`` does, in small steps with a ``rest`` between them."""
         ...
 
 
