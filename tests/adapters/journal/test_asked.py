@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 from contextlib import closing
 
 import apsw
 import pytest
 
-from stairway.adapters.journal import layout
+from stairway.adapters.journal import asked as of_asked
 from stairway.adapters.journal.asked import Asked
 from stairway.adapters.journal.log import open_folder
 from stairway.adapters.journal.rest import rest_of
@@ -45,7 +47,7 @@ def seen(request, tmp_path, monkeypatch):
     folder, seen = tmp_path / "log", tmp_path / "seen"
     written(folder, 0, 20)
     if request.param == "told so":
-        monkeypatch.setattr(layout.os, "access", lambda path, _: path != seen)
+        monkeypatch.setattr(of_asked.os, "access", lambda path, _: path != seen)
         seen.symlink_to(folder)
         yield folder, seen
         return
@@ -130,6 +132,38 @@ def test_an_error_of_a_file_that_was_not_at_rest_is_none(seen):
     asked.close()
 
 
+def test_a_change_between_the_look_and_the_first_answer_is_noticed(seen, monkeypatch):
+    folder, here = seen
+    connect, opened = of_asked.connect, []
+
+    def connected(path, **words):
+        monkeypatch.setattr(of_asked, "connect", connect)
+        opened.append(connect(path, **words))
+        assert opened[0].execute("select count(*) from event").fetchall() == [(20,)]
+        written(folder, 20, 30)
+        return opened[0]
+
+    monkeypatch.setattr(of_asked, "connect", connected)
+    asked = Asked(here / "durable.db", read_only=True)
+    assert asked.ask("select count(*) from event") == [(50,)]
+    with pytest.raises(apsw.ConnectionClosedError):
+        opened[0].execute("select 1")
+    asked.close()
+
+
+def test_a_file_that_somebody_writes_to_is_asked_under_locks(seen):
+    folder, here = seen
+    with closing(open_folder(folder, SETTINGS)) as log:
+        append(log, 20, 5)
+        asked = Asked(here / "durable.db", read_only=True)
+        connection = asked.connection
+        assert not connection.open_flags & apsw.SQLITE_OPEN_URI
+        append(log, 25, 5)
+        assert asked.ask("select count(*) from event") == [(30,)]
+        assert asked.connection is connection
+        asked.close()
+
+
 def test_a_file_that_is_damaged_at_rest_is_refused(seen):
     folder, here = seen
     path = folder / "durable.db"
@@ -150,5 +184,23 @@ def test_nothing_that_is_gone_or_being_written_is_at_rest(tmp_path):
     (tmp_path / "durable.db-wal").touch()
     assert rest_of(path) is None
     (tmp_path / "durable.db-wal").unlink()
-    path.write_bytes(b"longer than before")
-    assert rest_of(path) not in {before, None}
+    assert rest_of(path) == before
+
+
+def test_a_file_of_another_size_or_time_or_another_file_is_not_the_one_at_rest(tmp_path):
+    path, other = tmp_path / "durable.db", tmp_path / "other.db"
+    path.write_bytes(b"whole")
+    before, times_ns = rest_of(path), (7, path.stat().st_mtime_ns)
+    os.utime(path, ns=(7, times_ns[1] + 1))
+    assert rest_of(path) not in {before, None}, "another time"
+    os.utime(path, ns=times_ns)
+    assert rest_of(path) == before
+    path.write_bytes(b"wholly")
+    os.utime(path, ns=times_ns)
+    assert rest_of(path) not in {before, None}, "another size"
+    path.write_bytes(b"whole")
+    os.utime(path, ns=times_ns)
+    shutil.copy2(path, other)
+    os.utime(other, ns=times_ns)
+    other.replace(path)
+    assert rest_of(path) not in {before, None}, "another file"

@@ -300,6 +300,21 @@ def test_many_rings_are_at_most_two_looks(tmp_path):
         assert [bell.wait(0.0) for _ in range(3)] == [True, False, False]
 
 
+def test_a_bell_that_is_hung_up_in_the_moment_of_the_last_look_is_rung(tmp_path):
+    """The folder shows the same time then, and the writer looks all the same."""
+    ringer, bells = Ringer(tmp_path), tmp_path / "bells"
+    with Doorbell(tmp_path):
+        # A moment that is not over before this test is.
+        moment_ns = time.time_ns() + 60 * 10**9
+        os.utime(bells, ns=(moment_ns, moment_ns))
+        ringer.ring()
+        with Doorbell(tmp_path) as bell:
+            os.utime(bells, ns=(moment_ns, moment_ns))
+            ringer.ring()
+            assert bell.wait(0.0)
+    ringer.close()
+
+
 def test_a_touch_alone_is_no_ring_and_the_wait_goes_on(tmp_path):
     ringer = Ringer(tmp_path)
     with Doorbell(tmp_path) as bell:

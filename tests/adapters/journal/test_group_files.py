@@ -67,8 +67,12 @@ def test_a_file_that_is_not_what_was_written_is_named(beside, tmp_path, harm, sa
             ask("desk")
 
 
-def test_what_is_sealed_and_no_group_is_named_as_damage(beside, tmp_path):
-    body = b"\x93\x01\x02\x03"
+@pytest.mark.parametrize(
+    "body",
+    [b"\x93\x01\x02\x03", b"\x81\xa7cursors\x81\xa1\xff\x92\x00\xa0", b"\x81"],
+    ids=["another kind", "no UTF-8", "cut short"],
+)
+def test_what_is_sealed_and_no_group_is_named_as_damage(beside, tmp_path, body):
     seal = hashlib.sha256(body).hexdigest()
     harmed(tmp_path, f"update state set body = x'{body.hex()}', seal = x'{seal}'")  # noqa: S608
     with pytest.raises(DamagedLogError, match="move the file away"):

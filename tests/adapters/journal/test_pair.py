@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from stairway.adapters.journal.doorbell import Doorbell
 from stairway.adapters.journal.mark import read_mark
 from stairway.adapters.journal.pair import FILES, ReadingPair, WritingPair, file_of
 from stairway.adapters.journal.settings import Settings
@@ -133,7 +134,7 @@ def test_a_commit_that_was_cut_short_is_taken_up_where_it_stopped(
     store, rows = pair._journals["durable.db"]._store, [row("fill"), row("timing")]
     insert = store.insert
 
-    def interrupted(some, _rest):
+    def interrupted(some, _pause):
         if is_written:
             insert(some)
         else:
@@ -152,6 +153,27 @@ def test_a_commit_that_was_cut_short_is_taken_up_where_it_stopped(
         assert [e.position for e in reading.of(stream).read(stream)] == [1]
     reading.close()
     assert set(read_mark(tmp_path / "durable.mark")) == {"fill", "order.sent"}
+    pair.close(failed=False)
+
+
+def test_whoever_waits_is_told_to_look_once_it_is_known_how_far_a_commit_came(
+    tmp_path, monkeypatch
+):
+    pair = pair_in(tmp_path)
+    store = pair._journals["durable.db"]._store
+    insert = store.insert
+
+    def interrupted(some, _pause):
+        insert(some)
+        raise KeyboardInterrupt
+
+    with Doorbell(tmp_path) as bell:
+        monkeypatch.setattr(store, "insert", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            pair.commit([row("fill")])
+        assert not bell.wait(0.0)
+        pair.resume()
+        assert bell.wait(1.0)
     pair.close(failed=False)
 
 
@@ -213,9 +235,9 @@ def fails_for_room(*_):
 
 
 def test_a_commit_in_steps_lets_others_go_on_and_is_whole(tmp_path):
-    pair, rests = pair_in(tmp_path), []
-    pair.commit_in_steps(fills(70), lambda: rests.append("fill"))
-    assert len(rests) >= 2
+    pair, pauses = pair_in(tmp_path), []
+    pair.commit_in_steps(fills(70), lambda: pauses.append("fill"))
+    assert len(pauses) >= 2
     assert pair._journals["durable.db"].heads["fill"].position == 70
     pair.close(failed=False)
     reading = ReadingPair(tmp_path)

@@ -108,7 +108,7 @@ def test_a_commit_in_steps_is_one_commit(store, count):
     store.insert(first)
     other, seen = Store(store.path), []
     rows = rows_of("fill", count, Head(1, first[0][4].hex()))
-    store.insert(rows, rest=lambda: seen.append(other.last("fill").position))
+    store.insert(rows, pause=lambda: seen.append(other.last("fill").position))
     assert other.last("fill").position == 1 + count
     assert seen == [1] * len(seen), "a reader sees all of it or nothing"
     assert len(seen) == (count - 1) // STEP, "between large steps, and not for a few rows"
@@ -116,15 +116,23 @@ def test_a_commit_in_steps_is_one_commit(store, count):
     assert [e.position for e in store.read("fill", Head())] == [*range(1, count + 2)]
 
 
-def test_a_commit_whose_rest_is_interrupted_leaves_nothing(store):
+@pytest.mark.parametrize("pause", [None, lambda: None], ids=["at once", "in steps"])
+def test_a_commit_of_several_statements_holds_the_file_before_the_first(store, pause):
+    seen = []
+    store._connection.set_profile(lambda sql, _ns: seen.append(sql))
+    store.insert(rows_of("fill", 40), pause)
+    assert (seen[0], seen[-1]) == ("begin immediate", "commit")
+
+
+def test_a_commit_whose_pause_is_interrupted_leaves_nothing(store):
     def stop():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        store.insert(rows_of("fill", 200), rest=stop)
+        store.insert(rows_of("fill", 200), pause=stop)
     store.resume()
     assert store.last("fill") == Head()
-    store.insert(rows_of("fill", 200), rest=lambda: None)
+    store.insert(rows_of("fill", 200), pause=lambda: None)
     assert store.last("fill").position == 200
 
 

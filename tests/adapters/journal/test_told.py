@@ -327,6 +327,20 @@ def test_one_who_reads_from_elsewhere_gets_everything_in_order(log, reader, fold
         assert texts(reader, "timing", after) == [b"1", b"2", b"3"][after:]
 
 
+@pytest.mark.parametrize("after", [0, 1, 2, 3])
+def test_one_who_left_a_told_event_and_reads_from_elsewhere_gets_everything(
+    log, reader, folder, after
+):
+    put(log, "timing", b"2")
+    assert texts(reader, "timing", 1) == [b"2"]
+    with Doorbell(folder, reader) as bell:
+        put(log, "timing", b"3")
+        assert bell.wait(1.0)
+        assert next(reader.read("timing", 2)).payload == b"3"
+        put(log, "timing", b"4")
+    assert texts(reader, "timing", after) == [b"1", b"2", b"3", b"4"][after:]
+
+
 def test_one_who_takes_one_event_at_a_time_gets_each_once(log, reader, folder):
     seen = [b"1"]
     with Doorbell(folder, reader) as bell:

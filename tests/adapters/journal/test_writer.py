@@ -415,12 +415,12 @@ class SharedFakeSink(FakeSink):
     def move_ahead(self):
         self.calls.append("move_ahead")
 
-    def commit_in_steps(self, rows, rest):
+    def commit_in_steps(self, rows, pause):
         self.calls.append("in_steps")
         for row in rows:
             self.begun.set()
             self.go_on.wait(10)
-            rest()
+            pause()
             super().commit([row])
 
 
@@ -470,25 +470,37 @@ def test_what_nobody_waits_for_is_committed_by_the_thread(shared, start_shared):
     assert shared.calls.count("in_steps") == 1
 
 
-def test_it_rests_between_steps_only_as_long_as_nobody_waits(shared, start_shared, monkeypatch):
+@pytest.fixture
+def naps(monkeypatch):
+    """How long the thread slept between steps, seconds."""
     naps = []
     monkeypatch.setattr(of_writer, "time", SimpleNamespace(sleep=naps.append))
+    return naps
+
+
+@pytest.mark.parametrize("wait", [GroupCommit.flush, GroupCommit.close], ids=["flush", "close"])
+def test_it_does_not_pause_between_steps_while_somebody_waits(shared, start_shared, naps, wait):
     writer = start_shared(commit_ms=2.0)
     shared.go_on.clear()
     writer.put(rows(0, 1, 2))
     assert shared.begun.wait(10)
-    waiting = threading.Thread(target=writer.flush)
+    waiting = threading.Thread(target=wait, args=(writer,))
     waiting.start()
     assert came(lambda: writer._wanted == 3)
     shared.go_on.set()
     waiting.join(10)
     assert shared.rows == rows(0, 1, 2)
-    assert naps == [], "somebody waited"
-    settled = threading.Event()
-    shared.settle = settled.set
-    writer.put(rows(3))
-    assert settled.wait(10)
-    assert len(naps) == 1, "nobody did"
+    assert naps == []
+
+
+def test_it_pauses_between_steps_once_nobody_waits_any_more(shared, start_shared, naps):
+    writer = start_shared(commit_ms=2.0)
+    writer.put(rows(0, 1))
+    writer.flush()
+    naps.clear()
+    writer.put(rows(2, 3, 4))
+    assert came(lambda: shared.rows == rows(0, 1, 2, 3, 4))
+    assert naps == [of_writer._PAUSE_S] * 3
 
 
 def test_it_takes_no_small_steps_once_callers_are_about_to_wait_for_room(shared, start_shared):

@@ -182,6 +182,18 @@ def test_the_only_checkpoint_inside_a_cycle_can_be_done_without(
     assert midways == {}
 
 
+@pytest.mark.parametrize("kind", [MemoryError, PermissionError])
+def test_what_the_machine_lacks_is_blamed_on_no_checkpoint(
+    kind: type[Exception], tmp_path: Path
+) -> None:
+    disk(tmp_path).cycle(saved())
+    blaming = disk(tmp_path).blaming
+    with pytest.raises(kind), blaming():
+        raise kind
+    with pytest.raises(DataError, match=r"cycle-01\.json holds what no"), blaming():
+        raise KeyError
+
+
 def test_checkpoints_of_a_cycle_that_the_run_was_taken_back_from_are_not_kept(
     tmp_path: Path,
 ) -> None:

@@ -2,18 +2,20 @@
 
 It is told so where it can make no file beside the database, and then takes no lock and looks
 at no write-ahead log. If a writer comes after all, what it answers is wrong or no answer: the
-file is opened anew then, and asked again (see :mod:`~.rest`).
+file is opened anew then, and asked again (see :mod:`~.rest`). What answers are held against is
+the look for which SQLite was told so, so nothing is asked again but where somebody changed it.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import apsw
 
-from stairway.adapters.journal.layout import connect, execute, is_told_at_rest
+from stairway.adapters.journal.layout import connect, execute
 from stairway.adapters.journal.rest import Rest, rest_of
 
 
@@ -38,9 +40,11 @@ class Asked:
 
     def _open(self) -> None:
         # Looked at first: whatever changes from now on is noticed.
-        rest = rest_of(self._path)
-        self.connection = connect(self._path, read_only=self._read_only)
-        self._is_told, self._rest = is_told_at_rest(self.connection), rest
+        is_told = self._read_only and not os.access(self._path.parent, os.W_OK)
+        self._told: Rest | None = rest_of(self._path) if is_told else None
+        self.connection = connect(
+            self._path, read_only=self._read_only, at_rest=self._told is not None
+        )
 
     def ask(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
         """Return the rows of a query.
@@ -50,9 +54,9 @@ class Asked:
         apsw.Error
             If it cannot be answered.
         """
-        while self._is_told:
+        while self._told is not None:
             found = self._answer(statement, values)
-            if self._was_at_rest():
+            if rest_of(self._path) == self._told:
                 if isinstance(found, apsw.Error):
                     raise found
                 return found
@@ -62,7 +66,7 @@ class Asked:
 
     def close(self) -> None:
         """Let go of the file: nothing opens it anew."""
-        self._is_told = False
+        self._told = None
         self.connection.close(force=True)
 
     def _answer(self, statement: str, values: Sequence[Any]) -> list[Any] | apsw.Error:
@@ -70,7 +74,3 @@ class Asked:
             return execute(self.connection, statement, values)
         except apsw.Error as error:
             return error
-
-    def _was_at_rest(self) -> bool:
-        now: Rest | None = rest_of(self._path)
-        return now is not None and now == self._rest

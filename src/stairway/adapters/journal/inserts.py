@@ -1,12 +1,12 @@
 """Insert rows of events many to a statement.
 
-SQLite's calls let go of Python's interpreter lock and must win it back each time, which takes
-up to 5 ms beside a busy thread: one row to a call gave 700 events/s there, 64 rows gave 11,000.
-To hand 256 over, though, keeps the lock for some 0.3 ms, so ``STEP`` are given where other
-threads shall go on meanwhile, with a rest in between.
+SQLite's calls let go of Python's interpreter lock, and beside a busy thread each of them waits
+to win it back, however many rows it takes: ``benchmarks/results/event_log.json`` has the rate
+there. To hand ``MOST`` over, though, keeps the lock for long, so ``STEP`` are given where other
+threads shall go on meanwhile, with a pause in between.
 
 A statement says ``or rollback``: a plain one copies every page it changes, so that it alone
-could be taken back, which made 64 rows of four streams take twice as long.
+could be taken back.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SIZES = (256, 64, 32, 8, 1)
 MOST = _SIZES[0]
 """Most rows of a statement."""
 STEP = 32
-"""Most rows of one that keeps the interpreter's lock for less than 0.1 ms."""
+"""Most rows of one after which others get the interpreter's lock soon enough."""
 INSERT = {
     count: f"insert or rollback into event values {','.join(['(?,?,?,?,?,?)'] * count)}"  # noqa: S608 -- constants
     for count in _SIZES

@@ -27,7 +27,7 @@ from stairway.adapters.journal.files import is_no_room
 from stairway.adapters.journal.layout import create
 from stairway.adapters.journal.mark import Mark, read_mark
 from stairway.adapters.journal.opening import require_joined, require_sound, require_whole
-from stairway.adapters.journal.store import PAGE_EVENTS, Rest, Sealed, Store, Sync
+from stairway.adapters.journal.store import PAGE_EVENTS, Pause, Sealed, Store, Sync
 from stairway.adapters.journal.told import Told
 from stairway.base.errors import DamagedLogError, DiskFullError, RecordError
 from stairway.events.envelope import Envelope, Head
@@ -233,10 +233,11 @@ class Journal:
         """Pages of the write-ahead log that wait for a checkpoint."""
         return self._store.wal_pages
 
-    def commit(self, rows: Sequence[Sealed], rest: Rest | None = None) -> None:
+    def commit(self, rows: Sequence[Sealed], pause: Pause | None = None) -> None:
         """Write ``rows`` down, all or none; on return they are as safe as the file is.
 
-        With a ``rest``, which is called between them, it is done in small steps.
+        With a ``pause``, which is called between two statements, these are small ones: see
+        ``Store.insert``.
 
         No rows at all bring the mark up to those of an earlier try that it was not told of.
 
@@ -249,7 +250,7 @@ class Journal:
             On any other failure. Trying again is not.
         """
         if rows:
-            self._store.insert(rows, rest)
+            self._store.insert(rows, pause)
             last = dict(zip(map(itemgetter(0), rows), rows, strict=True))
             for stream, (_, position, _, _, digest, _) in last.items():
                 self.heads[stream] = Head(position, digest.hex())

@@ -25,7 +25,6 @@ import apsw
 
 from stairway.adapters.journal import files
 from stairway.adapters.journal.failures import unreadable, way_out
-from stairway.adapters.journal.rest import rest_of
 from stairway.base.errors import ConfigError, DamagedLogError
 
 FORMAT = "1"
@@ -164,20 +163,21 @@ def _expected() -> dict[tuple[str, str], str]:
         connection.close()
 
 
-def connect(path: Path, *, read_only: bool) -> apsw.Connection:
+def connect(path: Path, *, read_only: bool, at_rest: bool = False) -> apsw.Connection:
     """Open a file that is there.
 
     On a medium that nobody can write to, SQLite cannot make the files it coordinates
-    with, and needs to be told that it does not have to: see ``is_told_at_rest``.
+    with, and needs to be told that it does not have to, as the file is ``at_rest``: whatever
+    it answers has to be held against that (see :mod:`~.asked`).
     """
     name, flags = str(path), apsw.SQLITE_OPEN_READWRITE
     if read_only:
         flags = apsw.SQLITE_OPEN_READONLY
-        if not os.access(path.parent, os.W_OK) and rest_of(path) is not None:
-            name, flags = (
-                f"{path.absolute().as_uri()}?immutable=1",
-                flags | apsw.SQLITE_OPEN_URI,
-            )
+    if at_rest:
+        name, flags = (
+            f"{path.absolute().as_uri()}?immutable=1",
+            apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI,
+        )
     connection = apsw.Connection(name, flags=flags)
     connection.set_busy_timeout(_BUSY_MS)
     # Or a log that is refused would be changed by letting go of it.
@@ -185,11 +185,6 @@ def connect(path: Path, *, read_only: bool) -> apsw.Connection:
     execute(connection, "pragma cell_size_check = on")
     execute(connection, "pragma trusted_schema = off")
     return connection
-
-
-def is_told_at_rest(connection: apsw.Connection) -> bool:
-    """Say whether SQLite was told that nobody writes: an answer has to be held against that."""
-    return bool(connection.open_flags & apsw.SQLITE_OPEN_URI)
 
 
 def execute(connection: Any, statement: str, values: Sequence[Any] = ()) -> list[Any]:

@@ -303,6 +303,8 @@ class SqliteLog:
                 last.callback(self._lock.release)
                 last.callback(lambda: self._files.close(failed=self._writer.failed))
                 last.callback(self._reading.close)
+                # Whatever interrupts the wait for it: the thread is at work in the files.
+                last.callback(self._writer.end)
                 self._writer.close()
 
 

@@ -15,7 +15,7 @@ from stairway.adapters.journal.files import Ballast, require_folders, require_pl
 from stairway.adapters.journal.journal import FILES, Journal, Reader, file_of, mark_path
 from stairway.adapters.journal.mark import read_mark
 from stairway.adapters.journal.settings import PAGE_BYTES, Settings
-from stairway.adapters.journal.store import Rest, Sealed, Sync
+from stairway.adapters.journal.store import Pause, Sealed, Sync
 from stairway.adapters.journal.told import NOTE_EVENTS
 from stairway.base.errors import ConfigError, DamagedLogError, InvariantError
 from stairway.events.envelope import Head
@@ -106,7 +106,7 @@ class ReadingPair:
 
 
 class WritingPair:
-    """Both journals and the ballast: the :class:`~.writer.SharedSink` of a log's writer."""
+    """Both journals and the ballast: the :class:`~.sink.SharedSink` of a log's writer."""
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         _require_both(folder)
@@ -135,11 +135,11 @@ class WritingPair:
         """
         self._commit(rows, None)
 
-    def commit_in_steps(self, rows: Sequence[Sealed], rest: Rest) -> None:
-        """Commit while other threads go on; they may do so at each ``rest``."""
-        self._commit(rows, rest)
+    def commit_in_steps(self, rows: Sequence[Sealed], pause: Pause) -> None:
+        """Commit in small statements, with a ``pause`` between two: see ``Store.insert``."""
+        self._commit(rows, pause)
 
-    def _commit(self, rows: Sequence[Sealed], rest: Rest | None) -> None:
+    def _commit(self, rows: Sequence[Sealed], pause: Pause | None) -> None:
         by_stream: defaultdict[str, list[Sealed]] = defaultdict(list)
         for row in rows:
             by_stream[row[0]].append(row)
@@ -153,7 +153,7 @@ class WritingPair:
                 if FILES[name] is Sync.NORMAL and len(mine) <= NOTE_EVENTS:
                     # To be woken takes a reader as long as such a commit takes.
                     self._bells.touch()
-                self._journals[name].commit(mine, rest)
+                self._journals[name].commit(mine, pause)
                 self._bells.ring(mine)
 
     def has(self, row: Sealed) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from zlib import crc32
 
-from stairway.adapters.journal.store import Row, Sealed, crc_of
+from stairway.adapters.journal.store import CRC_OVER, Row, Sealed, crc_of
 from stairway.base.errors import ConflictError
 from stairway.events.envelope import Head, links
 from stairway.events.streams import require_payloads, require_recordable
@@ -56,6 +56,6 @@ def follow(head: Head, stream: str, payloads: Sequence[bytes], first_ns: int) ->
     for n, (payload, digest) in enumerate(zip(payloads, linked, strict=True)):
         position, recorded_ns = first + n, first_ns + n
         # What crc_of says, without the call.
-        crc = crc32(b"%b\0%d\0%d\0%b%b" % (name, position, recorded_ns, digest, payload))
+        crc = crc32(CRC_OVER % (name, position, recorded_ns, digest, payload))
         rows.append((stream, position, recorded_ns, crc, digest, bytes(payload)))
     return rows

@@ -57,8 +57,11 @@ class Row(NamedTuple):
 Sealed: TypeAlias = tuple[str, int, int, int, bytes, bytes]
 """A row as the table has it: stream (by name), position, recorded_ns, crc, hash, payload."""
 
-Rest: TypeAlias = Callable[[], None]
-"""Lets other threads go on, between two steps of a commit."""
+Pause: TypeAlias = Callable[[], None]
+"""Lets other threads go on, between two statements of one commit."""
+
+CRC_OVER = b"%b\0%d\0%d\0%b%b"
+"""What the checksum of a row is made of: stream, position, recorded_ns, hash and payload."""
 
 
 def crc_of(stream: str, position: int, recorded_ns: int, digest: bytes, payload: bytes) -> int:
@@ -73,7 +76,7 @@ def crc_of(stream: str, position: int, recorded_ns: int, digest: bytes, payload:
 
 
 def _crc(name: bytes, position: int, recorded_ns: int, digest: bytes, payload: bytes) -> int:
-    return crc32(b"%b\0%d\0%d\0%b%b" % (name, position, recorded_ns, digest, payload))
+    return crc32(CRC_OVER % (name, position, recorded_ns, digest, payload))
 
 
 class Store:
@@ -175,10 +178,11 @@ class Store:
             raise unreadable(self.path, error) from error
         return self._head(stream, *found[0]) if found else Head()
 
-    def insert(self, rows: Sequence[Sealed], rest: Rest | None = None) -> None:
+    def insert(self, rows: Sequence[Sealed], pause: Pause | None = None) -> None:
         """Commit ``rows``, all or none; quickest with those of a stream side by side.
 
-        With a ``rest``, which is called between them, they go in small steps.
+        With a ``pause`` no statement takes more than ``STEP`` rows, and it is called between
+        one that took so many and the next one.
 
         Raises
         ------
@@ -188,24 +192,24 @@ class Store:
             On any other failure. Whether it was committed is not known.
         """
         try:
-            is_one = len(rows) in INSERT and (rest is None or len(rows) <= STEP)
+            is_one = len(rows) in INSERT and (pause is None or len(rows) <= STEP)
             if is_one and self._ids.keys() >= {row[0] for row in rows}:
                 # One statement is a transaction of its own.
                 execute(self._connection, INSERT[len(rows)], self._values(rows))
             else:
-                self._insert_in_parts(rows, rest)
+                self._insert_in_parts(rows, pause)
         except apsw.Error as error:
             if not is_full(error, self._connection.system_errno):
                 raise unwritable(self.path, error) from error
             self.resume()
             raise no_room(self.path) from error
 
-    def _insert_in_parts(self, rows: Sequence[Sealed], rest: Rest | None) -> None:
+    def _insert_in_parts(self, rows: Sequence[Sealed], pause: Pause | None) -> None:
         execute(self._connection, "begin immediate")
         before = 0
-        for part in parts(rows, MOST if rest is None else STEP):
-            if rest is not None and before == STEP:
-                rest()
+        for part in parts(rows, MOST if pause is None else STEP):
+            if pause is not None and before == STEP:
+                pause()
             execute(self._connection, INSERT[len(part)], self._values(part))
             before = len(part)
         execute(self._connection, "commit")

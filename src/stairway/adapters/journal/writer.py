@@ -27,61 +27,19 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
+from stairway.adapters.journal.ending import ended
 from stairway.adapters.journal.settings import Settings
+from stairway.adapters.journal.sink import SharedSink, Sink
 from stairway.base.errors import DiskFullError, InvariantError, RecordError, StairwayError
 
 MOST_UNTIDY = 64
 """Commits that callers make before one of them tidies: the thread is short of time then."""
-_REST_S = 1e-4
+_PAUSE_S = 1e-4
 """Whoever waits for the interpreter takes half of that to wake, and else finds it taken."""
 _LOOK_S = 1.0
 """Whoever waits for room looks this often: an interrupted commit may not have told him."""
-
-
-class Sink(Protocol):
-    """Where it is written. Called by one thread at a time."""
-
-    def commit(self, rows: Sequence[Any]) -> None:
-        """Write rows down; ``DiskFullError`` means that nothing was, and may be retried."""
-        ...
-
-    def tidy(self) -> None:
-        """Do what is better done between two commits."""
-        ...
-
-    def settle(self) -> None:
-        """Do what was put off until there is time."""
-        ...
-
-    def drop_ballast(self) -> None:
-        """Give up the room that was set aside."""
-        ...
-
-    def load_ballast(self) -> None:
-        """Set it aside again, or raise ``DiskFullError``."""
-        ...
-
-
-@runtime_checkable
-class SharedSink(Sink, Protocol):
-    """A sink into which whoever waits may commit himself, though he may be interrupted."""
-
-    def resume(self) -> None:
-        """Find out how far a commit came that was cut short.
-
-        Rows that it wrote are given to ``commit`` again, and are left out there.
-        """
-        ...
-
-    def move_ahead(self) -> None:
-        """Do what can be done of ``tidy`` while another thread commits."""
-        ...
-
-    def commit_in_steps(self, rows: Sequence[Any], rest: Callable[[], None]) -> None:
-        """Commit as ``commit`` does, in small steps with a ``rest`` between them."""
-        ...
 
 
 class GroupCommit:
@@ -101,7 +59,7 @@ class GroupCommit:
         self._done = threading.Condition(self._lock)
         self._rows: deque[Any] = deque()
         self._put = 0
-        # How much of that somebody waits for: until it is committed, nobody rests.
+        # How much of that somebody waits for: until it is committed, there is no pause.
         self._wanted = 0
         self._tries = 0
         self._waiting = 0
@@ -174,8 +132,10 @@ class GroupCommit:
         RecordError
             If it will never be.
         """
-        goal, tries = self._put, self._tries
-        self._wanted = goal
+        with self._lock:
+            # In one: of two callers, none may set it back to what he found before the other.
+            goal = self._wanted = self._put
+            tries = self._tries
         if self._shared is None:
             self._await_thread(goal, tries)
         while self._committed() < goal:
@@ -220,13 +180,20 @@ class GroupCommit:
         RecordError
             If something that was put could not be committed.
         """
-        with self._lock:
-            self._closing = True
-            self._work.notify()
-        self._thread.join()
+        self.end()
         failure = self._dead or self._full
         if self._rows and failure is not None:
             raise _again(failure)
+
+    def end(self) -> None:
+        """End the thread; an interrupt is raised when it is gone, and not before."""
+        ended(self._thread, self._urge_to_end)
+
+    def _urge_to_end(self) -> None:
+        with self._lock:
+            self._closing = True
+            self._wanted = self._put
+            self._work.notify()
 
     def _run(self) -> None:
         seen = 0
@@ -334,11 +301,11 @@ class GroupCommit:
         if self._shared is None or room < self._settings.commit_events:
             self._commit(self._sink.commit)
         else:
-            self._commit(partial(self._shared.commit_in_steps, rest=self._rest))
+            self._commit(partial(self._shared.commit_in_steps, pause=self._pause))
 
-    def _rest(self) -> None:
+    def _pause(self) -> None:
         if self._wanted <= self._put - len(self._rows):
-            time.sleep(_REST_S)
+            time.sleep(_PAUSE_S)
 
     def _commit(self, write: Callable[[Sequence[Any]], None]) -> None:
         with self._lock:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from stairway.adapters.journal import rows
 from stairway.adapters.journal.store import Row
-from stairway.events.envelope import Head, chain
-from stairway.events.streams import require_payloads, require_recordable
+from stairway.events.envelope import Head
 
 
 def follow(stream: str, head: Head, payloads: Sequence[bytes], first_ns: int) -> list[Row]:
@@ -22,12 +22,9 @@ def follow(stream: str, head: Head, payloads: Sequence[bytes], first_ns: int) ->
     >>> [(row.position, row.recorded_ns) for row in follow("fill", Head(), [b"a", b"b"], 7)]
     [(1, 7), (2, 8)]
     """
-    require_payloads(stream, payloads)
-    require_recordable(first_ns + len(payloads))
-    rows: list[Row] = []
-    position, seal = head.position, head.hash
-    for n, payload in enumerate(payloads):
-        position += 1
-        seal = chain(seal, stream, position, payload)
-        rows.append(Row(stream, position, first_ns + n, seal, bytes(payload)))
-    return rows
+    return [
+        Row(stream, position, recorded_ns, digest.hex(), payload)
+        for _, position, recorded_ns, _, digest, payload in rows.follow(
+            head, stream, payloads, first_ns
+        )
+    ]

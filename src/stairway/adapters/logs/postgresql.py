@@ -333,6 +333,8 @@ class SoleLog:
             with ExitStack() as last:
                 last.callback(self._line.close)
                 last.callback(self._reading.close)
+                # Whatever interrupts the wait for it: the thread is at work on the line.
+                last.callback(self._writer.end)
                 self._writer.close()
 
 

@@ -258,6 +258,8 @@ class RedisLog(ReaderLog):
         """
         with ExitStack() as last:
             last.callback(self._outbox.close)
+            # Whatever interrupts the wait for Redis: it still reads the outbox.
+            last.callback(self._relay.end)
             self._relay.close()
 
 

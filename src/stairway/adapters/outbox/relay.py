@@ -28,6 +28,7 @@ from contextlib import closing
 import msgspec
 import redis
 
+from stairway.adapters.journal.ending import ended
 from stairway.adapters.outbox.address import Address
 from stairway.adapters.outbox.committed import Committed
 from stairway.adapters.outbox.failures import Meaning, code_of, meaning
@@ -163,9 +164,12 @@ class Relay:
         if self._thread.is_alive():
             linger_s = self._settings.linger_ms / 1_000
             self.catch_up(self._heads(), linger_s, in_trouble=False)
-            self._closing = True
-            self.ring()
-        self._thread.join()
+        self.end()
+
+    def end(self) -> None:
+        """End the thread without waiting for Redis; an interrupt is raised when it is gone."""
+        self._closing = True
+        ended(self._thread, self.ring)
 
     def _run(self) -> None:
         # Until it ends in good order, it has failed; Python then prints why.
