@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
+
 import apsw
 import pytest
 
 from stairway.adapters.journal.inbox import Inbox
-from stairway.base.errors import DamagedLogError, InvariantError, RecordError
+from stairway.base.errors import ConfigError, DamagedLogError, InvariantError, RecordError
 from stairway.events.envelope import Envelope
 
 SCHEMA = ["create table effect (position integer)"]
@@ -109,3 +111,27 @@ def test_an_inbox_that_somebody_holds_does_nothing_by_halves(tmp_path, inbox):
 def test_effect_and_note_are_committed_with_the_disk_waited_for(inbox):
     assert inbox.look("pragma synchronous") == [(2,)]
     assert inbox.look("pragma journal_mode") == [("wal",)]
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (os.mkfifo, "it is a pipe"),
+        (os.mkdir, "it is a folder"),
+        (lambda path: path.write_text("lots,price\n" * 200), "it is no database"),
+    ],
+    ids=["a pipe", "a folder", "a text"],
+)
+def test_what_is_no_inbox_is_refused_by_name_and_left_alone(tmp_path, make, said):
+    path = tmp_path / "desk.db"
+    make(path)
+    before = path.lstat()
+    with pytest.raises(ConfigError, match=rf"desk.db is not .*{said}.*a name that is free"):
+        Inbox(path)
+    assert (path.lstat().st_mode, path.lstat().st_size) == (before.st_mode, before.st_size)
+
+
+def test_an_inbox_may_be_reached_by_a_link(tmp_path, inbox):
+    (tmp_path / "link.db").symlink_to(inbox._path)
+    inbox.close()
+    Inbox(tmp_path / "link.db").close()

@@ -13,6 +13,7 @@ Tables
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,10 +21,10 @@ from pathlib import Path
 import apsw
 
 from stairway.adapters.journal.failures import unreadable
-from stairway.adapters.journal.files import sync_folder
+from stairway.adapters.journal.files import other_kind, sync_folder
 from stairway.adapters.journal.layout import connect, create_aside, execute
 from stairway.adapters.journal.turn import alone
-from stairway.base.errors import DamagedLogError, InvariantError
+from stairway.base.errors import ConfigError, DamagedLogError, InvariantError
 from stairway.events.envelope import Envelope
 from stairway.events.streams import is_durable
 
@@ -40,6 +41,13 @@ _DONE = "insert or replace into inbox values (?, ?, ?, ?)"
 
 class Inbox:
     """A consumer's database, made with ``schema`` where there is none. One thread's own.
+
+    Raises
+    ------
+    ConfigError
+        If something else lies there: a folder, a pipe, a file of another kind.
+    RecordError
+        If the disk fails.
 
     Examples
     --------
@@ -59,6 +67,9 @@ class Inbox:
 
     def __init__(self, path: Path, schema: Sequence[str] = ()) -> None:
         self._path = path
+        what = other_kind(path.resolve(), stat.S_IFREG)
+        if what is not None:
+            raise _no_inbox(path, f"it is {what}")
         if not path.exists():
             create_aside(path, (_SCHEMA, *schema))
         sync_folder(path.parent)
@@ -66,6 +77,8 @@ class Inbox:
             self._connection = connect(path, read_only=False)
             self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
             execute(self._connection, "pragma synchronous = full")
+        except apsw.NotADBError as error:
+            raise _no_inbox(path, f"it is no database ({error})") from error
         except apsw.Error as error:
             raise unreadable(path, error) from error
 
@@ -128,3 +141,10 @@ class Inbox:
     def close(self) -> None:
         """Let go of the database."""
         self._connection.close(force=True)
+
+
+def _no_inbox(path: Path, cause: str) -> ConfigError:
+    return ConfigError(
+        f"{path} is not the database of a consumer: {cause}; give the file that it was made "
+        "as, or a name that is free"
+    )
