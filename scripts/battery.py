@@ -33,7 +33,15 @@ def filled(page: str, found: Counts) -> str:
         f"{found.rules.surrogates} surrogates, {found.rules.shuffles} shuffles) takes one core "
         f"{seconds}.\n"
     )
-    for name, told in (("battery table", table(found)), ("battery cost", cost)):
+    rules = found.rules
+    asked = (
+        "Counted with what every shipped policy asks, and so `stairway validate`: "
+        f"{rules.cuts} futures, {rules.surrogates} surrogates,\n{rules.shuffles} shuffles of "
+        f"blocks as long as the longest label span and {rules.block_rows} row at least, a "
+        f"level of {rules.level:g}.\n"
+    )
+    parts = {"battery rules": asked, "battery table": table(found), "battery cost": cost}
+    for name, told in parts.items():
         page = re.sub(
             rf"(?s)(<!-- {name} -->\n).*?(<!-- end -->)",
             lambda match, told=told: f"{match[1]}\n{told}\n{match[2]}",

@@ -35,6 +35,21 @@ def test_a_bad_limit_cannot_be_made_in_python_or_from_a_file(bad: dict[str, obje
         msgspec.convert(GOOD | bad, Limits)
 
 
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ({"max_lots": -5}, "max_lots of Limits is -5: Expected `int` >= 1"),
+        ({"loss_frac": "much"}, "loss_frac of Limits is 'much': Expected `float`, got `str`"),
+    ],
+)
+def test_a_bad_limit_is_named_with_what_it_is_and_what_it_may_be(
+    bad: dict[str, object], said: str
+) -> None:
+    with pytest.raises(msgspec.ValidationError) as caught:
+        Limits(**GOOD | bad)
+    assert str(caught.value) == said
+
+
 def test_a_misspelt_limit_is_refused() -> None:
     with pytest.raises(msgspec.ValidationError, match="unknown field"):
         msgspec.convert(GOOD | {"max_lotz": 1}, Limits)

@@ -35,7 +35,7 @@ def test_a_healthy_bot_passes_and_the_verdict_is_kept(
 ) -> None:
     said = stairway("gate", "--source", bots / "healthy.jsonl")
     assert said.code == 0
-    assert said.out.startswith("Alive: all 3 pass.")
+    assert said.out.startswith("Was alive: all 3 pass up to 2026-03-02; silent for ")
     assert {f.name for f in kept()[0].iterdir()} == {"report.json", "report.md", "report.html"}
     for form in kept()[0].iterdir():
         text = form.read_text()

@@ -13,7 +13,6 @@ import pytest
 import typer
 from typer.main import get_command
 
-from stairway.app import kernelcache
 from stairway.base.errors import DataError
 from stairway.cli import main as cli
 
@@ -236,29 +235,3 @@ def test_a_reader_that_leaves_is_no_reason_to_complain() -> None:
     process.stdout.close()
     _, complaint = process.communicate(b"")
     assert (process.returncode, complaint) == (1, b"")
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("run",),
-        ("replay", "RUN"),
-        ("gate", "--source", "x.jsonl"),
-        ("diagnose", "--source", "x.jsonl"),
-        ("constants", "--source", "x.jsonl"),
-        ("prove", "m.py:f", "--source", "x.csv"),
-        ("validate", "x.csv"),
-        ("train", "rl"),
-    ],
-    ids=" ".join,
-)
-def test_every_command_that_compiles_finds_the_kernels_of_this_source(words, monkeypatch):
-    class PreparedError(Exception):
-        pass
-
-    def prepare():
-        raise PreparedError
-
-    monkeypatch.setattr(kernelcache, "prepare", prepare)
-    with pytest.raises(PreparedError):
-        get_command(cli.app)([*words], standalone_mode=False)

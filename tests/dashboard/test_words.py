@@ -161,6 +161,9 @@ def test_a_bound_that_the_sentence_leaves_out_is_added() -> None:
         ("in 0.10 of 210", "in 0.10 of 210"),
         ("version 1.2.34567", "version 1.2.34567"),
         ("digest 12ab.34567", "digest 12ab.34567"),
+        ("is 0.05002, at most 0.05", "is 0.05002, at most 0.05"),
+        ("is 0.123456, at most 0.123457", "is 0.123456, at most 0.123457"),
+        ("is 0.0500, at most 0.05", "is 0.05, at most 0.05"),
     ],
 )
 def test_long_numbers_are_shortened_and_names_are_left_alone(text: str, plain: str) -> None:

@@ -8,6 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from stairway.app.settings import load, shipped
 from stairway.testing.leak_counts import HONEST, PLANTED, RECORDED, SIMULATED, TRUE_EDGE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,6 +24,11 @@ _SPEC.loader.exec_module(script)
 
 def test_the_tables_of_the_page_are_what_was_counted() -> None:
     assert script.filled(PAGE, script.counts()) == PAGE, "run scripts/battery.py"
+
+
+@pytest.mark.parametrize("policy", shipped())
+def test_what_was_counted_is_what_every_shipped_policy_asks(policy: str) -> None:
+    assert script.counts().rules == load(policy).battery.asked, "run bench_battery.py"
 
 
 def test_each_leak_was_found_in_95_of_100_seeds_on_every_market() -> None:

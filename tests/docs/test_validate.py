@@ -33,6 +33,11 @@ def test_the_example_is_proved_as_the_page_says(
     assert f"The answer begins `{said.splitlines()[0]}`" in PAGE
     assert end.value.code == 0, said
     assert "default-src 'none'" in Path("proof/proof.html").read_text("utf-8")
+    first = re.findall(r"```\n(stairway validate .*)\n```", PAGE)[0]
+    monkeypatch.setattr(sys, "argv", shlex.split(first))
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2, capsys.readouterr().err
 
 
 def test_every_question_and_option_is_told() -> None:

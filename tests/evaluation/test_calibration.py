@@ -93,7 +93,7 @@ def test_the_parts_are_those_of_the_textbook() -> None:
     assert found.uncertainty.value == pytest.approx(0.25)
 
 
-@given(FORECASTS)
+@given(FORECASTS.filter(lambda both: 0.0 < both[1].mean() < 1.0))
 def test_the_nearest_honest_forecast_is_scikit_learns(
     forecasts: tuple[np.ndarray, np.ndarray],
 ) -> None:
@@ -220,7 +220,10 @@ def test_one_outcome_alone_is_no_evidence(only: float) -> None:
     found = measure(np.full(500, 0.4), np.full(500, only), RULES)
 
     assert isinstance(found, Inconclusive)
-    assert found.findings[0].code == "calibration.one_outcome"
+    (said,) = found.findings
+    assert (said.code, said.value, said.bound, said.n) == ("calibration.one_outcome", 0, 1, 500)
+    assert said.detail.startswith(f"all 500 outcomes are {only:g}; at least 1 that is ")
+    assert corp(np.full(500, 0.4), np.full(500, only)) == Undefined(said.detail)
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.1, math.nan, math.inf])

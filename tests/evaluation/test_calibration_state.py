@@ -256,7 +256,9 @@ def test_one_outcome_alone_is_no_evidence(only: int) -> None:
     found = read(counted(np.full(50, 0.5), np.full(50, 0.5), np.full(50, only)))["trend"]
 
     assert isinstance(found, Inconclusive)
-    assert found.findings[0].code == "calibration.one_outcome"
+    (said,) = found.findings
+    assert (said.code, said.value, said.bound, said.n) == ("calibration.one_outcome", 0, 1, 50)
+    assert said.detail.startswith(f"all 50 outcomes are {only}; ")
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,18 @@ def test_too_few_samples_are_inconclusive_whatever_they_say(edge: float) -> None
         assert isinstance(calibration_skill(said, rules(check)), Inconclusive)
 
 
+@pytest.mark.parametrize("edge", [0.4, -0.4])
+def test_of_one_outcome_alone_nothing_is_concluded_and_it_is_named(edge: float) -> None:
+    said = forecaster(everywhere(edge))
+    alone = replace(said, outcome=np.ones_like(said.outcome))
+
+    for check in Check:
+        verdict = calibration_skill(alone, rules(check))
+        assert isinstance(verdict, Inconclusive)
+        assert {one.code for one in verdict.findings} == {"evidence.one_outcome"}
+        assert "outcomes are 1; at least 1 that is 0 is needed" in verdict.findings[0].detail
+
+
 def test_skill_beyond_belief_is_refused_as_a_leak() -> None:
     said = forecaster(everywhere(0.45))
 

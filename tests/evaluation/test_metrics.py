@@ -235,5 +235,5 @@ def test_a_drawdown_takes_numbers_of_any_kind_and_one_row_of_them() -> None:
     returns = np.array([0.1, -0.25, 0.1])
     for kind in (">f8", "<f4"):
         assert metrics.max_drawdown(returns.astype(kind)) == pytest.approx(-0.25, abs=1e-6)
-    with pytest.raises(DataError, match=r"returns have shape \(3, 1\); give one for each bar"):
+    with pytest.raises(DataError, match=r"one value for each row, got shape \(3, 1\)"):
         metrics.max_drawdown(returns[:, None])

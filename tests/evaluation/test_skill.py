@@ -102,8 +102,9 @@ def test_skill_is_the_share_of_the_rival_s_error_that_is_gone() -> None:
 
 
 def test_the_rival_learns_as_it_goes() -> None:
-    # Given a market that only ever goes up, and a forecaster who never says so
+    # Given a market that goes up all but once, and a forecaster who never says so
     outcome = np.ones((2_000, 2), np.int64)
+    outcome[0, 0] = 0
     flat = forecasts_of(np.full((2_000, 2), 0.5), outcome)
 
     # Then the rival finds out, and there is no skill in not having done so
@@ -133,6 +134,24 @@ def test_nothing_to_score_is_not_a_score_of_zero() -> None:
 
     assert isinstance(brier_skill(said, every(said), 20.0, 0.95), Unscored)
     assert isinstance(brier_skill(said, np.zeros(9, bool), 20.0, 0.95), Unscored)
+
+
+@pytest.mark.parametrize("only", [0, 1])
+def test_of_one_outcome_alone_there_is_no_skill_and_the_other_is_named(only: int) -> None:
+    outcome = np.full((300, 2), only)
+    said = forecasts_of(np.full((300, 2), 0.99), outcome)
+    assert brier_skill(said, every(said), 20.0, 0.95) == Unscored(
+        f"all 600 outcomes are {only}; at least 1 that is {1 - only} is needed", 600
+    )
+    outcome[7, 1] = 1 - only
+    assert isinstance(brier_skill(said, every(said), 20.0, 0.95), Skill)
+
+
+def test_bars_of_one_outcome_among_others_have_skill() -> None:
+    """Climatology knows both, so it is a rival on these bars too."""
+    outcome = np.repeat(np.array([[0, 0], [1, 1]]), 50, axis=0)
+    said = forecasts_of(np.full((100, 2), 0.6), outcome)
+    assert skill_of(said, np.arange(100) >= 50).n == 100
 
 
 @pytest.mark.parametrize("horizon", [1, 8])

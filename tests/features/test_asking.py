@@ -9,7 +9,19 @@ from hypothesis import strategies as st
 
 from stairway.base.errors import DataError
 from stairway.base.verdict import Finding
-from stairway.features.asking import ask, guarded, misfit, moved, unsure
+from stairway.features.asking import (
+    Change,
+    Raised,
+    ask,
+    attempted,
+    compared,
+    grain,
+    guarded,
+    misfit,
+    moved,
+    unsure,
+    varies,
+)
 from stairway.market.bars import PairBars
 from stairway.testing.bars import random_walk
 
@@ -167,8 +179,8 @@ def test_no_level_hides_a_change_of_the_size_of_a_step(level: float) -> None:
 def test_a_few_units_in_the_last_place_of_the_largest_value_are_rounding() -> None:
     column = 1e10 + np.arange(5.0)
     unit = 1e10 * float(np.finfo(np.float64).eps)
-    assert moved(column, column + 16 * unit, 1e-9) is None
-    assert moved(column, column + 256 * unit, 1e-9) is not None
+    assert moved(column, column + 60 * unit, 1e-9) is None
+    assert moved(column, column + 70 * unit, 1e-9) is not None
 
 
 def test_step_and_size_are_those_of_the_whole_answers_where_they_are_given() -> None:
@@ -226,3 +238,112 @@ def test_a_pipeline_that_ends_the_process_is_a_finding() -> None:
 
     answer = ask(leaving, BARS, "truncated")
     assert code(answer) == "causality.raised"
+
+
+def test_whatever_is_raised_is_a_value_of_one_line() -> None:
+    def raising() -> None:
+        msg = "two\n lines " + "x" * 400
+        raise ValueError(msg)
+
+    raised = attempted(raising)
+    assert isinstance(raised, Raised)
+    assert raised.name == "ValueError"
+    assert raised.said.startswith("two lines xxx")
+    assert len(raised.said) == 300
+    assert attempted(lambda: 7) == 7
+
+
+def test_a_quiet_error_is_said_to_be_quiet() -> None:
+    def raising() -> None:
+        raise ValueError
+
+    assert attempted(raising) == Raised("ValueError", "without a word")
+
+
+def test_neither_zeros_nor_holes_count_as_usual_sizes_or_steps() -> None:
+    column = np.zeros(1_000)
+    column[::200] = 3.0
+    column[1::200] = np.nan
+    column[7::50] = np.inf
+    measured = grain(column)
+    assert measured.usual == 3.0
+    assert measured.largest == 3.0
+    assert measured.step == 3.0
+    assert grain(np.full(3, np.nan)) == grain(np.zeros(3))
+
+
+def test_the_usual_size_is_one_that_a_hundredth_exceeds() -> None:
+    column = np.arange(1.0, 1_001.0)
+    assert grain(column).usual == 990.0
+    assert grain(column[::-1]).largest == 1_000.0
+
+
+def test_what_less_than_99_in_100_could_round_is_left_open() -> None:
+    column = 1e-3 * np.sin(np.arange(1_000.0))
+    column[:9] = 1e6
+    assert unsure(column, column + 1e-9, 1e-9) == 0
+    column[:11] = 1e6
+    assert unsure(column, column + 1e-9, 1e-9) is None
+
+
+def test_what_the_second_answer_may_round_is_borne_too() -> None:
+    column, huge = np.arange(1.0, 101.0), np.full(100, 1e12)
+    own = grain(column)
+    other = column + 1e-3
+    assert compared(column, other, 1e-9, own, other) == Change(0, 1e-05, sure=True)
+    assert compared(column, other, 1e-9, own, huge) is None
+    one_huge = other.copy()
+    one_huge[50] = 1e12
+    assert compared(column, other, 1e-9, own, one_huge) == Change(0, 1e-05, sure=False)
+
+
+def test_a_change_is_named_where_it_exceeds_what_decided() -> None:
+    column = 1e-3 * np.sin(np.arange(100.0))
+    column[7] = 1e6
+    other = column.copy()
+    other[20] += 1e-9
+    other[60] += 1.0
+    found = moved(column, other, 1e-9)
+    assert found is not None
+    assert found[0] == 60
+    other[60] = column[60]
+    assert unsure(column, other, 1e-9) == 20
+
+
+def differences(before: np.ndarray, after: np.ndarray) -> list[float]:
+    return [
+        0.0 if a == b or (math.isnan(a) and math.isnan(b)) else
+        abs(b - a) if math.isfinite(a) and math.isfinite(b) else math.inf
+        for a, b in zip(before.tolist(), after.tolist(), strict=True)
+    ]  # fmt: skip
+
+
+@given(
+    st.lists(VALUE, min_size=3, max_size=12),
+    st.lists(st.sampled_from([0.0, 1e-18, 1e-14, 1e-10, 1.0]), min_size=12, max_size=12),
+    st.lists(VALUE, min_size=0, max_size=3),
+    st.sampled_from([0.0, 1e-9, 1e-3]),
+)
+def test_the_short_way_gives_what_the_whole_comparison_gives(
+    values: list[float], factors: list[float], more: list[float], tolerance: float
+) -> None:
+    before = np.array(values)
+    with np.errstate(over="ignore", invalid="ignore"):
+        after = before + np.array(factors[: before.size]) * before
+    whole = np.concatenate((after, more))
+    own, other = grain(before), grain(whole)
+    unit = 64 * float(np.finfo(np.float64).eps) if tolerance else 0.0
+    usual = tolerance * own.step + unit * max(own.usual, other.usual)
+    most = tolerance * own.step + unit * max(own.largest, other.largest)
+    found = compared(before, after, tolerance, own, whole)
+    sizes = differences(before, after)
+    bound = most if max(sizes) > most else usual
+    rows = [row for row, size in enumerate(sizes) if size > bound]
+    assert (None if found is None else found.row) == (rows[0] if rows else None)
+    assert found is None or found.sure == (max(sizes) > most)
+
+
+def test_a_column_of_one_value_and_holes_does_not_vary() -> None:
+    assert not varies(np.array([np.nan, 1.0, 1.0]))
+    assert not varies(np.full(3, np.nan))
+    assert varies(np.array([np.nan, 1.0, np.inf]))

@@ -37,7 +37,7 @@ def test_what_was_known_at_the_cut_stays_as_it_was(
     assert (np.flatnonzero(bars["available_ns"] <= now) == other.before).all()
     for name, column in bars.items():
         before, after = column[other.before], other.bars[name][other.after]
-        if name == "labels":
+        if name in {"labels", "label_end_ns"}:
             ended = bars["label_end_ns"][other.before] <= now
             before, after = before[ended], after[ended]
         assert (before == after).all(), name
@@ -79,6 +79,16 @@ def test_a_label_whose_span_has_not_ended_is_another(kind: Perturbation) -> None
     other = changed(bars, 50, kind).bars["labels"][:50]
     assert (other[:45] == bars["labels"][:45]).all()
     assert (other[45:] != bars["labels"][45:50]).any()
+
+
+def test_when_an_open_span_ends_is_a_part_of_the_future() -> None:
+    bars = series(80, seed=2)
+    now_ns = np.sort(bars["available_ns"])[49]
+    before, after = bars["label_end_ns"], changed(bars, 50, Perturbation.CLOCK).bars
+    is_open = before[:50] > now_ns
+    assert is_open.any()
+    assert (after["label_end_ns"][:50][is_open] > before[:50][is_open]).all()
+    assert (after["label_end_ns"][:50][~is_open] == before[:50][~is_open]).all()
 
 
 @pytest.mark.parametrize(

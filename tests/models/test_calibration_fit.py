@@ -269,8 +269,9 @@ def test_overlapping_labels_count_for_less() -> None:
 
 def test_weights_never_make_more_samples_than_there_are() -> None:
     margins, outcomes = sample(100)
-    table = fit(margins, outcomes, ["range"] * 100, np.full(100, 50.0), RULES).maps["range"]
-    assert table.n_effective == pytest.approx(100.0)
+    rounded = np.full(100, 1.0 + 1e-12)
+    table = fit(margins, outcomes, ["range"] * 100, rounded, RULES).maps["range"]
+    assert table.n_effective <= 100.0
 
 
 # --- every fit is sound
@@ -362,9 +363,10 @@ def test_calibrated_probabilities_come_true_as_often_as_they_say() -> None:
         ({"margins": np.zeros(49)}, "49 values each"),
         ({"regimes": ["range"] * 49}, "50 values each"),
         ({"regimes": ["range"] * 49 + ["calm"]}, "'calm'"),
-        ({"weights": np.zeros(50)}, "positive"),
-        ({"weights": np.append(np.ones(49), np.nan)}, "finite"),
-        ({"weights": np.append(np.ones(49), -1.0)}, "positive"),
+        ({"weights": np.zeros(50)}, r"weight 0 is 0\.0; it must lie in \(0, 1\]"),
+        ({"weights": np.append(np.ones(49), np.nan)}, "weight 49 is nan; it must lie in"),
+        ({"weights": np.append(np.ones(49), -1.0)}, r"weight 49 is -1\.0; it must lie in"),
+        ({"weights": np.full(50, 2.0)}, r"weight 0 is 2\.0; it must lie in"),
         ({"weights": np.full(50, 0.1)}, "20 independent samples"),
     ],
 )

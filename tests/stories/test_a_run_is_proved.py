@@ -20,7 +20,7 @@ from stairway.app.validate.asked import Asked
 from stairway.app.validate.report import Report
 from stairway.app.validate.validated import validated
 from stairway.base.errors import ConfigError
-from stairway.base.verdict import Pass, Refuse
+from stairway.base.verdict import Pass, Refuse, passed
 from stairway.dashboard.proof.page import page
 from stairway.evaluation.evidence import EVIDENCE_GATES
 from stairway.testing.runs import quickly, write_source
@@ -53,7 +53,8 @@ def test_what_was_sealed_is_what_is_measured_and_registered(root: Path, report: 
         assert one.sealed.sha256 == said[one.name].proof
         assert (one.sealed.trials, one.sealed.registered) == (3, 3)
         assert isinstance(one.sealed.checks["proof"], Pass)
-        assert list(one.sealed.checks)[1:] == list(EVIDENCE_GATES)
+        assert isinstance(one.sealed.checks["entry"], Pass)
+        assert list(one.sealed.checks)[2:] == list(EVIDENCE_GATES)
         gates = {e.gate: e.verdict for e in said[one.name].evidence}
         assert all(one.sealed.checks[gate] == gates[gate] for gate in EVIDENCE_GATES)
 
@@ -73,6 +74,41 @@ def test_nothing_of_noise_is_proved_and_the_page_shows_what_was_sealed(report: R
         assert line in html
 
 
+def told_otherwise(folder: RunFolder, **changed: object) -> None:
+    """Write training.json with other words, of all candidates or of the whole."""
+    told = msgspec.json.decode(folder.training.read_bytes())
+    for candidate in told["candidates"]:
+        candidate |= {name: to for name, to in changed.items() if name in candidate}
+    told |= {name: to for name, to in changed.items() if name in told}
+    folder.training.write_bytes(msgspec.json.encode(told))
+
+
+def test_a_seal_that_training_is_made_to_forget_is_found_in_the_registry(
+    root: Path, tmp_path: Path
+) -> None:
+    folder = copied(root, tmp_path)
+    told_otherwise(folder, digest=None, proof=None)
+    one = validated(Asked(target=folder.root, model="lightgbm"), Silent()).proofs[0]
+    entry = one.sealed.checks["entry"]
+    assert isinstance(entry, Refuse)
+    assert isinstance(one.verdict, Refuse)
+    assert entry.findings[0].detail.startswith("training.json names no sealed lightgbm")
+    assert isinstance(one.sealed.checks["proof"], Pass)
+
+
+def test_what_training_is_made_to_say_of_the_future_is_held_against_the_seal(
+    root: Path, tmp_path: Path
+) -> None:
+    folder = copied(root, tmp_path)
+    before = read_report(folder).causality.findings[0].detail
+    told_otherwise(folder, causality=passed("causality.clean", "EDITED"))
+    one = validated(Asked(target=folder.root, model="lightgbm"), Silent()).proofs[0]
+    said = one.sealed.checks["proof"]
+    assert isinstance(said, Refuse)
+    assert f"causality.findings[0].detail was {before} and is EDITED" in said.findings[0].detail
+    assert "EDITED" not in str(one.answers)
+
+
 def test_returns_that_were_changed_afterwards_contradict_what_was_sealed(
     root: Path, tmp_path: Path
 ) -> None:
@@ -86,7 +122,7 @@ def test_returns_that_were_changed_afterwards_contradict_what_was_sealed(
     said = one.sealed.checks["proof"]
     assert isinstance(said, Refuse)
     assert isinstance(one.verdict, Refuse)
-    assert "what is sealed is not what is measured now: " in said.findings[0].detail
+    assert "what is sealed is not what is found now: " in said.findings[0].detail
     assert " was " in said.findings[0].detail
 
 

@@ -91,6 +91,47 @@ def test_a_calibrator_by_steps_is_not_accused(steps: int, between: float) -> Non
         assert judged.steps == 0 or judged.steps >= 7
 
 
+# How often each hundredth was said in the log of a real program, but for its zeros.
+UNEVEN = dict(
+    zip(
+        (
+            5,
+            15,
+            19,
+            20,
+            21,
+            22,
+            23,
+            25,
+            29,
+            30,
+            31,
+            32,
+            35,
+            36,
+            37,
+            38,
+            39,
+            40,
+            41,
+            42,
+            43,
+            44,
+            45,
+        ),
+        (5, 6, 21, 20, 1, 9, 2, 12, 12, 7, 2, 3, 29, 3, 50, 2, 46, 9, 14, 48, 339, 9, 40),
+        strict=True,
+    )
+) | dict(enumerate((4, 1, 6, 16, 15, 2, 2, 4, 3, 4, 1, 6, 4, 3), 48))
+
+
+def test_a_value_seven_times_the_next_is_found_where_neighbours_differ_wildly() -> None:
+    said = np.repeat(list(UNEVEN), list(UNEVEN.values())) / 100
+    assert found(said) == [0.43]
+    as_heavy_as_others = UNEVEN | {43: 60}
+    assert found(np.repeat(list(UNEVEN), list(as_heavy_as_others.values())) / 100) == []
+
+
 def test_few_heavy_values_cannot_hide_behind_each_other() -> None:
     assert found(np.tile([0.55, 0.68], 100)) == [0.55, 0.68]
     assert found(np.full(300, 0.6)) == [0.6]
@@ -130,9 +171,9 @@ def test_a_constant_with_more_reasons_than_are_kept_is_not_exact() -> None:
     said = lively(2_000, np.random.default_rng(1))
     capped = (said["model"] == 1) & (said["event"] % 5 == 0)
     known = names()
-    many = np.array(known.reasons.codes([f"ADX 1{n}.7 < min 18" for n in range(8)]))
+    many = np.array(known.reasons.codes([f"ADX 1{n}.7 < min 18" for n in range(70)]))
     said["confidence"][capped] = 0.65
-    said["reason"][capped] = many[np.arange(capped.sum()) % 8]
+    said["reason"][capped] = many[np.arange(capped.sum()) % 70]
     tally = Tally(known)
     tally.add(columns(**said))
     (one,) = trace(tally)

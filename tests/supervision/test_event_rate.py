@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stairway.base.verdict import Inconclusive, Pass, Refuse
-from stairway.supervision.answers import NO_TIME, columns
+from stairway.supervision.answers import NO_TIME
 from stairway.supervision.event_rate import Events, eta_ns, judge_rate
-from stairway.supervision.tally import Tally
-from stairway.testing.answers import names, tallied
+from stairway.testing.answers import tallied
 
 MINUTE_NS = 60 * 10**9
 HOUR_NS = 60 * MINUTE_NS
@@ -135,35 +134,31 @@ def test_the_largest_gap_says_when_it_began() -> None:
 
 
 def test_the_rate_of_late_is_that_of_the_last_ten_minutes() -> None:
-    busy_then_slow = [*np.arange(0, 100, 0.1), *np.arange(100, 120)]
-    assert at_minutes(busy_then_slow).lately == 1.0
-    assert at_minutes([*np.arange(0, 20), 500]).lately == 0.0
-    assert at_minutes(np.arange(0, 5, 0.5)).lately == 2.0
+    busy_then_slow = [*np.arange(0, 100, 0.1), *np.arange(100, 120.6, 1)]
+    assert at_minutes(busy_then_slow).lately == pytest.approx(1.1)
+    assert at_minutes([*np.arange(0, 20), 500.5]).lately == pytest.approx(1 / 10.5)
+    assert at_minutes(np.arange(0, 5, 0.5)).lately == at_minutes(np.arange(9)).lately * 2
 
 
-def test_merged_tallies_know_the_rate_of_late_too() -> None:
-    known = names()
-    whole, parts = Tally(known), [Tally(known), Tally(known)]
-    minutes = np.arange(0, 100, 0.7)
-    for part, some in zip(parts, np.array_split(minutes, 2), strict=True):
-        said = columns(
-            time_ns=np.round(some * MINUTE_NS),
-            model=np.zeros(len(some)),
-            symbol=np.zeros(len(some)),
-            action=np.full(len(some), 2),
-            confidence=np.full(len(some), 0.5),
-        )
-        part.add(said)
-        whole.add(said)
-    parts[0].merge(parts[1])
-    assert parts[0].events.lately == whole.events.lately
-    assert parts[0].events.largest_gap == whole.events.largest_gap
+def test_a_stream_that_slowed_down_is_slow_however_fast_it_was() -> None:
+    hours = [*np.arange(0, 180, 0.05), *np.arange(180, 300, 5.0)]
+    found = judge_rate(at_minutes(hours))
+    assert isinstance(found, Refuse)
+    assert found.findings[0].value == pytest.approx(0.3)
+    assert found.findings[0].detail == "0.3 events a minute of late, 12.3 on the whole"
 
 
-def test_a_gap_where_two_tallies_meet_is_a_gap() -> None:
-    one, other = at_minutes([0, 1]), at_minutes([10, 10.5])
-    one.merge(other)
-    assert one.largest_gap == (9 * MINUTE_NS, MINUTE_NS)
+@pytest.mark.parametrize("every", [5, 15, 60, 240])
+def test_who_answers_in_bursts_is_not_slow_between_two(every: int) -> None:
+    bursts = [at + n / 1_000 for at in range(0, 1_000, every) for n in range(3 * every)]
+    assert isinstance(judge_rate(at_minutes(bursts)), Pass)
+
+
+@given(st.floats(0, 1), st.integers(30, 200))
+def test_two_a_minute_are_two_a_minute_of_late_wherever_a_minute_begins(start, n) -> None:
+    events = at_minutes(start + np.arange(n) * 0.5)
+    assert events.lately == pytest.approx(2.0, rel=0.06)
+    assert events.lately >= 2.0 - 1e-9
 
 
 def test_waiting_is_told_in_time() -> None:

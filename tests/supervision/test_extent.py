@@ -51,11 +51,14 @@ def test_no_cut_of_a_stream_changes_it(cut: int, most: int) -> None:
     times = START_NS + np.random.default_rng(3).integers(0, 10**15, 500)
     whole = span(times, most)
     assert span(times, most, (cut,)) == whole
-    first, second = Extent(most), Extent(most)
-    first.add(chunk(times[:cut]), np.ones(cut, np.uint8))
-    second.add(chunk(times[cut:]), np.ones(500 - cut, np.uint8))
-    first.merge(second)
-    assert first.span_ns(0, 1, int(times.min()), int(times.max())) == whole
+
+
+@pytest.mark.parametrize("mark", [1, 3, 5])
+def test_answers_that_contradict_one_before_are_counted_like_others(mark: int) -> None:
+    times = START_NS + np.arange(3) * 60 * 10**9
+    extent = Extent()
+    extent.add(chunk(times), np.array([1, mark, mark], np.uint8))
+    assert extent._often.tolist() == [1, 1, 1]
 
 
 def test_repeats_faults_and_other_models_are_not_counted() -> None:

@@ -52,7 +52,9 @@ def test_a_number_beyond_the_columns_is_a_missing_field() -> None:
     [
         ("[fields", "cannot be used"),
         ('[fields]\ntime="a"\nsymbol="b"\n', "names no model"),
-        (MAP + "\n[extra]\n", "unknown field"),
+        (MAP + "\n[extra]\n", r"unknown field.*; a field map has \[fields\], \[models\]"),
+        (MAP + "\n[source]\nsep = 1\n", r"; \[source\] has header, separator"),
+        (MAP + "\n[models.a]\nfoo = 1\n", r"; \[models.NAME\] has action, confidence"),
         (MAP.replace('"at"', "0"), "cannot be used"),
         (MAP.replace('time = "at"', 'time = "at"\nunit = "days"'), "cannot be used"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from stairway.base.errors import ConfigError, DataError
 from stairway.supervision.answers import NO_TIME
-from stairway.supervision.instants import Clock, first_misfit, to_ns, unit_of
+from stairway.supervision.instants import Clock, first_misfit, stray, to_ns, unit_of, usual_unit
 
 PER = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
@@ -80,3 +82,60 @@ def test_whole_numbers_fit_a_unit_as_their_texts_do(stamps, unit, strict) -> Non
     texts = pl.Series([None if n is None else str(n) for n in stamps], dtype=pl.String)
     whole = pl.Series(stamps, dtype=pl.Int64)
     assert first_misfit(whole, unit, strict=strict) == first_misfit(texts, unit, strict=strict)
+
+
+FAR = ("2610-05-01T08:00:00Z", "9999-12-31T23:59:59Z", "2262-04-12T00:00:00Z",
+       "0001-01-01T00:00:00Z", "+2610-05-01T08:00:00Z", "203-05-01T08:00:00Z",
+       "9999-12-31T23:59:59")  # fmt: skip
+
+
+@pytest.mark.parametrize("far", FAR)
+def test_a_year_that_does_not_fit_is_not_understood_and_never_wrapped(far: str) -> None:
+    near = "2026-05-15T18:18:14Z"
+    found = to_ns(pl.Series([near, far, near]), Clock("iso"))
+    assert found.tolist() == [found[0], NO_TIME, found[0]]
+    assert found[0] == 1_778_869_094 * 10**9
+
+
+@pytest.mark.parametrize("year", [1678, 1970, 2261])
+def test_every_year_that_fits_is_read(year: int) -> None:
+    first = datetime(year, 1, 1, tzinfo=UTC)
+    seconds = round((first - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
+    assert to_ns(pl.Series([f"{year}-01-01T00:00:00Z"]), Clock("iso")).tolist() == [
+        seconds * 10**9
+    ]
+    for unit in ("ms", "us", "ns"):
+        stamps = pl.Series([first]).cast(pl.Datetime(unit, "UTC"))
+        assert to_ns(stamps, Clock()).tolist() == [seconds * 10**9]
+
+
+@pytest.mark.parametrize("unit", ["ms", "us"])
+@pytest.mark.parametrize("zone", ["UTC", None])
+def test_an_instant_of_a_column_that_does_not_fit_is_not_understood(unit, zone) -> None:
+    said = [datetime(9999, 12, 31), datetime(1, 1, 1), datetime(2025, 1, 1), None]  # noqa: DTZ001
+    stamps = pl.Series(said).cast(pl.Datetime(unit)).dt.replace_time_zone(zone)
+    near = 1_735_689_600 * 10**9
+    assert to_ns(stamps, Clock(tz="UTC")).tolist() == [NO_TIME, NO_TIME, near, NO_TIME]
+
+
+def test_a_day_that_does_not_fit_is_not_understood() -> None:
+    days = pl.Series([20_000, 2**30, None, -(2**30)], dtype=pl.Int32).cast(pl.Date)
+    found = to_ns(days, Clock(tz="UTC")).tolist()
+    assert found == [20_000 * 86_400 * 10**9, NO_TIME, NO_TIME, NO_TIME]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us"])
+@pytest.mark.parametrize("kind", [pl.Int64, pl.Float64, pl.String])
+def test_a_number_beyond_what_64_bits_count_is_not_understood(unit: str, kind) -> None:
+    late, near = 10**10 * 10**9 // PER[unit], 17 * 10**17 // PER[unit]
+    stamps = pl.Series([near, late]).cast(kind)
+    assert to_ns(stamps, Clock(unit)).tolist() == [17 * 10**17, NO_TIME]
+
+
+def test_a_number_of_more_than_64_bits_is_of_no_unit() -> None:
+    near, far = 1_763_600_001_000, 17_636_000_010_000_000_000
+    for stamps in (pl.Series([near, far], dtype=pl.Int128), pl.Series([str(near), str(far)])):
+        assert first_misfit(stamps, "ms", strict=True) == 1
+        assert first_misfit(stamps, "ms") is None
+        assert (stray(stamps), usual_unit(stamps)) == (1, "ms")
+        assert to_ns(stamps, Clock("ms")).tolist() == [near * 10**6, NO_TIME]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from stairway.base.errors import DataError, StairwayError
 from stairway.supervision import payloads
-from stairway.supervision.answers import NO_TIME, Answers, Names
+from stairway.supervision.answers import INTENT, NO_TIME, Answers, Names
 from stairway.supervision.events.kernels import MEMBERS
 from stairway.supervision.field_map import read_map, recognise
 from stairway.supervision.instants import Clock
@@ -458,3 +458,51 @@ def test_an_id_is_the_same_whatever_ids_lie_beside_it() -> None:
     texts = [json.dumps(plain_event(event_id=one)).encode() for one in ids]
     together, _ = both(texts)
     assert together["event"] == [both([text])[0]["event"][0] for text in texts]
+
+
+@pytest.mark.parametrize("number", ["-0", "-7"])
+def test_an_id_below_nothing_is_left_to_the_careful_way(number) -> None:
+    """As text it would differ from the 0 that it is."""
+    text = '{"event_type":"trade.intent","event_id":%s,"payload":{"ts":"2026-05-15T18:18:14Z"}}'
+    assert fast_alone([(text % "0").encode()])
+    assert not fast_alone([(text % number).encode()])
+    both([(text % one).encode() for one in ("0", number, "0")])
+
+
+@pytest.mark.parametrize("name", ["ensemble", "model_breakdown"])
+@pytest.mark.parametrize("odd", [{"symbol": 5}, {"ensemble": 5}, {"reason": ["why"]}])
+def test_what_an_event_says_does_not_hang_on_the_events_beside_it(name, odd) -> None:
+    member = {"m": {"action": "BUY", "confidence": 0.5}}
+    usual = [
+        json.dumps(plain_event(n, **{"model_breakdown": member, name: None})).encode()
+        for n in range(2)
+    ]
+    beside = json.dumps(plain_event(2, **({"model_breakdown": member} | odd))).encode()
+    for texts in (usual, [*usual, beside], [beside, *usual]):
+        said, _ = both(texts)
+        mine = [at for at, place in enumerate(said["place"]) if texts[place] != beside]
+        assert len(mine) == 2
+        assert {said["model"][at] for at in mine} == ({"m"} if name == "ensemble" else {INTENT})
+
+
+@given(PAYLOAD)
+@example({"ensemble": None})
+@example({"model_breakdown": None, "ensemble": {"confidence": None}})
+def test_what_python_wrote_means_what_the_same_in_json_means(payload) -> None:
+    """The first is always read value by value, the second only where it fits no field."""
+
+    def read(text):
+        record = json.dumps({"payload": text}).encode()
+        told = heard(Documents([record], 1), plain=False)
+        return told[0] if isinstance(told[0], dict) else told[0].__name__
+
+    assert read(repr(payload)) == read(json.dumps(payload))
+
+
+@pytest.mark.parametrize("beside", [{}, {"regime": 5}], ids=["usual", "odd"])
+def test_a_text_in_another_coding_that_nobody_reads_is_read_over(beside) -> None:
+    latin = json.dumps(plain_event(0, model_breakdown={"m": {"confidence": 0.5}})).encode()
+    latin = latin.replace(b'{"event_type"', b'{"note": "caf\xe9", "event_type"')
+    said, _ = both([latin, json.dumps(plain_event(1) | beside).encode()])
+    assert said["symbol"] == ["BTC", "BTC"]
+    assert said["regime"] == [None, "5" if beside else None]

@@ -68,6 +68,19 @@ def test_the_settled_time_is_reached_exactly() -> None:
     assert list(found(*beside, (CUT + 15, "a/2", 1)).replaced) == [("a/1", Stage.CALIBRATED)]
 
 
+def test_of_two_new_ones_side_by_side_the_one_that_dies_is_not_replaced() -> None:
+    """It would else be gone, and what little it said would not be judged."""
+    told = found((1, "a/1", 1), (CUT, "a/2", 1), (CUT, "a/3", 1), (2 * CUT, "a/3", 1))
+    assert told.replaced == {("a/1", Stage.CALIBRATED): ("a/2", "a/3")}
+    assert [who for who, _ in told.new] == ["a/2", "a/3"]
+
+
+def test_who_last_answered_as_the_other_began_has_not_come_back() -> None:
+    beside = (50, "a/2", 1), (50, "a/1", 1), (99, "a/1", 1)
+    told = found(*beside, (CUT, "a/2", 1), (2 * CUT, "a/2", 1))
+    assert (told.replaced, told.silent) == ({}, (("a/1", Stage.CALIBRATED),))
+
+
 def test_who_never_kept_the_contract_replaces_nobody() -> None:
     assert found((1, "a/1", 1), (CUT, "a/2", 1), action=UNKNOWN).replaced == {}
 

@@ -89,3 +89,15 @@ def test_what_python_wrote_twice_is_refused_too() -> None:
     text = event("{'symbol': 'A', 'symbol': 'B'}").encode()
     with pytest.raises(DataError, match="line 1"):
         Reading(recognise(["event_type", "payload"])).read(Documents([text], 1))
+
+
+@pytest.mark.parametrize("kind", ["text", "object"])
+def test_a_payload_within_a_payload_is_not_read_and_may_say_anything_twice(kind: str) -> None:
+    twice = '{"symbol": "B", "symbol": "C"}'
+    within = json.dumps(twice) if kind == "text" else twice
+    said = payload(more=f', "payload": {within}')
+    require_event_once(event(said), "line 1")
+    require_event_once(f'{{"payload": {said}}}', "line 1")
+    require_event_once(said, "line 1", is_payload=True)
+    with pytest.raises(DataError, match="line 1 has 'symbol' twice"):
+        require_event_once(said, "line 1")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from stairway.app.settings import load, shipped
 from stairway.evaluation.battery.study import BatteryRules
 from stairway.testing.leak_counts import (
     HONEST,
@@ -20,12 +21,17 @@ from stairway.testing.leak_counts import (
     true_edge,
 )
 
-RULES = BatteryRules()
+RULES = load("daily").battery.asked
 DATA = Path(os.environ.get("STAIRWAY_DATA", Path(__file__).parents[3] / "shared" / "data"))
 NO_DATA = pytest.mark.skipif(not DATA.is_dir(), reason="no recorded bars: set STAIRWAY_DATA")
 MARKETS = dict(SIMULATED) | {name: partial(recorded, DATA, name) for name in RECORDED}
 ALL = [pytest.param(name, marks=NO_DATA) if name in RECORDED else name for name in MARKETS]
 SOME = [ALL[1], ALL[2]]
+
+
+@pytest.mark.parametrize("policy", shipped())
+def test_what_is_counted_looks_as_hard_as_every_shipped_policy(policy: str) -> None:
+    assert load(policy).battery.asked == RULES == BatteryRules()
 
 
 def test_eight_kinds_of_leak_are_planted() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from stairway.app import kernelcache
 from stairway.app.lines import Lines, say_error
 from stairway.base.errors import ConfigError, StairwayError
 
@@ -18,7 +17,6 @@ CLIMBED = "climbed.json"
 
 def main(arguments: Sequence[str]) -> int:
     """Climb in the folder named; 0 when the record is finished, 2 where a gate refused."""
-    kernelcache.prepare()
     try:
         if len(arguments) != 1:
             msg = f"the climber takes one run folder; got {len(arguments)} arguments"
@@ -31,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def climb_in(root: Path) -> int:
     """Finish the run in ``root`` and leave its hash."""
-    from stairway.app.folder import write_json  # noqa: PLC0415 - after the cache is set
+    from stairway.app.folder import write_json  # noqa: PLC0415 - only where it climbs
     from stairway.app.request import resumed  # noqa: PLC0415 - as above
     from stairway.app.run import finish, prepare  # noqa: PLC0415 - as above
 

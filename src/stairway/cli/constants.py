@@ -32,9 +32,6 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> int:
     """Look for constants."""
-    from stairway.app import kernelcache
-
-    kernelcache.prepare()
     return stoppable(lambda: _asked(source, after, field_map, as_json=as_json))
 
 

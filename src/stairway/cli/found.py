@@ -51,9 +51,10 @@ def stoppable(work: Callable[[], int]) -> int:
 
 def printed(question: Question, asked: Asked, *, as_json: bool) -> int:
     """Ask, print the answer and return the exit code."""
+    from stairway.app.rl.compiling import said_once
     from stairway.cli.progress import Bars
 
-    with Bars() as progress:
+    with Bars() as progress, said_once(progress.note):
         found = question(asked, progress)
     sys.stdout.write(found.as_json() if as_json else found.as_text())
     return found.exit_code

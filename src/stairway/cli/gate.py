@@ -88,9 +88,6 @@ def command(
     ] = Path("reports/safety"),
 ) -> int:
     """Judge telemetry."""
-    from stairway.app import kernelcache
-
-    kernelcache.prepare()
     asked = (source, after, policy, field_map)
     if explain_source:
         return stoppable(lambda: _explained(asked))
@@ -134,9 +131,10 @@ def _form(form: Form, *, as_json: bool) -> Form:
 
 def _once(asked: Asked) -> GateReport:
     from stairway.app.gate.once import gated
+    from stairway.app.rl.compiling import said_once
     from stairway.cli.progress import Bars
 
-    with Bars() as progress:
+    with Bars() as progress, said_once(progress.note):
         return gated(asked, progress)
 
 

@@ -8,6 +8,7 @@ wrong usage. Whatever goes wrong is said in one sentence on standard error.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from io import TextIOWrapper
@@ -30,12 +31,17 @@ from stairway.cli import (
     train,
     validate,
 )
+from stairway.cli.prose import flowing
+
+_FRAMED_COLUMNS = 72
+"""Fewer have no room for help in a frame: it would cut the names of options."""
+_framed = shutil.get_terminal_size().columns >= _FRAMED_COLUMNS
 
 app = typer.Typer(
     name="stairway",
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="rich" if _framed else None,
     help="Stands between a trading model and the market: models climb on evidence only.",
 )
 app.command("run", help=run.HELP)(run.command)
@@ -48,6 +54,9 @@ app.command("validate", help=validate.HELP)(validate.command)
 app.command("deployed", help=deployed.HELP)(deployed.command)
 app.add_typer(train.group)
 app.add_typer(log.group)
+for group in (app, train.group, log.group):
+    for one in group.registered_commands:
+        one.help = flowing(one.help or "", framed=_framed)
 
 FAILED = 1
 

@@ -53,9 +53,6 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> int:
     """Prove one function."""
-    from stairway.app import kernelcache
-
-    kernelcache.prepare()
     from stairway.app.proof.prove import Asked, proved
     from stairway.cli.progress import Bars
     from stairway.cli.stopping import STOPPED, Stopping

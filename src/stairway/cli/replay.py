@@ -54,9 +54,6 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> int:
     """Replay one run."""
-    from stairway.app import kernelcache
-
-    kernelcache.prepare()
     from stairway.app.replay import replay
     from stairway.cli.progress import Bars
 

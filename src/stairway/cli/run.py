@@ -108,9 +108,6 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> int:
     """Do the whole job."""
-    from stairway.app import kernelcache
-
-    kernelcache.prepare()
     from stairway.app.request import Request, next_folder, resumed
     from stairway.cli.settled import require_nothing_else
 

@@ -147,9 +147,7 @@ class _Asked(NamedTuple):
 
 def _folder(stack: ExitStack, context: typer.Context, asked: _Asked) -> RlFolder:
     """Open the folder of a run, or make one; that of a reference alone does not stay."""
-    from stairway.app import caches, kernelcache
-
-    kernelcache.prepare()
+    from stairway.app import caches
     from stairway.app.rl.ask import RlRequest, open_practice
     from stairway.app.rl.listen import passing, prepared
     from stairway.cli.progress import Bars

@@ -103,9 +103,6 @@ def command(
     as_json: AsJson = False,
 ) -> int:
     """Prove an edge, or say what is missing."""
-    from stairway.app import kernelcache
-
-    kernelcache.prepare()
     from stairway.app.validate.asked import Asked
 
     asked = Asked(

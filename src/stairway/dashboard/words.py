@@ -270,14 +270,28 @@ def plain(text: str) -> str:
     --------
     >>> plain("drawdown is 0.130721, allowed is at most 0.1")
     'drawdown is 0.131, allowed is at most 0.1'
+
+    Two numbers that would come out the same stay as they are.
+
+    >>> plain("it is 0.05002, and at most 0.05 is allowed")
+    'it is 0.05002, and at most 0.05 is allowed'
     """
+    written: list[str] = _NUMBER.findall(text)
+    told: dict[str, set[float]] = {}
+    for number in written:
+        told.setdefault(_shortened(number), set()).add(float(number))
 
     def shortened(found: re.Match[str]) -> str:
         number = found.group()
-        decimals = len(number.partition(".")[2])
-        return figure(float(number)) if decimals >= _LONGEST_DECIMALS else number
+        short = _shortened(number)
+        return short if len(told[short]) == 1 else number
 
     return _NUMBER.sub(shortened, text)
+
+
+def _shortened(number: str) -> str:
+    decimals = len(number.partition(".")[2])
+    return figure(float(number)) if decimals >= _LONGEST_DECIMALS else number
 
 
 def says(text: str, value: float) -> bool:

@@ -29,10 +29,11 @@ from stairway.evaluation import bins
 from stairway.evaluation.metrics import (
     Reliability,
     brier,
+    forecasts_of,
     log_loss,
     log_losses,
+    one_outcome,
     reliability_of,
-    require_forecasts,
     spiegelhalter_z,
 )
 from stairway.evaluation.moments import Undefined
@@ -163,7 +164,7 @@ def measure(
     ------
     DataError
         If these are no forecasts: see
-        :func:`stairway.evaluation.metrics.require_forecasts`.
+        :func:`stairway.evaluation.metrics.forecasts_of`.
 
     Examples
     --------
@@ -174,17 +175,17 @@ def measure(
     >>> measure(np.array([0.5]), np.array([1.0]), rules).findings[0].bound
     50.0
     """
-    require_forecasts(confidence, outcome)
+    confidence, outcome = forecasts_of(confidence, outcome)
     n_independent = confidence.size * independent_frac
     if not n_independent >= rules.min_samples:
         detail = f"{n_independent:,.0f} of {rules.min_samples:,} independent forecasts"
         return inconclusive(
             "calibration.too_few", detail, n_independent, rules.min_samples, confidence.size
         )
-    base = float(outcome.mean())
-    if not 0.0 < base < 1.0:
-        detail = f"all {outcome.size} outcomes are {base:.0f}; both are needed"
-        return inconclusive("calibration.one_outcome", detail, base, None, outcome.size)
+    decomposed = corp(confidence, outcome)
+    if isinstance(decomposed, Undefined):
+        n = outcome.size
+        return inconclusive("calibration.one_outcome", decomposed.reason, 0, 1, n)
     z = spiegelhalter_z(confidence, outcome)
     z = z if isinstance(z, Undefined) else z * math.sqrt(independent_frac)
     table = bins.by_mass(confidence, outcome, rules.n_bins)
@@ -193,7 +194,7 @@ def measure(
         n=confidence.size,
         n_independent=n_independent,
         murphy=murphy(table, score, rules.level, independent_frac),
-        corp=corp(confidence, outcome),
+        corp=decomposed,
         log_loss=_mean(
             log_losses(confidence, outcome, rules.eps), rules.level, independent_frac
         ),
@@ -251,7 +252,7 @@ def murphy(table: FloatArray, brier: Estimate, level: float, independent_frac: f
     )
 
 
-def corp(confidence: FloatArray, outcome: FloatArray) -> Corp:
+def corp(confidence: FloatArray, outcome: FloatArray) -> Corp | Undefined:
     """Take a Brier score apart by the isotonic fit of outcomes on forecasts.
 
     Parameters
@@ -259,12 +260,21 @@ def corp(confidence: FloatArray, outcome: FloatArray) -> Corp:
     confidence, outcome : (n,) float64
         P(up) in [0, 1], and 0 or 1. Anything else raises.
 
+    Returns
+    -------
+    Corp or Undefined
+        Undefined where all outcomes are the same: no order of theirs can be right.
+
     Examples
     --------
     >>> corp(np.array([0.5, 0.5, 1.0, 1.0]), np.array([0.0, 0.0, 1.0, 1.0]))
     Corp(brier=0.125, miscalibration=0.125, discrimination=0.25, uncertainty=0.25)
     """
+    confidence, outcome = forecasts_of(confidence, outcome)
     score, base = brier(confidence, outcome), float(outcome.mean())
+    alone = one_outcome(int(outcome.sum()), outcome.size)
+    if alone is not None:
+        return alone
     fit, uncertainty = isotonic(confidence, outcome), base * (1.0 - base)
     level = fit.level[np.searchsorted(fit.x, confidence)]
     honest = float(np.mean((level - outcome) ** 2))

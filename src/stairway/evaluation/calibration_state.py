@@ -29,7 +29,7 @@ from stairway.evaluation.calibration import (
     normal_quantile,
     two_sided,
 )
-from stairway.evaluation.metrics import Reliability, reliability_of, z_score
+from stairway.evaluation.metrics import Reliability, one_outcome, reliability_of, z_score
 from stairway.evaluation.moments import Undefined
 from stairway.models.calibration import REGIMES
 
@@ -244,9 +244,9 @@ def _read(tally: Tally, rules: TrackRules) -> Tracked | Inconclusive:
         detail = f"{n} of {needed} outcomes"
         return inconclusive("calibration.too_few", detail, n, needed, tally.n_blocks)
     ups = sum(row[bins.Y] for row in tally.bins)
-    if not 0.0 < ups < n:
-        detail = f"{ups:.0f} of {n} outcomes were up; both outcomes are needed"
-        return inconclusive("calibration.one_outcome", detail, ups / n, None, n)
+    alone = one_outcome(round(ups), n)
+    if alone is not None:
+        return inconclusive("calibration.one_outcome", alone.reason, 0, 1, n)
     table, frac = np.array(tally.bins), _independent_frac(tally, rules)
     squared, _, lost, _ = _scatter(tally)
     z = z_score(tally.lean, tally.spread)

@@ -22,6 +22,7 @@ from msgspec import Meta
 from stairway.base.arrays import BoolArray, FloatArray
 from stairway.base.config import Config
 from stairway.base.verdict import Refuse, Verdict, all_of, inconclusive, passed, refuse
+from stairway.evaluation.beside import told_apart
 from stairway.evaluation.moments import Undefined
 from stairway.evaluation.sharpe import sharpe
 from stairway.evaluation.skill import Forecasts, Skill, Unscored, brier_skill
@@ -220,9 +221,10 @@ def after_cost_sharpe(
     beyond = too_good_sharpe(found.annual_iid, n, rules)
     if beyond is not None:
         return beyond
+    low, _ = told_apart(found.low, rules.sharpe_floor, 2)
     detail = (
         f"annual Sharpe after costs {found.annual:.2f}, {_percent(rules.level)} interval "
-        f"{found.low:.2f} to {found.high:.2f}; its low end must exceed {rules.sharpe_floor:g}"
+        f"{low} to {found.high:.2f}; its low end must exceed {rules.sharpe_floor:g}"
     )
     finding = ("evidence.after_cost_sharpe", detail, found.low, rules.sharpe_floor, n)
     return passed(*finding) if found.low > rules.sharpe_floor else refuse(*finding)
@@ -316,6 +318,9 @@ def _too_good(skill: Skill | Unscored, rules: EvidenceRules) -> Verdict:
 
 
 def _too_few(where: str, skill: Skill | Unscored, needed: int) -> Verdict:
+    if isinstance(skill, Unscored) and skill.n > 0:
+        detail = f"{where}: {skill.reason}"
+        return inconclusive("evidence.one_outcome", detail, 0, 1, skill.n)
     n = 0 if isinstance(skill, Unscored) else int(skill.n_independent)
     detail = f"{where}: {n:,} of {needed:,} independent samples"
     return inconclusive("evidence.too_few", detail, n, needed, n)

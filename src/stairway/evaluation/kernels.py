@@ -6,9 +6,9 @@ import math
 from typing import TypeAlias
 
 import numpy as np
-from numba import njit
 
 from stairway.base.arrays import FloatArray
+from stairway.compiled import njit
 
 Fall: TypeAlias = tuple[float, float, float, float]
 """A stretch of bars, seen from before it: what it does to a distance from the peak.

@@ -14,7 +14,7 @@ import numpy as np
 from stairway.base.arrays import FloatArray
 from stairway.base.errors import DataError
 from stairway.evaluation import bins
-from stairway.evaluation.finite import require_finite
+from stairway.evaluation.finite import numbers, one_row, require_finite
 from stairway.evaluation.kernels import deepest, deepest_in_line
 from stairway.evaluation.moments import Undefined
 
@@ -83,6 +83,7 @@ def equity(returns: FloatArray) -> FloatArray:
     >>> equity(np.array([0.5, -1.5, 9.0]))
     array([1. , 1.5, 0. , 0. ])
     """
+    returns = one_row(returns, "returns")
     require_finite(returns, "returns")
     wealth: FloatArray = np.cumprod(np.concatenate([[1.0], 1.0 + returns]), dtype=np.float64)
     ruined = np.flatnonzero(~(wealth > 0.0))
@@ -120,10 +121,7 @@ def max_drawdown(returns: FloatArray) -> float:
     >>> max_drawdown(np.array([-0.5, 0.2])), max_drawdown(np.array([]))
     (-0.5, 0.0)
     """
-    returns = np.asarray(returns, np.float64)
-    if returns.ndim != 1:
-        msg = f"returns have shape {returns.shape}; give one for each bar"
-        raise DataError(msg)
+    returns = one_row(returns, "returns")
     lowest, sound = deepest(returns)
     if not sound:
         require_finite(returns, "returns")
@@ -139,7 +137,7 @@ def brier(confidence: FloatArray, outcome: FloatArray) -> float:
     >>> brier(np.array([0.5, 0.5]), np.array([0.0, 1.0]))
     0.25
     """
-    require_forecasts(confidence, outcome)
+    confidence, outcome = forecasts_of(confidence, outcome)
     return float(np.mean((confidence - outcome) ** 2))
 
 
@@ -152,6 +150,7 @@ def log_loss(confidence: FloatArray, outcome: FloatArray, eps: float) -> tuple[f
     >>> round(loss, 4), clipped
     (0.3466, 1)
     """
+    confidence, outcome = forecasts_of(confidence, outcome)
     lost = log_losses(confidence, outcome, eps)
     return float(np.mean(lost)), int(np.sum(np.clip(confidence, eps, 1.0 - eps) != confidence))
 
@@ -164,7 +163,7 @@ def log_losses(confidence: FloatArray, outcome: FloatArray, eps: float) -> Float
     >>> log_losses(np.array([0.5]), np.array([1.0]), 1e-6).round(4)
     array([0.6931])
     """
-    require_forecasts(confidence, outcome)
+    confidence, outcome = forecasts_of(confidence, outcome)
     if not 0.0 < eps < _EVEN:
         msg = f"eps is {eps}; it must lie in (0, 0.5), such as 1e-6"
         raise DataError(msg)
@@ -182,7 +181,7 @@ def spiegelhalter_z(confidence: FloatArray, outcome: FloatArray) -> float | Unde
     >>> round(spiegelhalter_z(np.full(100, 0.9), np.repeat([0.0, 1.0], [10, 90])), 6)
     0.0
     """
-    require_forecasts(confidence, outcome)
+    confidence, outcome = forecasts_of(confidence, outcome)
     lean = 1.0 - 2.0 * confidence
     spread = float(np.sum(lean**2 * confidence * (1.0 - confidence)))
     return z_score(float(np.sum((outcome - confidence) * lean)), spread)
@@ -225,7 +224,7 @@ def reliability(
     >>> [(b.n, b.confidence, b.hit_frac) for b in found.bins], found.ece
     ([(50, 0.25, 0.0), (50, 0.75, 1.0)], 0.25)
     """
-    require_forecasts(confidence, outcome)
+    confidence, outcome = forecasts_of(confidence, outcome)
     if not n_bins >= 1:
         msg = f"a diagram needs at least one bin, got {n_bins}"
         raise DataError(msg)
@@ -267,22 +266,39 @@ def _wilson(hit_frac: float, n: float) -> tuple[float, float]:
     return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
-def require_forecasts(confidence: FloatArray, outcome: FloatArray) -> None:
-    """Refuse what no forecast can be, naming the first row of it.
+def one_outcome(ups: int, n: int) -> Undefined | None:
+    """Say that all outcomes are the same; ``None`` where there are both.
+
+    Of one alone nothing can be told: whoever says it always is never wrong.
+
+    Examples
+    --------
+    >>> one_outcome(300, 300), one_outcome(1, 300)
+    (Undefined(reason='all 300 outcomes are 1; at least 1 that is 0 is needed'), None)
+    """
+    if 0 < ups < n:
+        return None
+    only = int(ups > 0)
+    return Undefined(f"all {n:,} outcomes are {only}; at least 1 that is {1 - only} is needed")
+
+
+def forecasts_of(confidence: FloatArray, outcome: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return both as (n,) float64; refuse what no forecast can be, naming the first row.
 
     Raises
     ------
     DataError
-        If the rows differ in length or are empty, a forecast lies outside [0, 1] or is
-        NaN, or an outcome is neither 0 nor 1.
+        If they are no numbers, the rows differ in length or are empty, a forecast lies
+        outside [0, 1] or is NaN, or an outcome is neither 0 nor 1.
 
     Examples
     --------
-    >>> require_forecasts(np.array([0.5]), np.array([0.5]))
+    >>> forecasts_of(np.array([0.5]), np.array([0.5]))
     Traceback (most recent call last):
     ...
     stairway.base.errors.DataError: outcome 0 is 0.5, neither 0 nor 1; leave unlabelled rows out
     """
+    confidence, outcome = numbers(confidence, "forecasts"), numbers(outcome, "outcomes")
     if not (confidence.ndim == 1 and confidence.shape == outcome.shape and confidence.size > 0):
         msg = (
             "forecasts and outcomes must be one row each and not empty, "
@@ -302,3 +318,4 @@ def require_forecasts(confidence: FloatArray, outcome: FloatArray) -> None:
         row = int(np.flatnonzero(~came)[0])
         msg = f"outcome {row} is {outcome[row]}, neither 0 nor 1; leave unlabelled rows out"
         raise DataError(msg)
+    return confidence, outcome

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from stairway.base.arrays import FloatArray
+from stairway.evaluation.finite import one_row
 from stairway.evaluation.kernels import squares_about
 
 _FEWEST_BARS = 3
@@ -50,6 +51,11 @@ def moments(returns: FloatArray) -> Moments | Undefined:
     returns : (n_bars,) float64
         A value that is not finite makes the answer undefined.
 
+    Raises
+    ------
+    DataError
+        If they are no numbers, or not one for each bar.
+
     Examples
     --------
     >>> moments(np.array([0.01, 0.03, 0.02]))
@@ -57,6 +63,7 @@ def moments(returns: FloatArray) -> Moments | Undefined:
     >>> moments(np.full(5, 0.01))
     Undefined(reason='the 5 returns are constant')
     """
+    returns = one_row(returns, "returns")
     n = returns.size
     if n < _FEWEST_BARS:
         return Undefined(f"{n} returns; at least {_FEWEST_BARS} are needed")

@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 
 from stairway.base.arrays import FloatArray
+from stairway.evaluation.finite import one_row
 from stairway.evaluation.hac import critical_value, newey_west_lags, standard_error_of_sum
 from stairway.evaluation.moments import Undefined, moments
 
@@ -89,6 +90,7 @@ def sharpe(
     """
     if not (math.isfinite(periods_per_year) and periods_per_year > 0.0):
         return Undefined(f"a year of {periods_per_year} bars")
+    returns = one_row(returns, "returns")
     found = moments(returns)
     if isinstance(found, Undefined):
         return found

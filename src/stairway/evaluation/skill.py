@@ -20,6 +20,7 @@ import numpy as np
 from stairway.base.arrays import BoolArray, FloatArray, IntArray
 from stairway.base.errors import DataError
 from stairway.evaluation.hac import critical_value, newey_west_lags, standard_error_of_sum
+from stairway.evaluation.metrics import one_outcome
 from stairway.evaluation.overlap import uniqueness
 
 
@@ -107,9 +108,19 @@ class Skill(msgspec.Struct, frozen=True):
 
 
 class Unscored(msgspec.Struct, frozen=True):
-    """Nothing to judge: no forecast had both an answer and an outcome."""
+    """Nothing to judge.
+
+    Attributes
+    ----------
+    reason
+        Why not.
+    n
+        Forecasts that had both an answer and an outcome, all of them the same; 0 where
+        there was none.
+    """
 
     reason: str
+    n: int = 0
 
 
 def climatology(outcome: IntArray, end: IntArray, prior_n: float) -> FloatArray:
@@ -159,6 +170,11 @@ def brier_skill(
     level
         Confidence of the two-sided interval.
 
+    Returns
+    -------
+    Skill or Unscored
+        Unscored where there is nothing in ``rows``, or one outcome only in all of them.
+
     Examples
     --------
     >>> rng, n = np.random.default_rng(0), 800
@@ -171,12 +187,18 @@ def brier_skill(
     """
     judged = forecasts.scored & rows[:, None]
     n = int(judged.sum())
+    if n == 0:
+        return Unscored("no forecast of these bars has both an answer and a known outcome")
+    came = forecasts.outcome[forecasts.scored]
+    alone = one_outcome(int(came.sum()), came.size)
+    if alone is not None:
+        return Unscored(alone.reason, came.size)
     rival = climatology(forecasts.outcome, forecasts.end, prior_n)[:, None]
     error = np.where(judged, (forecasts.confidence - forecasts.outcome) ** 2, 0.0)
     rival_error = np.where(judged, (rival - forecasts.outcome) ** 2, 0.0)
     total, rival_total = float(error.sum()), float(rival_error.sum())
-    if not (n > 0 and rival_total > 0.0):
-        return Unscored("no forecast of these bars has both an answer and a known outcome")
+    if not rival_total > 0.0:
+        return Unscored(f"climatology errs by {rival_total:g} here: nothing could be saved")
     skill = 1.0 - total / rival_total
     influence = ((1.0 - skill) * rival_error - error).sum(axis=1) / rival_total
     n_bars = int(judged.any(axis=1).sum())

@@ -7,7 +7,7 @@ what was wrong with them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -52,17 +52,48 @@ def answered(
 
 def guarded(call: Callable[[], T], doing: str) -> T | Finding:
     """Call, and turn whatever is raised into a finding; only an interrupt goes through."""
+    got = attempted(call)
+    if not isinstance(got, Raised):
+        return got
+    return Finding(
+        "causality.raised",
+        f"the pipeline raised {got.name} {doing}: {got.said}; it must answer for any "
+        "beginning of the bars, with NaN where it knows nothing",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """What somebody else's code raised: the name of the error, and what it said."""
+
+    name: str
+    said: str
+
+
+def attempted(call: Callable[[], T]) -> T | Raised:
+    """Call somebody else's code; whatever it raises is a value, an interrupt goes through.
+
+    Examples
+    --------
+    >>> attempted(lambda: 1 / 0)
+    Raised(name='ZeroDivisionError', said='division by zero')
+    """
     try:
         return call()
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - somebody else's code: what it raises is a refusal
-        said = " ".join(str(error).split())[:_LONGEST] or "without a word"
-        return Finding(
-            "causality.raised",
-            f"the pipeline raised {type(error).__name__} {doing}: {said}; it must answer "
-            "for any beginning of the bars, with NaN where it knows nothing",
-        )
+        return Raised(type(error).__name__, _said(error))
+
+
+def _said(error: BaseException) -> str:
+    """Give the words of somebody else's error, which may be none, or no text."""
+    try:
+        words = str(error)
+    except Exception:  # noqa: BLE001 - how it is written is somebody else's code as well
+        words = ""
+    whole = words.encode(errors="backslashreplace").decode()
+    return " ".join(whole.split())[:_LONGEST] or "without a word"
 
 
 def misfit(answer: Columns, base: Columns, rows: int, why: str) -> Finding | None:
@@ -86,6 +117,101 @@ def misfit(answer: Columns, base: Columns, rows: int, why: str) -> Finding | Non
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Grain:
+    """What the rounding of a column is measured by.
+
+    Attributes
+    ----------
+    step
+        Median size of the steps from row to row that are neither zero nor unknown.
+    usual
+        Size that one in a hundred of the values exceeds which are neither zero nor unknown.
+    largest
+        Largest finite size.
+    """
+
+    step: float
+    usual: float
+    largest: float
+
+
+def grain(column: FloatArray) -> Grain:
+    """Measure a column once, to compare others with it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> grain(np.array([0.0, 1.0, 1.0, -4.0, np.nan]))
+    Grain(step=3.0, usual=1.0, largest=4.0)
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        steps = np.abs(np.diff(column))
+    steps = steps[np.isfinite(steps) & (steps != 0.0)]
+    step = float(np.median(steps)) if steps.size else 0.0
+    return Grain(step, _usual(column), _largest(column))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """First place where two columns differ, and by how much.
+
+    Attributes
+    ----------
+    row
+        That place.
+    difference
+        Largest difference, relative to the largest finite size of the first column.
+    sure
+        False where the rounding of a few huge values explains every difference.
+    """
+
+    row: int
+    difference: float
+    sure: bool
+
+
+def compared(
+    before: FloatArray,
+    after: FloatArray,
+    tolerance: float,
+    measured: Grain,
+    whole: FloatArray,
+) -> Change | None:
+    """Say whether the parts of two answers differ, by more than what rounding does.
+
+    NaN equals NaN and an infinity itself; a value that appears, disappears or becomes
+    infinite differs infinitely. Rounding does the tolerance of the column's usual step from
+    one row to the next, whatever level it stands on, and 64 units in the last place of a
+    value, over which a Fourier transform spreads its rounding: of one that 99 in 100 do not
+    exceed where nothing is left open, of the largest where a difference is not sure to be
+    none. A tolerance of 0 bears no difference at all.
+
+    Parameters
+    ----------
+    before, after : (k,) float64
+        Parts of the two answers.
+    measured, whole
+        Grain of the whole first answer, and the whole second one.
+    """
+    if np.array_equal(before.view(np.int64), after.view(np.int64)):
+        return None
+    difference = _differences(before, after)
+    largest = float(difference.max())
+    unit = _UNITS * float(np.finfo(np.float64).eps) if tolerance else 0.0
+    step = tolerance * measured.step
+    # What the second answer may round only adds to it, so it is measured where it must be.
+    if largest <= step + unit * measured.usual:
+        return None
+    usual = step + unit * max(measured.usual, _usual(whole))
+    if largest <= usual:
+        return None
+    most = step + unit * max(measured.largest, _largest(whole))
+    sure = not largest <= most
+    row = int(np.argmax(~(difference <= (most if sure else usual))))
+    return Change(row, float(f"{largest / (_largest(before) or 1.0):.12g}"), sure)
+
+
 def moved(
     before: FloatArray,
     after: FloatArray,
@@ -94,13 +220,8 @@ def moved(
 ) -> tuple[int, float] | None:
     """First place where two columns differ, and their largest relative difference.
 
-    Differences are relative to the largest finite size in ``before``. NaN equals NaN and
-    an infinity itself; a value that appears, disappears or becomes infinite differs
-    infinitely. None where all lies within what rounding does: the tolerance of the
-    column's usual step from one row to the next, whatever level it stands on, and 64 units
-    in the last place of its largest value, over which a Fourier transform spreads its
-    rounding. A tolerance of 0 bears no difference at all. A difference that only the
-    rounding of a few huge values explains is none here; see :func:`unsure`.
+    A difference that only the rounding of a few huge values explains is none here; see
+    :func:`unsure`, and :func:`compared` for what rounding is.
 
     Parameters
     ----------
@@ -119,13 +240,8 @@ def moved(
     >>> moved(level, level + 1e-6, 1e-9) is None
     False
     """
-    if np.array_equal(before.view(np.int64), after.view(np.int64)):
-        return None
-    difference, _, most = _differences(before, after, tolerance, whole or (before, after))
-    far = np.flatnonzero(~(difference <= most))
-    if not far.size:
-        return None
-    return int(far[0]), float(f"{difference.max() / (_largest(before) or 1.0):.12g}")
+    change = _change(before, after, tolerance, whole)
+    return (change.row, change.difference) if change is not None and change.sure else None
 
 
 def unsure(
@@ -152,41 +268,38 @@ def unsure(
     >>> unsure(column, column + 100.0, 1e-9), moved(column, column + 100.0, 1e-9)
     (0, None)
     """
-    if moved(before, after, tolerance, whole) is not None:
-        return None
-    difference, usual, _ = _differences(before, after, tolerance, whole or (before, after))
-    far = np.flatnonzero(~(difference <= usual))
-    return int(far[0]) if far.size else None
+    change = _change(before, after, tolerance, whole)
+    return change.row if change is not None and not change.sure else None
 
 
-def _differences(
+def varies(column: FloatArray) -> bool:
+    """Whether a column has two values that are known and differ."""
+    known = column[~np.isnan(column)]
+    return bool((known != known[:1]).any())
+
+
+def _change(
     before: FloatArray,
     after: FloatArray,
     tolerance: float,
-    whole: tuple[FloatArray, FloatArray],
-) -> tuple[FloatArray, float, float]:
-    """Differences, what rounding usually does, and what that of the largest value could."""
-    finite = np.isfinite(before) & np.isfinite(after)
-    same = (before == after) | (np.isnan(before) & np.isnan(after))
-    difference = np.where(same, 0.0, np.inf)
-    with np.errstate(over="ignore"):
-        difference[finite] = np.abs(after[finite] - before[finite])
-    if tolerance == 0.0:
-        return difference, 0.0, 0.0
-    usual, most = (
-        _UNITS * float(np.finfo(np.float64).eps) * max(size(one) for one in whole)
-        for size in (_usual, _largest)
-    )
-    step = tolerance * _usual_step(whole[0])
-    return difference, step + usual, step + most
+    whole: tuple[FloatArray, FloatArray] | None,
+) -> Change | None:
+    first, second = whole or (before, after)
+    if np.array_equal(before.view(np.int64), after.view(np.int64)):
+        return None
+    return compared(before, after, tolerance, grain(first), second)
 
 
-def _usual_step(column: FloatArray) -> float:
-    """Median size of the steps from row to row that are neither zero nor unknown."""
+def _differences(before: FloatArray, after: FloatArray) -> FloatArray:
+    """Sizes of the differences, infinite where only one is known."""
     with np.errstate(invalid="ignore", over="ignore"):
-        steps = np.abs(np.diff(column))
-    steps = steps[np.isfinite(steps) & (steps != 0.0)]
-    return float(np.median(steps)) if steps.size else 0.0
+        difference: FloatArray = np.subtract(after, before)
+    np.abs(difference, out=difference)
+    odd = np.flatnonzero(np.isnan(difference))
+    one, other = before[odd], after[odd]
+    same = (one == other) | (np.isnan(one) & np.isnan(other))
+    difference[odd] = np.where(same, 0.0, np.inf)
+    return difference
 
 
 def _usual(column: FloatArray) -> float:

@@ -13,7 +13,7 @@ does not grow with the series, so cost grows with it as the function's own does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias, cast
 
 import msgspec
@@ -125,8 +125,21 @@ def read(answer: Any) -> dict[str, FloatArray]:
     if isinstance(answer, Mapping):
         names = list(cast("Mapping[str, Any]", answer))
     if names is not None:
-        return {str(name): _numbers(answer[name]) for name in names}
+        return _each(answer, names)
     return {ALONE: _numbers(answer)}
+
+
+def _each(answer: Any, names: Iterable[Any]) -> dict[str, FloatArray]:
+    """Read the columns by their names, of which no two may be written alike."""
+    columns: dict[str, FloatArray] = {}
+    for name in names:
+        # A half of a pair of surrogates is no text that anybody could be told.
+        written = str(name).encode(errors="backslashreplace").decode()
+        if written in columns:
+            msg = f"two columns are called {written!r}; give each a name of its own"
+            raise TypeError(msg)
+        columns[written] = _numbers(answer[name])
+    return columns
 
 
 def _numbers(column: Any) -> FloatArray:
@@ -138,7 +151,7 @@ def _numbers(column: Any) -> FloatArray:
     if array.dtype.kind not in "iufbO":
         msg = f"{array.dtype} is no column of numbers"
         raise TypeError(msg)
-    return array.astype(np.float64)
+    return array.astype(np.float64, copy=False)
 
 
 def _probes(

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from stairway.base.arrays import FloatArray, IntArray
+from stairway.compiled import njit
 from stairway.features.windows.kernels import (
     NOISE,
     PLACES,

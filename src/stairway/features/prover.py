@@ -12,7 +12,7 @@ bars of a pair and the run's own pipeline, ``features.function`` that of a user'
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Generic, TypeVar
 
@@ -22,7 +22,7 @@ from msgspec import Meta
 from stairway.base.arrays import FloatArray, IntArray
 from stairway.base.config import Config
 from stairway.base.verdict import Finding, Inconclusive, Refuse, Verdict, passed
-from stairway.features.asking import Columns, misfit, moved, unsure
+from stairway.features.asking import Columns, Grain, compared, grain, misfit, moved, varies
 from stairway.features.facts import Offence, Proof
 from stairway.features.perturbation import Perturbation
 
@@ -139,10 +139,11 @@ def tried(
         detail = f"no cut divides these {case.rows} bars; their available_ns must differ"
         missing = Finding("causality.no_cut", detail, 0.0, 1.0)
         return Proof(Inconclusive((missing,)), len(base), case.rows, 0, seed)
+    grains = {name: grain(column) for name, column in base.items()}
     worst: dict[str, Offence] = {}
     coarse: dict[str, Finding] = {}
     for done, probe in enumerate(probes, 1):
-        offences = _caught(case, base, probe, rules.tolerance, coarse)
+        offences = _caught(case, base, grains, probe, rules.tolerance, coarse)
         if isinstance(offences, Finding):
             return Proof(Refuse((offences,)), len(base), case.rows, len(probes), seed)
         _keep_farthest(worst, offences)
@@ -192,7 +193,12 @@ def _keep_farthest(worst: dict[str, Offence], offences: Sequence[Offence]) -> No
 
 
 def _caught(
-    case: Case[T], base: Columns, probe: Probe, tolerance: float, coarse: dict[str, Finding]
+    case: Case[T],
+    base: Columns,
+    grains: Mapping[str, Grain],
+    probe: Probe,
+    tolerance: float,
+    coarse: dict[str, Finding],
 ) -> list[Offence] | Finding:
     """Columns whose past moved under one probe; ``coarse`` gets those of which none knows."""
     other = case.change(case.bars, probe.cut, probe.kind, probe.rng)
@@ -201,17 +207,18 @@ def _caught(
         return answer
     offences: list[Offence] = []
     for name, column in base.items():
-        whole = (column, answer[name])
-        past = (column[other.before], whole[1][other.after])
-        difference = moved(*past, tolerance, whole)
-        if difference is None and unsure(*past, tolerance, whole) is not None:
+        past, now = column[other.before], answer[name][other.after]
+        change = compared(past, now, tolerance, grains[name], answer[name])
+        if change is None:
+            continue
+        if not change.sure:
             coarse.setdefault(name, _coarse(name, probe))
-        if difference is not None:
-            at, size = difference
-            row = at if isinstance(other.before, slice) else int(other.before[at])
-            ahead = probe.cut - case.place(row)
-            finite = size if math.isfinite(size) else None
-            offences.append(Offence(name, row, probe.cut, ahead, probe.kind, finite))
+            continue
+        at, size = change.row, change.difference
+        row = at if isinstance(other.before, slice) else int(other.before[at])
+        ahead = probe.cut - case.place(row)
+        finite = size if math.isfinite(size) else None
+        offences.append(Offence(name, row, probe.cut, ahead, probe.kind, finite))
     return offences
 
 
@@ -263,7 +270,7 @@ def _blindness(case: Case[T], base: Columns, seed: int) -> Verdict | None:
         if np.isnan(column).all():
             detail = f"column {name} is never known in {case.rows:,} bars; raise max_bars"
             findings.append(Finding("causality.silent", detail))
-        elif _varies(column) and moved(column, answer[name], 0.0) is None:
+        elif varies(column) and moved(column, answer[name], 0.0) is None:
             detail = (
                 f"column {name} does not notice that the bars from {cut} on were changed; "
                 "it does not come from them, so nothing is proved about it"
@@ -274,11 +281,6 @@ def _blindness(case: Case[T], base: Columns, seed: int) -> Verdict | None:
             Finding("causality.constant", "no column ever changes; nothing to prove")
         )
     return Inconclusive(tuple(findings)) if findings else None
-
-
-def _varies(column: FloatArray) -> bool:
-    known = column[~np.isnan(column)]
-    return bool((known != known[:1]).any())
 
 
 def _innocence(base: Columns, rows: int, probes: int, tolerance: float) -> Verdict:

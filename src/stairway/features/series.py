@@ -124,7 +124,11 @@ class Futures:
         kept = _kept(self.rows, cut, kind, rng)
         other = _others(ordered, cut, kind, rng)
         if "labels" in ordered:
-            late = ordered["label_end_ns"] > self._sorted_ns[cut - 1]
+            now_ns = self._sorted_ns[cut - 1]
+            late = ordered["label_end_ns"] > now_ns
+            if kind is Perturbation.CLOCK:
+                # When an open span ends is not known either.
+                other["label_end_ns"][:cut] = _stretched(ordered["label_end_ns"][:cut], now_ns)
             late[cut:] = True
             other["labels"] = _labels(ordered["labels"], late, kind, rng)
         back = kept[np.argsort(self._order[kept], kind="stable")]
@@ -207,10 +211,14 @@ def _later(ordered: Series, cut: int) -> dict[str, NDArray[Any]]:
     for name in TIMES:
         if name in ordered:
             moved[name] = ordered[name].copy()
-            now = ordered.get("time_ns", ordered[name])[cut - 1]
-            ahead = np.maximum(moved[name][cut:] - now, 0)
-            moved[name][cut:] += (_STRETCH - 1) * ahead
+            now_ns = ordered.get("time_ns", ordered[name])[cut - 1]
+            moved[name][cut:] = _stretched(moved[name][cut:], now_ns)
     return moved
+
+
+def _stretched(times_ns: IntArray, now_ns: int) -> IntArray:
+    """Move what lies after ``now_ns`` further from it."""
+    return times_ns + (_STRETCH - 1) * np.maximum(times_ns - now_ns, 0)
 
 
 def _labels(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from stairway.base.arrays import BoolArray, FloatArray, IntArray
+from stairway.compiled import njit
 
 GOOD = 0
 NO_TIME = 1

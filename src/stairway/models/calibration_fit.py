@@ -39,6 +39,8 @@ from stairway.models.isotonic import isotonic
 KNOTS = 129
 """Rows of a logistic table; the straight lines stay within 5e-5 over eight logits."""
 
+_ROUNDING = 1e-9
+
 
 class CurveFamily(StrEnum):
     """Formula of the maps of regimes that are too small for an isotonic one.
@@ -124,7 +126,7 @@ def fit(
     Raises
     ------
     DataError
-        If the columns do not fit together.
+        If the columns do not fit together, or a weight lies outside (0, 1].
     TooLittleError
         If they hold too few independent samples, or one outcome only.
 
@@ -166,8 +168,13 @@ def _checked(
     if not (np.all(np.isfinite(margins)) and np.all((outcomes == 0) | (outcomes == 1))):
         msg = "margins must be finite and outcomes 0 or 1; leave unlabelled rows out"
         raise DataError(msg)
-    if not (np.all(np.isfinite(raw)) and np.all(raw > 0.0)):
-        msg = "weights must be finite and positive; leave rows without weight out"
+    # Written so that NaN refuses. A mean of shares may exceed 1 by rounding.
+    odd = np.flatnonzero(~((raw > 0.0) & (raw <= 1.0 + _ROUNDING)))
+    if odd.size:
+        msg = (
+            f"weight {int(odd[0])} is {raw[odd[0]]}; it must lie in (0, 1], the share of a "
+            "label that is its own: leave out rows without weight; None counts each row fully"
+        )
         raise DataError(msg)
     if unknown := set(labels.tolist()) - set(REGIMES):
         msg = f"regimes {sorted(unknown)} are unknown; allowed are {', '.join(REGIMES)}"

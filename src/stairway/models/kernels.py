@@ -11,10 +11,10 @@ import math
 from typing import TypeAlias
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stairway.base.arrays import FloatArray, IntArray
+from stairway.compiled import njit
 
 BranchArray: TypeAlias = NDArray[np.int32]
 RootArray: TypeAlias = NDArray[np.int32]

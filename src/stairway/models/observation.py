@@ -9,7 +9,7 @@ An action is a pair: first = a // 3, second = a % 3, each 0 sell, 1 hold, 2 buy;
 both. Practice, training and trading take these numbers from here, compiled code too, and
 rows are put together by :func:`laid_out` alone, so that all show a policy the same thing to
 the last bit. Numbers of this file are compiled in: the folder of the compiled kernels is
-named after it too (:mod:`stairway.app.kernelcache`).
+named after it too (:mod:`stairway.compiled`).
 """
 
 from __future__ import annotations

@@ -24,10 +24,10 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stairway.base.arrays import Float32Array, FloatArray, IntArray
+from stairway.compiled import njit
 from stairway.execution.costs import slip_bps
 from stairway.models.normaliser import MAX_CLIP
 from stairway.models.observation import (

@@ -15,6 +15,9 @@
    many, and a constant among them is one that stands out from those. Fewer than seven can
    hide behind nobody: with less than twelve to compare with, the rest count as having
    occurred once.
+5. Neighbours that differ wildly, as on a lattice of which every other point is rare, would
+   excuse anything. So a value is a constant too where the heaviest of all others, in the
+   place of what is expected, leaves it implausible: about six times as many.
 """
 
 from __future__ import annotations
@@ -40,6 +43,9 @@ _SHAPE = 100.0
 """Of the negative binomial: a smooth density is believed to 10 %, not better."""
 
 _LEAST_DEVIATION = 0.25
+_TOWERING = 0.4
+"""Deviation, on the logarithmic scale, of how far the heaviest value goes beyond the next."""
+
 _MAD_TO_DEVIATION = 1.4826
 
 
@@ -126,14 +132,21 @@ def constants(values: Spread) -> Constants:
     n, counts = int(values.count.sum()), values.count.astype(np.float64)
     suspects = np.flatnonzero((counts >= LEAST_SHARE * n) & (counts >= LEAST_COUNT)).tolist()
     tries = len(suspects)
-    spikes = [(i, *judged) for i in suspects if (judged := _sticks_out(counts, i, tries))]
+    spikes = [
+        (i, *judged)
+        for i in suspects
+        if (judged := _sticks_out(counts, i, tries) or _towers(counts, i, tries))
+    ]
     heavy = _heavy(counts, n) if spikes else []
     steps = len(heavy) if len(heavy) >= _STEPS else 0
     if steps:
         spikes = [
             (i, *judged)
             for i, _, _ in spikes
-            if (judged := _stands_out(counts, i, [k for k in heavy if k != i], tries))
+            if (
+                judged := _stands_out(counts, i, [k for k in heavy if k != i], tries)
+                or _towers(counts, i, tries)
+            )
         ]
         steps -= len(spikes)
     found = [_constant(values, n, i, expected, log_p) for i, expected, log_p in spikes]
@@ -202,6 +215,12 @@ def _stands_out(
     return _implausible(
         counts[i], math.exp(middle), float(np.median(np.abs(logs - middle))), tries
     )
+
+
+def _towers(counts: FloatArray, i: int, tries: int) -> tuple[float, float] | None:
+    """Compare a value with the heaviest of all others."""
+    next_heaviest = float(np.delete(counts, i).max(initial=1.0))
+    return _implausible(counts[i], next_heaviest, _TOWERING / _MAD_TO_DEVIATION, tries)
 
 
 def _padded(others: FloatArray) -> FloatArray:

@@ -1,6 +1,8 @@
-"""Where counts lie: arrays that begin empty, get room, and are added to each other."""
+"""Where counts lie: arrays that begin empty and get room, and what is read off them."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +13,12 @@ from stairway.supervision.answers import Answers, Codes
 from stairway.supervision.kernels import PPM
 
 EXAMPLES = 5
+TOLD = 6
+"""Reasons and instruments of a value that are told; more are counted."""
+
 _HALF = 2**16
 _SHIFT, _LOW = 20, 2**20 - 1
 _TENTHS = 10
-_BOUNDS = (
-    (k.EVENTS, k.FIRST_NS, k.LAST_NS),
-    (k.FAULTY, k.FAULTY_FIRST_NS, k.FAULTY_LAST_NS),
-)
 FAULTS = ("absent", "strange", "outside", "reused")
 
 
@@ -61,7 +62,7 @@ def grown(old: k.Counts, slots: int, symbols: int) -> k.Counts:
 def bins(counts: k.Counts, slot: int) -> tuple[IntArray, IntArray]:
     """Return the confidences that occurred, in millionths and ascending, and how often."""
     there = np.flatnonzero(counts.low[slot] | counts.high[slot])
-    return there, _of(counts, slot, there)
+    return there, counts.low[slot, there] + _HALF * counts.high[slot, there].astype(np.int64)
 
 
 def write_bins(counts: k.Counts, slot: int, ppm: IntArray, often: IntArray) -> None:
@@ -71,76 +72,47 @@ def write_bins(counts: k.Counts, slot: int, ppm: IntArray, often: IntArray) -> N
     counts.high[slot, ppm[large]] = often[large] // _HALF
 
 
-def _of(counts: k.Counts, slot: int, ppm: IntArray) -> IntArray:
-    return counts.low[slot, ppm] + _HALF * counts.high[slot, ppm].astype(np.int64)
+def _list(memory: IntArray, first: int) -> IntArray:
+    """Look at the places of one list, (LISTED, WIDTH)."""
+    which = (first - k.SYMBOLS) // k.WIDTH
+    return memory[k.SYMBOLS :].reshape(k.LISTED, 2, k.WIDTH)[:, which]
 
 
-def merge_slot(mine: k.Counts, slot: int, later: k.Counts, theirs: int) -> None:
-    """Add what was counted later of one model at one stage."""
-    ours, others = mine.counters[slot], later.counters[theirs]
-    bounds = [(at, _bounds(ours, others, *at)) for at in _BOUNDS]
-    n = later.acted.shape[1]
-    before, then = mine.ends[slot, :n], later.ends[theirs]
-    joined = (before[:, 1] > 0) & (then[:, 0] > 0)
-    steps = 3 * (before[joined, 1].astype(np.int64) - 1) + then[joined, 0] - 1
-    ours += others
-    ours[k.MOVED : k.MOVED + 9] += np.bincount(steps, minlength=9)
-    for (_, first, last), found in bounds:
-        ours[[first, last]] = found
-    before[:, 0] = np.where(before[:, 0] > 0, before[:, 0], then[:, 0])
-    before[:, 1] = np.where(then[:, 1] > 0, then[:, 1], before[:, 1])
-    mine.acted[slot, :n] += later.acted[theirs]
-    ppm, more = bins(later, theirs)
-    write_bins(mine, slot, ppm, more + _of(mine, slot, ppm))
-    for one, other in zip(mine.memory[slot], later.memory[theirs], strict=True):
-        _merge_memory(one, other)
+def _places(memory: IntArray, first: int) -> list[list[int]]:
+    """Return code, count and what was taken over, up to the first place that is free."""
+    listed = _list(memory, first)
+    used = np.append(np.flatnonzero(listed[:, 0] == 0), k.LISTED)[0]
+    return listed[:used].tolist()
 
 
-def _bounds(ours: IntArray, others: IntArray, n: int, first: int, last: int) -> list[int]:
-    """Return the earliest and latest of both; those of whom nothing was counted have none."""
-    there = [one for one in (ours, others) if one[n] > 0] or [ours]
-    return [int(min(one[first] for one in there)), int(max(one[last] for one in there))]
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What was said with a value: what is told of it, of how much, and whether that is all.
+
+    Attributes
+    ----------
+    told
+        How often each was surely said, the commonest first: at most six, and none that
+        may be rarer than one that has no place.
+    others
+        How many answers had another, or cannot be told to have had one of these.
+    whole
+        True where nothing ever lost its place, so that what is told is exact.
+    """
+
+    told: dict[str, int]
+    others: int
+    whole: bool
 
 
-def _merge_memory(one: IntArray, other: IntArray) -> None:
-    if one[k.VALUE] == other[k.VALUE] > 0:
-        one[[k.VOTE, k.SEEN]] += other[[k.VOTE, k.SEEN]]
-        one[k.SINCE] = min(one[k.SINCE], other[k.SINCE])
-        one[k.UNTIL] = max(one[k.UNTIL], other[k.UNTIL])
-        for part in (slice(k.SYMBOLS, k.REASONS), slice(k.REASONS, k.MEMORY)):
-            one[part] = _both_listed(one[part], other[part])
-    elif other[k.VOTE] > one[k.VOTE]:
-        other_vote = other[k.VOTE] - one[k.VOTE]
-        one[:] = other
-        one[k.VOTE] = other_vote
-    else:
-        one[k.VOTE] -= other[k.VOTE]
-
-
-def _both_listed(ours: IntArray, theirs: IntArray) -> IntArray:
-    """Add codes of both; those beyond the commonest leave their counts to the last one."""
-    found: dict[int, list[int]] = {}
-    for code, n, taken in [*_places(ours), *_places(theirs)]:
-        known = found.setdefault(code, [0, 0])
-        known[0], known[1] = known[0] + n, known[1] + taken
-    order = sorted(found, key=lambda code: found[code][1] - found[code][0])
-    merged = np.zeros((k.LISTED, k.WIDTH), np.int64)
-    for place, code in enumerate(order[: k.LISTED]):
-        merged[place] = code, *found[code]
-    merged[-1, 1:] += sum(found[code][0] for code in order[k.LISTED :])
-    return merged.ravel()
-
-
-def _places(listed: IntArray) -> list[list[int]]:
-    return [place for place in listed.reshape(-1, k.WIDTH).tolist() if place[0]]
-
-
-def listed(places: IntArray, codes: Codes) -> tuple[dict[str, int], int]:
-    """Return what was surely said with each, the commonest first, and how many are left."""
-    told = [place for place in places.reshape(-1, k.WIDTH).tolist() if place[0]]
-    found = {codes.names[code - 1]: n - taken for code, n, taken in told}
-    others = sum(taken for _, _, taken in told)
-    return dict(sorted(found.items(), key=lambda item: -item[1])), others
+def listed(memory: IntArray, first: int, codes: Codes) -> Listed:
+    """Return what was said with a value, of the list that begins there."""
+    found = _places(memory, first)
+    hidden = min(n for _, n, _ in found) if any(took for _, _, took in found) else 0
+    sure = sorted(((n - took, code) for code, n, took in found), key=lambda one: -one[0])
+    told = {codes.names[code - 1]: n for n, code in sure[:TOLD] if n > 0 and n >= hidden}
+    total = sum(n for _, n, _ in found)
+    return Listed(told, total - sum(told.values()), hidden == 0)
 
 
 def sums(ppm: IntArray, count: IntArray) -> tuple[int, int]:

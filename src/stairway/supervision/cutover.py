@@ -30,9 +30,6 @@ from stairway.supervision.repeated import Repeats, Take
 from stairway.supervision.tally import Spread, Tally, after
 
 PERMUTATIONS = 499
-LEVEL = 0.01
-"""Change is believed under this p-value."""
-
 LEAST_OVERLAP = 0.5
 """Of the hours of the day, or of the regimes, below which sides are hardly comparable."""
 
@@ -105,11 +102,6 @@ class Apart:
     effect: str
     worth: tuple[int, int]
     cliffs_p: float
-
-    @property
-    def changed(self) -> bool:
-        """Whether chance does not explain it."""
-        return min(self.ks_p, self.energy_p) * 2 < LEVEL
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
-import msgspec
 import polars as pl
 
-from stairway.base.errors import ConfigError
+from stairway.base.errors import ConfigError, DataError
 from stairway.supervision import cells
 from stairway.supervision.picking import parsed
 from stairway.supervision.ports import Chunk, Documents, Table
-from stairway.supervision.unfold import Event, payloads
+from stairway.supervision.unfold import Event, halved, payloads
 
 _OWN: dict[str, Any] = {
     "type": pl.String, "model": pl.String, "version": pl.String, "symbol": pl.String,
@@ -21,25 +20,51 @@ _OWN: dict[str, Any] = {
 
 
 def own_facts(chunk: Chunk) -> pl.DataFrame:
-    """Return facts about answers in columns, of a log or of what was exported from one."""
+    """Return facts about answers in columns, of a log or of what was exported from one.
+
+    Raises
+    ------
+    DataError
+        If a fact is no object, or holds half of a character.
+    """
     if isinstance(chunk, Documents):
         values, _ = parsed(chunk.texts, chunk.place)
-        facts = [
-            v.get("fact", {}) | {"type": v.get("kind")} if "fact" in v else v for v in values
-        ]
+        facts = [_fact(value, chunk, row) for row, value in enumerate(values)]
     elif "fact" in chunk.frame.columns:
-        texts = chunk.frame["fact"].to_list()
+        texts = cells.text(chunk.frame["fact"]).fill_null("null").to_list()
         kinds = chunk.frame["kind"].to_list()
-        facts = [
-            msgspec.json.decode(text) | {"type": kind}
-            for text, kind in zip(texts, kinds, strict=True)
-        ]
+        facts, _ = parsed(texts, chunk.place)
+        facts = [fact | {"type": kind} for fact, kind in zip(facts, kinds, strict=True)]
     else:
         missing = [name for name in _OWN if name not in chunk.frame.columns]
         added = [pl.lit(None, dtype=_OWN[name]).alias(name) for name in missing]
         return chunk.frame.with_columns(added)
-    return pl.DataFrame({n: pl.Series([f.get(n) for f in facts], dtype=t, strict=False)
-                         for n, t in _OWN.items()})  # fmt: skip
+    return pl.DataFrame({name: _column(name, facts, chunk) for name in _OWN})
+
+
+def _fact(value: dict[str, Any], chunk: Chunk, row: int) -> dict[str, Any]:
+    if "fact" not in value:
+        return value
+    fact = value["fact"]
+    if not isinstance(fact, dict):
+        msg = f"{chunk.place(row)} has a fact that is no object with fields: {str(fact)[:60]!r}"
+        raise DataError(msg)
+    return cast("dict[str, Any]", fact) | {"type": value.get("kind")}
+
+
+def _column(name: str, facts: list[dict[str, Any]], chunk: Chunk) -> pl.Series:
+    def made(some: list[dict[str, Any]]) -> pl.Series:
+        return pl.Series(name, [f.get(name) for f in some], dtype=_OWN[name], strict=False)
+
+    try:
+        return made(facts)
+    except UnicodeEncodeError:
+        for row, fact in enumerate(facts):
+            try:
+                made([fact])
+            except UnicodeEncodeError as error:
+                raise halved(chunk.place(row)) from error
+        raise
 
 
 def events_in(table: Table) -> tuple[list[Event], list[Event], int]:

@@ -41,39 +41,10 @@ class Events:
         self.rows += len(rows.take)
         k.count_events(rows, self._pace)
 
-    def merge(self, later: Events) -> None:
-        """Add what ``later`` counted, as if its events had followed these.
-
-        ``later`` is left as it was. The last event here is taken to be complete.
-        """
-        mine, theirs = self._pace, later._pace
-        self.rows += later.rows
-        if later.count == 0:
-            return
-        if self.count == 0:
-            for own, other in zip(mine, theirs, strict=True):
-                own[:] = other
-            return
-        k.close_event(mine.counters, mine.votes)
-        _join(mine.counters, theirs.counters, later.first_ns_met)
-        mine.votes[:] += theirs.votes
-        mine.hours[:] += theirs.hours
-        mine.regimes[:] += theirs.regimes
-        mine.heard[:] = np.where(theirs.heard == later.count, self.count, -1)
-        newer = theirs.minutes[:, 0] > mine.minutes[:, 0]
-        same = theirs.minutes[:, 0] == mine.minutes[:, 0]
-        mine.minutes[same, 1] += theirs.minutes[same, 1]
-        mine.minutes[newer] = theirs.minutes[newer]
-
     @property
     def count(self) -> int:
         """How many events there are."""
         return int(self._pace.counters[k.GROUPS])
-
-    @property
-    def first_ns_met(self) -> int:
-        """Instant of the event that came first, whether or not it is the earliest."""
-        return int(self._pace.counters[k.FIRST_MET])
 
     @property
     def earliest_ns(self) -> int:
@@ -115,13 +86,18 @@ class Events:
 
     @property
     def lately(self) -> float | None:
-        """Events a minute over the last ten whole minutes before the latest event's."""
+        """Events a minute of the ten minutes up to the latest event, and its own minute.
+
+        The latest events are among them, so that those who answer in bursts, each of them
+        enough, are never slow between two.
+        """
         now = self.latest_ns // _NS_PER_MINUTE
         if now - self.earliest_ns // _NS_PER_MINUTE < _RECENT_MINUTES:
             return self.per_minute
         minutes = self._pace.minutes
-        recent = (minutes[:, 0] >= now - _RECENT_MINUTES) & (minutes[:, 0] < now)
-        return float(minutes[recent, 1].sum()) / _RECENT_MINUTES
+        recent = (minutes[:, 0] >= now - _RECENT_MINUTES) & (minutes[:, 0] <= now)
+        span = self.latest_ns - (now - _RECENT_MINUTES) * _NS_PER_MINUTE
+        return float(minutes[recent, 1].sum()) * _NS_PER_MINUTE / span
 
     @property
     def votes(self) -> tuple[IntArray, int]:
@@ -137,17 +113,20 @@ class Events:
 
 
 def judge_rate(events: Events, least_per_minute: float = LEAST_PER_MINUTE) -> Verdict:
-    """Say whether events come fast enough: exactly the bound does.
+    """Say whether events come fast enough, on the whole and of late: exactly the bound does.
 
     Examples
     --------
     >>> judge_rate(Events()).findings[0].detail
     '0 events: too few to know how fast they come'
     """
-    code, rate = "gate.event_rate", events.per_minute
-    if rate is None:
+    code, rate, lately = "gate.event_rate", events.per_minute, events.lately
+    if rate is None or lately is None:
         detail = f"{events.count} events: too few to know how fast they come"
         return inconclusive(code, detail, None, least_per_minute, events.count)
+    if rate >= least_per_minute and not lately >= least_per_minute:
+        detail = f"{lately:.3g} events a minute of late, {rate:.3g} on the whole"
+        return refuse(code, detail, lately, least_per_minute, events.count)
     gap_ns, _ = events.largest_gap
     detail = f"{rate:.3g} events a minute, at most {gap_ns / _NS_PER_MINUTE:.3g} minutes apart"
     if rate >= least_per_minute:
@@ -168,18 +147,3 @@ def eta_ns(have: int, wanted: int, per_minute: float | None) -> int | None:
     if per_minute is None or not per_minute > 0:
         return None
     return int((wanted - have) / per_minute * _NS_PER_MINUTE)
-
-
-def _join(mine: IntArray, theirs: IntArray, next_ns: int) -> None:
-    """Add the counters of what follows, with the gap between the two."""
-    between = next_ns - mine[k.AT_NS]
-    mine[k.BACKWARDS] += theirs[k.BACKWARDS] + (between < 0)
-    if between > mine[k.GAP_NS]:
-        mine[k.GAP_NS], mine[k.GAP_START_NS] = between, mine[k.AT_NS]
-    if theirs[k.GAP_NS] > mine[k.GAP_NS]:
-        mine[[k.GAP_NS, k.GAP_START_NS]] = theirs[[k.GAP_NS, k.GAP_START_NS]]
-    mine[k.EARLIEST] = min(mine[k.EARLIEST], theirs[k.EARLIEST])
-    mine[k.LATEST] = max(mine[k.LATEST], theirs[k.LATEST])
-    mine[[k.GROUPS, k.HARD]] += theirs[[k.GROUPS, k.HARD]]
-    still_open = [k.AT_NS, k.SYMBOL, k.OPEN, k.VOTES, k.VOTES + 1, k.VOTES + 2]
-    mine[still_open] = theirs[still_open]

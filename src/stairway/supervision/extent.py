@@ -50,19 +50,11 @@ class Extent:
         self._often: IntArray = np.zeros(0, np.int64)
 
     def add(self, answers: Answers, take: NDArray[np.uint8]) -> None:
-        """Count the answers of a chunk that are new (``take`` is 1) and keep the contract."""
+        """Count the answers of a chunk that count (``take`` is odd) and keep the contract."""
         n = len(take)
         keys, often = np.empty(n, np.int64), np.empty(n, np.int64)
         runs = k.count_minutes(rows_of(answers, take), self._width, keys, often)
         self._join(*_counted(keys[:runs], often[:runs]))
-
-    def merge(self, later: Extent) -> None:
-        """Add what ``later`` counted."""
-        while self._width < later._width:
-            self._halve()
-        often, keys = later._often, later._keys
-        wider = self._width // later._width
-        self._join(keys // k.WHO // wider * k.WHO + keys % k.WHO, often)
 
     def span_ns(self, model: int, stage: int, first_ns: int, last_ns: int) -> int:
         """Return over which time one model answered; at most from first to last."""

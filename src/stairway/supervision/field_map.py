@@ -208,8 +208,30 @@ def read_map(text: str, name: str) -> FieldMap:
     try:
         return msgspec.convert(tomllib.loads(text), FieldMap)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, ConfigError) as error:
-        msg = f"the field map {name} cannot be used: {error}"
+        allowed = _allowed(str(error))
+        msg = f"the field map {name} cannot be used: {error}{allowed}"
         raise ConfigError(msg) from error
+
+
+def _allowed(error: str) -> str:
+    """Say which keys there are, where one was met that is none."""
+    if "unknown field" not in error:
+        return ""
+    _, _, path = error.partition(" - at `$")
+    table = path.rstrip("`").strip(".").partition(".")[0].partition("[")[0]
+    kinds: dict[str, type[Any]] = {
+        "": FieldMap, "source": Opening, "fields": Fields, "actions": Actions, "models": Voice,
+    }  # fmt: skip
+    kind = kinds.get(table)
+    if kind is None:
+        return ""
+    where = f"[{table}{'.NAME' if table == 'models' else ''}]" if table else "a field map"
+    keys = ", ".join(f"[{key}]" if kind is FieldMap else key for key in _keys(kind))
+    return f"; {where} has {keys}"
+
+
+def _keys(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.encode_name for field in msgspec.structs.fields(kind))
 
 
 PAYLOAD, STAIRWAY, FLAT_ROWS, MAPPED = "payload", "stairway", "flat", "map"

@@ -5,6 +5,8 @@
    seconds, milli-, micro- and nanoseconds of the years 1973 to 2286 do not overlap. All
    numbers of a stream have to agree on it.
 3. A stamp without an offset means nothing without its time zone, which is asked for.
+4. What does not fit 64 bits of nanoseconds (1678 to 2261 do) is not understood, and never
+   wrapped round to another century.
 """
 
 from __future__ import annotations
@@ -24,6 +26,10 @@ Unit: TypeAlias = Literal["s", "ms", "us", "ns", "iso"]
 _NS_PER = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 _LEAST = {"s": 1e8, "ms": 1e11, "us": 1e14, "ns": 1e17}
 _MOST = 9.2e18
+_MOST_NS = 2**63 - 1
+_FIRST_DAY, _BEYOND_DAY = -106_650, 106_651
+_YEARS = r"^(167[89]|16[89]\d|1[7-9]\d\d|2[01]\d\d|22[0-5]\d|226[01])-"
+_PER_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 _DIGITS = r"^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?$"
 _OFFSET = r"([zZ]|[+-]\d{2}:?\d{2})$"
 _EMPTY = ("", "nan", "none", "null", "nat")
@@ -109,7 +115,8 @@ def to_ns(stamps: pl.Series, clock: Clock) -> IntArray:
             "the stamps of one stream have one unit; split the file, or name the unit"
         )
         raise DataError(msg)
-    whole, broken = _apart(_blanked(stamps))
+    whole, broken = (_within(part, _MOST_NS // _NS_PER[unit])
+                     for part in _apart(_blanked(stamps)))  # fmt: skip
     if stamps.dtype.is_integer():
         return _plain(whole * _NS_PER[unit])
     seconds = broken.floor()
@@ -126,14 +133,28 @@ def stray(stamps: pl.Series) -> int | None:
     >>> stray(pl.Series([1_700_000_000, 1_700_000_060, -5]))
     2
     """
-    numbers = _measured(stamps)
-    units = pl.Series([None if n is None else _unit_of(n) for n in numbers], dtype=pl.String)
-    told = units.drop_nulls()
-    if told.is_empty():
+    usual = usual_unit(stamps)
+    if usual is None:
         return None
-    usual = told.mode().sort()[0]
-    other = numbers.is_not_null() & (units.fill_null("") != usual)
+    numbers = _measured(stamps)
+    other = numbers.is_not_null() & (_units(numbers).fill_null("") != usual)
     return other.arg_max() if other.any() else None
+
+
+def usual_unit(stamps: pl.Series) -> Unit | None:
+    """Return the unit that most numbers are of; ``None`` where there is none to tell it by.
+
+    Examples
+    --------
+    >>> usual_unit(pl.Series([1_700_000_000, 1_700_000_000_000, 1_700_000_060]))
+    's'
+    """
+    told = _units(_measured(stamps)).drop_nulls()
+    return None if told.is_empty() else cast("Unit", told.mode().sort()[0])
+
+
+def _units(numbers: pl.Series) -> pl.Series:
+    return pl.Series([None if n is None else _unit_of(n) for n in numbers], dtype=pl.String)
 
 
 def first_misfit(stamps: pl.Series, unit: Unit | None, *, strict: bool = False) -> int | None:
@@ -166,11 +187,16 @@ def _measured(stamps: pl.Series) -> pl.Series:
 
 
 def _apart(stamps: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Return whole numbers as such, and all others; each null where the other is not."""
+    """Return whole numbers as such, and all others; each null where the other is not.
+
+    A whole number of more than 64 bits is one of the others.
+    """
     nothing = pl.Series([None], dtype=pl.Int64).new_from_index(0, len(stamps))
     if stamps.dtype.is_integer():
         whole = stamps.cast(pl.Int64, strict=False)
-        return whole, nothing.cast(pl.Float64)
+        if whole.null_count() == stamps.null_count():
+            return whole, nothing.cast(pl.Float64)
+        return whole, stamps.cast(pl.Float64).set(whole.is_not_null(), None)
     if stamps.dtype.is_float():
         return nothing, stamps.fill_nan(None)
     if stamps.dtype != pl.String:
@@ -217,13 +243,15 @@ def _numbers(stamps: pl.Series) -> pl.Series | None:
 
 def _from_iso(stamps: pl.Series, tz: str | None) -> pl.Series:
     if stamps.dtype == pl.Date:
-        stamps = stamps.cast(pl.Datetime("ns"))
+        stamps = _of_our_years(stamps, 1).cast(pl.Datetime("ns"))
     if isinstance(stamps.dtype, pl.Datetime):
         aware = stamps.dtype.time_zone is not None
+        stamps = _of_our_years(stamps, _PER_DAY[stamps.dtype.time_unit])
         return stamps.dt.cast_time_unit("ns") if aware else _in_zone(stamps, tz)
     if stamps.dtype != pl.String:
         return pl.Series([None] * len(stamps), dtype=pl.Datetime("ns"))
     plain = _blanked(stamps).str.replace(r"^(\d{4}-\d{2}-\d{2})[ tT]", "${1}T")
+    plain = plain.set(~plain.str.contains(_YEARS).fill_null(value=True), None)
     offset = plain.str.contains(_OFFSET).fill_null(value=False)
     told = plain.set(~offset, None).str.replace(r"[zZ]$", "+00:00")
     aware = told.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z", time_unit="ns", strict=False)
@@ -234,6 +262,19 @@ def _from_iso(stamps: pl.Series, tz: str | None) -> pl.Series:
         return aware
     naive = _in_zone(bare, tz)
     return naive.zip_with(~offset, aware.dt.convert_time_zone("UTC"))
+
+
+def _of_our_years(stamps: pl.Series, per_day: int) -> pl.Series:
+    """Return days or instants, null where they would not fit 64 bits of nanoseconds."""
+    first, beyond = _FIRST_DAY * per_day, _BEYOND_DAY * per_day
+    ours = stamps.to_physical().is_between(first, beyond, closed="left")
+    return stamps if ours.all() else stamps.set(~ours.fill_null(value=True), None)
+
+
+def _within(numbers: pl.Series, most: int) -> pl.Series:
+    """Return numbers, null where they are larger or smaller than can be counted in ns."""
+    fits = numbers.is_between(-most, most, closed="none")
+    return numbers if fits.all() else numbers.set(~fits.fill_null(value=True), None)
 
 
 def _in_zone(stamps: pl.Series, tz: str | None) -> pl.Series:

@@ -19,10 +19,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stairway.base.arrays import FloatArray, IntArray
+from stairway.compiled import njit
 
 PPM = 1_000_000
 SKIPPED, TAKEN, REPEATED, CONTRADICTS, REUSED = 0, 1, 2, 3, 5
@@ -40,16 +40,17 @@ of the answer: the id of its event was used before, for another."""
 
 # --- what is remembered of a value. Codes and values are kept plus one; 0 is an empty place.
 # A listed code takes three places: itself, a count, and how much of that another code left.
-BUCKETS, LISTED, WIDTH = 512, 6, 3
+# Symbols and reasons take turns, so that the first of both lie beside the value.
+BUCKETS, LISTED, WIDTH, TURN = 512, 64, 3, 6
 VALUE, VOTE, SINCE, UNTIL, SEEN = 0, 1, 2, 3, 4
 SYMBOLS = 5
-REASONS = SYMBOLS + WIDTH * LISTED
-MEMORY = REASONS + WIDTH * LISTED
+REASONS = SYMBOLS + WIDTH
+MEMORY = SYMBOLS + TURN * LISTED
 
 # --- counters of events
 GROUPS, BACKWARDS, GAP_NS, GAP_START_NS, AT_NS, SYMBOL, OPEN = 0, 1, 2, 3, 4, 5, 6
-VOTES, EARLIEST, LATEST, HARD, FIRST_MET = 7, 10, 11, 12, 13
-EVENT_COUNTERS = 14
+VOTES, EARLIEST, LATEST, HARD = 7, 10, 11, 12
+EVENT_COUNTERS = 13
 MEMBERS = 65
 MINUTES = 64
 WHO = 1024
@@ -110,6 +111,16 @@ def fault_of(time_ns: int, symbol: int, action: int, confidence: float) -> int:
     if action > 2 or action < 0:  # noqa: PLR2004 - UNKNOWN
         return STRANGE
     return -1 if 0.0 <= c <= 1.0 else OUTSIDE
+
+
+@njit(cache=True, nogil=True)
+def find_faults(rows: Rows, faults: NDArray[np.int8]) -> None:
+    """Write the fault of each answer that counts; -1 for none."""
+    time_ns, _, symbol, action, confidence, _, _, _, take = rows
+    for i in range(len(take)):
+        faults[i] = -1
+        if take[i] & 1 == 1:  # odd ones count
+            faults[i] = fault_of(time_ns[i], symbol[i], action[i], confidence[i])
 
 
 @njit(cache=True, nogil=True)
@@ -233,8 +244,7 @@ def remember(
         memory[s, b, VOTE] -= 1
         if memory[s, b, VOTE] > 0:
             return
-        for k in range(MEMORY):
-            memory[s, b, k] = 0
+        forget(memory, where)
         memory[s, b, VALUE], memory[s, b, SINCE], memory[s, b, UNTIL] = ppm + 1, t, t
     memory[s, b, VOTE] += 1
     memory[s, b, SEEN] += 1
@@ -246,20 +256,33 @@ def remember(
 
 
 @njit(cache=True, nogil=True)
+def forget(memory: IntArray, where: tuple[int, int]) -> None:
+    """Forget the value of a bucket and what was said with it, touching what is in use only."""
+    s, b = where
+    memory[s, b, VOTE], memory[s, b, SEEN] = 0, 0
+    for first in (SYMBOLS, REASONS):
+        for k in range(first, MEMORY, TURN):
+            if memory[s, b, k] == 0:
+                break
+            memory[s, b, k] = 0
+
+
+@njit(cache=True, nogil=True)
 def list_code(memory: IntArray, where: tuple[int, int], first: int, code: int) -> None:
     """Count a code; where all places are taken it gets that of the rarest (space-saving).
 
     A count less what it took over is never more than the truth, and a code with more than
-    a sixth of all always has a place.
+    one in 64 of all always has a place.
     """
     s, b = where
-    for k in range(first, first + WIDTH * LISTED, WIDTH):
-        if memory[s, b, k] in (0, code + 1):
-            memory[s, b, k] = code + 1
+    rarest = first
+    for k in range(first, MEMORY, TURN):
+        if memory[s, b, k] == code + 1:
             memory[s, b, k + 1] += 1
             return
-    rarest = first
-    for k in range(first + WIDTH, first + WIDTH * LISTED, WIDTH):
+        if memory[s, b, k] == 0:
+            memory[s, b, k], memory[s, b, k + 1], memory[s, b, k + 2] = code + 1, 1, 0
+            return
         if memory[s, b, k + 1] < memory[s, b, rarest + 1]:
             rarest = k
     memory[s, b, rarest] = code + 1
@@ -282,7 +305,7 @@ def close_event(counters: IntArray, votes: IntArray) -> None:
 def open_event(mine: IntArray, minutes: IntArray, t: int, symbol: int) -> None:
     """Begin an event, and count how far it lies from the one before."""
     if mine[GROUPS] == 0:
-        mine[EARLIEST], mine[LATEST], mine[FIRST_MET] = t, t, t
+        mine[EARLIEST], mine[LATEST] = t, t
     elif t < mine[AT_NS]:
         mine[BACKWARDS] += 1
     elif t - mine[AT_NS] > mine[GAP_NS]:

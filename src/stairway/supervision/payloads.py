@@ -223,7 +223,11 @@ class Payloads:
             outer, inner = list(compress(outer, there)), list(compress(inner, there))
             rows = rows[there]
         event = self._about(outer, inner, chunk, rows, start) | {"place": rows + start}
-        return interleaved([self._flat(flat, event) for flat in unfolded(inner)])
+        flats = unfolded(inner)
+        for flat in sorted(flats, key=lambda flat: flat.stage is Stage.RAW):
+            # Codes of members are given in the order of answers, as on the fast way.
+            self._member.codes(list(zip(flat.model, flat.inner, strict=True)))
+        return interleaved([self._flat(flat, event) for flat in flats])
 
     def _about(
         self,
@@ -325,7 +329,7 @@ def _require_once(chunk: Chunk) -> None:
         texts = cells.text(chunk.frame["payload"]).to_list() if named else []
     for row, text in enumerate(texts):
         if text:
-            require_event_once(text, chunk.place(row))
+            require_event_once(text, chunk.place(row), is_payload=isinstance(chunk, Table))
 
 
 def _starts(chunk: Chunk) -> range:

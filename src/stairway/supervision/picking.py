@@ -7,6 +7,7 @@ that somebody wrote where JSON was meant.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any, cast
 
 import msgspec
@@ -18,7 +19,7 @@ from stairway.supervision.field_map import Field, Said
 from stairway.supervision.literal import read_literal, read_wide
 from stairway.supervision.ports import Chunk, Documents
 from stairway.supervision.twice import require_keys_once
-from stairway.supervision.unfold import too_deep
+from stairway.supervision.unfold import halved, too_deep
 
 _DECODE = msgspec.json.Decoder().decode
 
@@ -38,7 +39,7 @@ def parsed(
     try:
         found: list[Any] = list(map(_DECODE, texts))
         reprs = 0
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         found, reprs = [], 0
         for row, text in enumerate(texts):
             value, is_repr = _either(text, place, row)
@@ -56,6 +57,8 @@ def parsed(
 def _either(text: str | bytes, place: Callable[[int], str], row: int) -> tuple[Any, bool]:
     try:
         return _DECODE(text), False
+    except UnicodeEncodeError as error:
+        raise halved(place(row)) from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         why = str(error)
     except RecursionError as error:
@@ -103,6 +106,8 @@ class Picker:
         ------
         ConfigError
             If the records have no such field.
+        DataError
+            If it holds half of a character.
         """
         if named is None:
             return pl.Series([None], dtype=pl.String).new_from_index(0, len(self))
@@ -121,7 +126,7 @@ class Picker:
             If the records have no such field.
         """
         if isinstance(self._chunk, Documents) and isinstance(named, str):
-            return column(only_names(self._values(named)))
+            return self._column(only_names(self._values(named)))
         found = self.pick(named)
         if found.dtype == pl.Boolean or found.dtype.is_nested():
             return pl.Series([None], dtype=pl.String).new_from_index(0, len(self))
@@ -140,14 +145,14 @@ class Picker:
             there = ", ".join(map(repr, frame.columns))
             raise self._missing(repr(named), there)
         if head not in self._inside:
-            self._inside[head] = [_opened(value) for value in frame[head].to_list()]
-        return column(self._stepped(self._inside[head], rest, named))
+            self._inside[head] = self._each(_opened, frame[head].to_list())
+        return self._column(self._stepped(self._inside[head], rest, named))
 
     def _from_records(self, named: str | int) -> pl.Series:
         if isinstance(named, int):
             msg = f"column {named} has no meaning in records with names; name the field"
             raise ConfigError(msg)
-        return column(self._values(named))
+        return self._column(self._values(named))
 
     def _values(self, named: str) -> list[Any]:
         """Return what each record says under a name, or at a path."""
@@ -157,10 +162,27 @@ class Picker:
 
     def _stepped(self, values: list[Any], path: str, named: str) -> list[Any]:
         for step in path.split("."):
-            values = [_step(value, step) for value in values]
+            values = self._each(partial(_step, step=step), values)
         if self._strict and all(value is None for value in values):
             raise self._missing(repr(named), "none of that name in the first records")
         return values
+
+    def _column(self, values: Sequence[Any]) -> pl.Series:
+        try:
+            return column(values)
+        except UnicodeEncodeError:
+            self._each(lambda value: column([value]), values)
+            raise
+
+    def _each(self, look: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
+        """Look at each value of the chunk, and name the record of one that cannot be."""
+        found: list[Any] = []
+        for row, value in enumerate(values):
+            try:
+                found.append(look(value))
+            except UnicodeEncodeError as error:
+                raise halved(self._chunk.place(row)) from error
+        return found
 
     def _missing(self, what: str, there: str) -> ConfigError:
         msg = (

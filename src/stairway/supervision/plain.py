@@ -30,6 +30,7 @@ from stairway.supervision.words.kernels import SPARE, Words, find_words, join_wo
 _INTENT = "trade.intent"
 _WORDS, _POOL = 2**15, 2**21
 _QUOTE, _PAIRED, _UNMET = 34, 512, -2
+_MOST_BYTES = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,17 +239,17 @@ class Scanner:
                 np.zeros((n, 2, 2 * e.FIELDS), np.int32),
                 self._answer,
                 self._belief,
-                np.array([0, texts.free, 0]),
+                np.array([0, texts.free, 0, e.NONE]),
             )
             form = nothing_learnt()
             read = read_events(texts.text, texts.start, texts.end, tape, form)
-            if not tape.used[2]:
-                return Events(texts, tape, read, int(tape.used[0]))
+            if not tape.used[e.FULL]:
+                return Events(texts, tape, read, int(tape.used[e.ANSWERS]))
             self._room *= 2
 
 
 def whole_texts(texts: Sequence[str | bytes]) -> Texts | None:
-    """Lay whole records side by side; ``None`` where they are no text in UTF-8."""
+    """Lay whole records side by side; ``None`` where they are no UTF-8, or too much of it."""
     if isinstance(texts, Lines):
         first = int(texts.start[0])
         part = memoryview(texts.text)[first : int(texts.end[-1])]
@@ -265,7 +266,7 @@ def whole_texts(texts: Sequence[str | bytes]) -> Texts | None:
 
 
 def payload_texts(frame: pl.DataFrame) -> Texts | None:
-    """Lay the payloads of a table side by side; ``None`` where one is missing."""
+    """Lay the payloads of a table side by side; ``None`` where one is missing or too large."""
     payload = frame["payload"]
     if payload.dtype != pl.String or payload.null_count():
         return None
@@ -281,8 +282,10 @@ def payload_texts(frame: pl.DataFrame) -> Texts | None:
 
 def _with_room(
     part: bytes | memoryview, start: IntArray, end: IntArray, form: NDArray[np.int8]
-) -> Texts:
+) -> Texts | None:
     size = len(part)
+    if 2 * size + SPARE > _MOST_BYTES:
+        return None  # a place is noted in 32 bits
     text = np.empty(2 * size + SPARE, np.uint8)
     text[:size] = np.frombuffer(part, np.uint8)
     return Texts(text, start, end, size, form)

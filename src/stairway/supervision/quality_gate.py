@@ -112,6 +112,12 @@ class Measured(msgspec.Struct, frozen=True):
     distinct: int
     commonest: int
 
+    @property
+    def std(self) -> float:
+        """Standard deviation of confidence; 0 where there are not two answers."""
+        pairs = self.events * (self.events - 1)
+        return (max(self.spread, 0) / pairs) ** 0.5 / PPM if pairs > 0 else 0.0
+
 
 class Counted(Measured, frozen=True):
     """What was counted over a stream of somebody else's, where more can be wrong.
@@ -138,12 +144,6 @@ class Counted(Measured, frozen=True):
     repeats: int = 0
     opposed: int = 0
     reused: int = 0
-
-    @property
-    def std(self) -> float:
-        """Standard deviation of confidence; 0 where there are not two answers."""
-        pairs = self.events * (self.events - 1)
-        return (max(self.spread, 0) / pairs) ** 0.5 / PPM if pairs > 0 else 0.0
 
 
 def measure(samples: Sequence[Sample]) -> Measured:
@@ -267,8 +267,7 @@ def _at_least(code: str, what: str, value: float, bound: float, n: int) -> Verdi
 
 
 def _spread(m: Measured, rules: QualityRules) -> Iterator[Verdict]:
-    n, pairs = m.events, m.events * (m.events - 1)
-    std = (max(m.spread, 0) / pairs) ** 0.5 / PPM
+    n, pairs, std = m.events, m.events * (m.events - 1), m.std
     width_ppm = m.p90_ppm - m.p10_ppm
     if m.spread < _ppm(rules.constant_std) ** 2 * pairs or width_ppm == 0:
         detail = f"the output is constant (P10 = {m.p10_ppm / PPM:g})"

@@ -9,7 +9,11 @@ from stairway.supervision.answers import Answers
 from stairway.supervision.repeats.kernels import Said, find_repeats, nothing_said
 
 WINDOW = 2**20
-"""Answers with an id among which a repeat is always seen; among twice as many, at times."""
+"""Answers with an id among which a repeat is always seen; among twice as many, at times.
+
+One exception: where an id had another answer before, and that first one is forgotten, the other
+one counts once more if it is sent again. ``mark`` has said 5 of it by then.
+"""
 
 Take = NDArray[np.uint8]
 

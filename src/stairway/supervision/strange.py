@@ -8,7 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stairway.supervision.answers import NO_TIME, UNKNOWN, Answers, Names
+from stairway.supervision.answers import Answers, Names
+from stairway.supervision.counts import rows_of
+from stairway.supervision.faulty.kernels import find_faults
+from stairway.supervision.kernels import STRANGE
 
 _LONGEST = 40
 
@@ -23,7 +26,7 @@ class Strange:
 
     Examples
     --------
-    >>> from stairway.supervision.answers import columns
+    >>> from stairway.supervision.answers import UNKNOWN, columns
     >>> names = Names()
     >>> chunk = columns(time_ns=[1], model=names.models.codes(["m"]), symbol=[0],
     ...                 action=[UNKNOWN], confidence=[0.6], word=[code_of(" LONG ", names)])
@@ -41,16 +44,11 @@ class Strange:
         rows = np.flatnonzero(answers.word >= 0)
         if not len(rows):
             return
-        said = answers.where(rows)
-        kept = (marked[rows] & 1 == 1) & (said.action == UNKNOWN) & (said.symbol >= 0)
-        kept &= (said.time_ns != NO_TIME) & ~np.isnan(said.confidence)
-        said = said.where(kept)
+        said, faults = answers.where(rows), np.empty(len(rows), np.int8)
+        find_faults(rows_of(said, marked[rows]), faults)
+        said = said.where(faults == STRANGE)
         who: list[list[int]] = [said.model.tolist(), said.stage.tolist(), said.word.tolist()]
         self._said.update(zip(*who, strict=True))
-
-    def merge(self, later: Strange) -> None:
-        """Add what ``later`` counted."""
-        self._said.update(later._said)
 
     def said(self, model: int, stage: int, words: Sequence[str]) -> list[tuple[str, int]]:
         """List the words of a model at a stage, the commonest first."""

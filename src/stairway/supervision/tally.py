@@ -2,7 +2,8 @@
 
 1. Repeats are marked first: the same answer under an id that is among the last 2^20 of its
    model and stage is counted as a repeat, and nowhere else. Another answer under such an id
-   counts, and is counted as one that has it. Where nobody gives an id, the same answer of the
+   counts, and is counted as one that has it (sent again once the first one under that id is
+   forgotten, it counts again). Where nobody gives an id, the same answer of the
    same model, stage, instant and instrument is a repeat among the last 2^19.
 2. Each (model, stage) has a slot: counts, and a histogram over whole millionths of
    confidence, from which spread, quantiles, distinct values and the commonest are exact at
@@ -58,10 +59,13 @@ class Told:
     Attributes
     ----------
     symbols, reasons
-        How many of the witnessed answers each had, the commonest first; at least so many
-        where there were more than six. What more than a sixth had is among them.
+        How many of the witnessed answers each of the six commonest had, the commonest first.
+        Where there were more than 64, it is at least so many, and those of which it is not
+        sure that they are the commonest are left out.
     other_symbols, other_reasons
         Witnessed answers that are counted under none of these.
+    whole
+        Whether there were no more than 64 of either, so that every count is exact.
     """
 
     witnessed: int
@@ -71,10 +75,11 @@ class Told:
     reasons: dict[str, int]
     other_symbols: int = 0
     other_reasons: int = 0
+    whole: bool = True
 
     def is_all_of(self, count: int) -> bool:
-        """Tell whether this covers each of so many answers, and everything they had."""
-        return self.witnessed == count and not (self.other_symbols or self.other_reasons)
+        """Tell whether this covers each of so many answers, and every count is exact."""
+        return self.witnessed == count and self.whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +127,9 @@ class Tally:
         Parameters
         ----------
         take : (n,) uint8
-            0 for rows to leave out, 1 to count, 2 for repeats; by default what this tally's
-            own ``repeats`` says.
+            0 for rows to leave out, 2 for repeats; odd ones count, 3 and 5 as
+            :meth:`~.repeated.Repeats.mark` says. By default what this tally's own
+            ``repeats`` says.
 
         Raises
         ------
@@ -255,45 +261,23 @@ class Tally:
         memory = self._counts.memory[slot, k.bucket_of(ppm)]
         if slot < 0 or int(memory[k.VALUE]) != ppm + 1:
             return None
-        symbols, other_symbols = counts.listed(
-            memory[k.SYMBOLS : k.REASONS], self.names.symbols
+        symbols, reasons = (
+            counts.listed(memory, first, codes)
+            for first, codes in (
+                (k.SYMBOLS, self.names.symbols),
+                (k.REASONS, self.names.reasons),
+            )
         )
-        reasons, other_reasons = counts.listed(memory[k.REASONS :], self.names.reasons)
         return Told(
             witnessed=int(memory[k.SEEN]),
             since_ns=int(memory[k.SINCE]),
             until_ns=int(memory[k.UNTIL]),
-            symbols=symbols,
-            reasons=reasons,
-            other_symbols=other_symbols,
-            other_reasons=other_reasons,
+            symbols=symbols.told,
+            reasons=reasons.told,
+            other_symbols=symbols.others,
+            other_reasons=reasons.others,
+            whole=symbols.whole and reasons.whole,
         )
-
-    def merge(self, later: Tally) -> None:
-        """Add what ``later`` counted, as if its answers had followed these.
-
-        Exact where the stream was cut between two events and repeats were marked over the
-        whole of it (one :class:`Repeats`); what is :class:`Told` of a value may be less.
-        """
-        if later.names is not self.names:
-            msg = "tallies are merged over the same names"
-            raise InvariantError(msg)
-        self._spreads.clear()
-        self._measured.clear()
-        self._make_room(later._counts.acted.shape[1])
-        for (model, stage), theirs in later._slots.items():
-            mine = self._open(model, stage)
-            counts.merge_slot(self._counts, mine, later._counts, theirs)
-            for kind in range(len(FAULTS)):
-                kept = [
-                    *self._examples.get((mine, kind), []),
-                    *later._examples.get((theirs, kind), []),
-                ]
-                self._examples[mine, kind] = kept[:EXAMPLES]
-                self._counts.examples[mine, kind, 0] = len(kept[:EXAMPLES])
-        self.events.merge(later.events)
-        self.extent.merge(later.extent)
-        self.strange.merge(later.strange)
 
     def _check(self, answers: Answers) -> None:
         names, n = self.names, len(answers)

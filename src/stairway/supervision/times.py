@@ -6,7 +6,7 @@ import polars as pl
 
 from stairway.base.arrays import IntArray
 from stairway.base.errors import DataError
-from stairway.supervision.instants import Clock, first_misfit, stray, to_ns, unit_of
+from stairway.supervision.instants import Clock, first_misfit, stray, to_ns, unit_of, usual_unit
 from stairway.supervision.ports import Chunk
 
 
@@ -52,12 +52,12 @@ class Times:
             if row is None:
                 msg = f"from {self._place(0, chunk, rows)} on: {error}"
                 raise DataError(msg) from error
-            unit = None
-        others = "the others" if unit is None else f"the others, which are in {unit}"
+            unit = usual_unit(stamps)
         msg = (
             f"{self._place(row, chunk, rows)}: {stamps[row]} is no instant of our time "
-            f"in the unit of {others}: the stamps of one stream have one unit; mend that line, "
-            "split the file, or name the unit under [fields] of a field map"
+            f"in the unit of the others, which are in {unit}: the stamps of one stream have "
+            "one unit; mend that line, split the file, or name the unit under [fields] of a "
+            "field map"
         )
         raise DataError(msg)
 

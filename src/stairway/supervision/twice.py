@@ -96,8 +96,14 @@ def require_keys_once(
         _look(pairs, names, place)
 
 
-def require_event_once(text: str | bytes, place: str) -> None:
+def require_event_once(text: str | bytes, place: str, *, is_payload: bool = False) -> None:
     """Refuse an event that says twice what is read of it, in its payload too.
+
+    Parameters
+    ----------
+    is_payload
+        Whether ``text`` is what lies in an event, and not around it: a payload within a
+        payload is not read.
 
     Raises
     ------
@@ -109,10 +115,12 @@ def require_event_once(text: str | bytes, place: str) -> None:
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return  # whoever reads it says what is wrong
     if _drops(text, read) and (pairs := _pairs(text)) is not None:
-        _look_event(pairs, place)
-    inner: Any = cast("dict[str, Any]", read).get("payload") if isinstance(read, dict) else None
+        _look_event(pairs, place, is_payload=is_payload)
+    if is_payload or not isinstance(read, dict):
+        return
+    inner: Any = cast("dict[str, Any]", read).get("payload")
     if isinstance(inner, str):
-        require_event_once(inner, place)
+        require_event_once(inner, place, is_payload=True)
 
 
 def _drops(text: str | bytes, read: Any) -> bool:
@@ -143,15 +151,15 @@ def _look(value: Any, names: Collection[str] | None, place: str) -> None:
             _look(one, names, place)
 
 
-def _look_event(event: Any, place: str) -> None:
+def _look_event(event: Any, place: str, *, is_payload: bool) -> None:
     if not isinstance(event, _Pairs):
         return
     _require(event, _EVENT, place)
     for key, value in event:
         if not isinstance(value, _Pairs):
             continue
-        if key == "payload":
-            _look_event(value, place)
+        if key == "payload" and not is_payload:
+            _look_event(value, place, is_payload=True)
         elif key == "ensemble":
             _require(value, _ENTRY, place)
         elif key == "model_breakdown":

@@ -1,8 +1,8 @@
 """One event that holds the answers of several models, to one row for each answer.
 
 1. ``payload`` is JSON text (or an object, or what Python's ``repr`` made of one).
-2. It is decoded straight into typed fields, a chunk at a time; where one event of a chunk
-   does not fit them, that chunk is read again, value by value.
+2. It is decoded straight into typed fields; an event that does not fit them is read again,
+   value by value, and no other is.
 3. The answers are laid end to end in columns: members, then what the ensemble and the
    intent say, each with the number of its event.
 """
@@ -100,7 +100,7 @@ def decoded(texts: Sequence[str | bytes], place: Any) -> tuple[list[Event], list
     try:
         outer = list(map(_WRAPPED.decode, texts))
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        outer = [_loosely(text, place, row) for row, text in enumerate(texts)]
+        outer = [_whole(text, place, row) for row, text in enumerate(texts)]
     _require_whole(texts, outer, place)
     inner, reprs = payloads([event.payload for event in outer], place)
     pairs = zip(outer, inner, strict=True)
@@ -125,24 +125,35 @@ def _payloads(
     reprs, read = 0, list[Event | None]()
     for row, one in enumerate(found):
         if isinstance(one, str):
-            value, is_repr = _value(one, place, row)
+            event, is_repr = _payload(one, place, row)
             reprs += is_repr
-            read.append(_event(value, place, row, Event))
+            read.append(event)
         else:
             read.append(one)
     return read, reprs
 
 
-def _loosely(text: str | bytes, place: Any, row: int) -> Wrapped:
-    value, _ = _value(text, place, row)
-    return _event(value, place, row, Wrapped)
+def _whole(text: str | bytes, place: Any, row: int) -> Wrapped:
+    try:
+        return _WRAPPED.decode(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        value, _ = _value(text, place, row)
+        return _event(value, place, row, Wrapped)
+
+
+def _payload(text: str, place: Any, row: int) -> tuple[Event, bool]:
+    try:
+        return _EVENT.decode(text), False
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        value, is_repr = _value(text, place, row)
+        return _event(value, place, row, Event), is_repr
 
 
 def _value(text: str | bytes, place: Any, row: int) -> tuple[Any, bool]:
     try:
         return _ANYTHING.decode(text), False
     except UnicodeEncodeError as error:
-        raise _halved(place(row)) from error
+        raise halved(place(row)) from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         why = str(error)
     except RecursionError as error:
@@ -165,7 +176,7 @@ def _require_whole(texts: Sequence[object], read: Sequence[Event | None], place:
         try:
             json.dumps(msgspec.to_builtins(event), ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
-            raise _halved(place(row)) from error
+            raise halved(place(row)) from error
 
 
 def _may_be_halved(text: object) -> bool:
@@ -174,7 +185,8 @@ def _may_be_halved(text: object) -> bool:
     return isinstance(text, str) and _may_be_halved(text.encode(errors="replace"))
 
 
-def _halved(where: str) -> DataError:
+def halved(where: str) -> DataError:
+    """Return the error of a record that holds half of a character."""
     return DataError(f"{where} has half a character (a code of \\ud800 to \\udfff alone)")
 
 
@@ -203,7 +215,7 @@ def _lenient(value: dict[str, Any], form: type[Any]) -> Any:
             members = cast("dict[Any, Any]", one if isinstance(one, dict) else {})
             said[name] = {str(m): _entry(e) for m, e in members.items()}
         elif name == "ensemble":
-            said[name] = _entry(one)
+            said[name] = None if one is None else _entry(one)
         elif name == "payload" and isinstance(one, dict):
             said[name] = _lenient(cast("dict[str, Any]", one), Event)
         elif name in _BELIEFS and not _fits(one):

@@ -138,6 +138,23 @@ def test_text_where_numbers_are_expected_is_refused() -> None:
     assert "leave epoch out" in complaint(["2018-03-29 16:00:00"], epoch="s")
 
 
+@pytest.mark.parametrize(
+    "stamps",
+    [
+        pl.Series([[1]]),
+        pl.Series([b"1"]),
+        pl.Series([0], dtype=pl.Datetime("us")),
+        pl.Series(["1"], dtype=pl.Categorical),
+    ],
+    ids=["list", "bytes", "instant", "category"],
+)
+def test_what_is_no_whole_number_is_named_where_numbers_are_expected(stamps: pl.Series) -> None:
+    """An instant in microseconds would be read as nanoseconds."""
+    with pytest.raises(ConfigError) as caught:
+        close_ns(stamps, settings(epoch="ns"), "x")
+    assert f"holds {stamps.dtype}, no whole numbers; " in str(caught.value)
+
+
 def test_a_layout_of_ones_own_is_read_if_named() -> None:
     assert closes(["29.03.2018 16:00"], time_format="%d.%m.%Y %H:%M") == ["2018-03-29T20:00:00"]
 

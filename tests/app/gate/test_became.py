@@ -89,6 +89,26 @@ def test_silence_is_no_refusal_before_anybody_could_have_heard_it(tmp_path: Path
     assert any(one.detail.startswith("m/v1: 0 of 200") for one in report.reasons)
 
 
+def test_silence_is_a_refusal_from_exactly_as_many_answers_as_are_needed(
+    tmp_path: Path,
+) -> None:
+    """Of 400 events it answered 200, so that it is due with 200 answers after 400 more."""
+    both, one = (200, {"m": "v1", "n": None}), (200, {"n": None})
+    refused = judged(lines(both, one, (400, {"n": None})), 400, tmp_path)
+    assert refused.codes == ("gate.silent",)
+    waiting = judged(lines(both, one, (399, {"n": None})), 400, tmp_path)
+    assert isinstance(waiting.verdict, Inconclusive)
+
+
+def test_a_new_version_that_dies_beside_another_is_judged(tmp_path: Path) -> None:
+    beside = [(1, {"m": f"v{2 + i % 2}"}) for i in range(20)]
+    said = lines((500, {"m": "v1"}), *beside, (500, {"m": "v3"}))
+    report = judged(said, 500, tmp_path)
+    assert [one.model for one in report.models] == ["m/v2", "m/v3"]
+    assert isinstance(report.verdict, Inconclusive)
+    assert report.reasons[0].detail.startswith("m/v2: 10 of 200")
+
+
 def test_one_of_two_that_answered_side_by_side_is_not_replaced_by_the_other(
     tmp_path: Path,
 ) -> None:

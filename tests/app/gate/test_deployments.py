@@ -91,3 +91,18 @@ def test_a_disk_that_takes_nothing_is_said(path: Path) -> None:
         pytest.fail("/dev/full is needed here")
     with pytest.raises(ConfigError, match="cannot be"):
         record(AT_NS, NOW_NS, "one", path=path)
+
+
+def test_a_line_that_somebody_left_without_its_end_keeps_its_own(path: Path) -> None:
+    path.write_text('{"at":"2025-11-20T10:00:00Z"}')
+    record(AT_NS, NOW_NS, "two", path=path)
+    assert newest(path).commit == "two"
+    assert len(path.read_text("utf-8").splitlines()) == 2
+    record(AT_NS, NOW_NS, "three", path=path)
+    assert "\n\n" not in path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\x85", "\x0c"])
+def test_a_note_may_hold_what_some_take_for_the_end_of_a_line(mark: str, path: Path) -> None:
+    record(AT_NS, NOW_NS, notes=f"cap{mark}removed", path=path)
+    assert newest(path).notes == f"cap{mark}removed"

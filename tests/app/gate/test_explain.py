@@ -81,3 +81,12 @@ def test_a_column_that_is_named_twice_is_refused_here_too(tmp_path: Path) -> Non
     )
     with pytest.raises(ConfigError, match=r"'confidence' twice \(columns 5 and 6\)"):
         explained(Asked(str(source)))
+
+
+def test_an_answer_of_no_model_is_read_aloud_too(tmp_path: Path) -> None:
+    source = tmp_path / "a.jsonl"
+    source.write_text(
+        '{"event_type": "trade.intent", "payload": {"ts": 1763600000, "symbol": "BTC", '
+        '"model_breakdown": {"": {"action": "BUY", "confidence": 0.5}}}}\n'
+    )
+    assert "calibrated  BTC  of no model  0.5" in explained(Asked(str(source)))

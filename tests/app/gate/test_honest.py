@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -259,7 +260,46 @@ def test_what_decided_on_the_whole_is_in_the_headline(tmp_path: Path) -> None:
 
 
 def test_silence_is_in_the_headline(tmp_path: Path) -> None:
-    assert "Silent for " in account.headline(judged(alive(), tmp_path))
+    said = account.headline(judged(alive(), tmp_path))
+    assert said.startswith("Was alive: it passes up to 2025-11-20; silent for ")
+    for row in (rows := alive()):
+        row["confidence"] = 0.5
+    assert "Refused: m. Silent for " in account.headline(judged(rows, tmp_path))
+
+
+def test_what_is_fresh_is_alive(tmp_path: Path) -> None:
+    rows = alive()
+    late_s = int(time.time()) - rows[-1]["ts"]
+    for row in rows:
+        row["ts"] += late_s
+    report = judged(rows, tmp_path)
+    assert account.headline(report) == "Alive: it passes."
+
+
+def test_silence_up_to_now_is_an_alert_of_what_goes_on_and_not_of_a_record(
+    tmp_path: Path,
+) -> None:
+    assert judged(alive(), tmp_path).rate.alert == ""
+    path = tmp_path / "bot.jsonl"
+    (tmp_path / "deployments.jsonl").write_text('{"at": "2025-11-20T09:30:00Z"}\n')
+    since = gate(path, after=f"last-deploy:{tmp_path / 'deployments.jsonl'}")
+    assert since.rate.alert.startswith("no event for ")
+    assert since.rate.alert.endswith(" minutes, where 2 a minute should come")
+    assert gate(path, after="2025-11-20T09:30:00Z").rate.alert == ""
+    assert gate(path, after=since.cutover.asked, policy="daily").rate.alert == ""
+
+
+def test_markdown_holds_the_mark_what_followed_what_and_the_instruments(
+    tmp_path: Path,
+) -> None:
+    report = judged(alive(), tmp_path)
+    said = markdown.draw(report)
+    assert "{" not in said
+    assert f"sha256 `{report.marks[0]['sha256']}`" in said
+    assert "\n- and after: the same\n" in said
+    assert "\n| | SELL | HOLD | BUY |\n|---|---:|---:|---:|\n| SELL | " in said
+    mix = report.models[0].after.symbols["A"]
+    assert f"\n| A | {' | '.join(map(str, mix))} |\n" in said
 
 
 def test_a_name_moves_no_cursor_in_any_form(tmp_path: Path) -> None:

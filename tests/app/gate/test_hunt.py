@@ -77,7 +77,9 @@ def test_of_one_model_that_hardly_answered_nothing_is_said_beside_the_others(
     found = hunted(Asked(str(source)), Silent())
     assert found.too_few == ("newcomer, calibrated",)
     assert found.exit_code == 2
-    assert "no value has more mass" in found.as_text()
+    assert "no value stands out from its neighbours (p < 0.001)\nthe commonest:\n  0." in (
+        found.as_text()
+    )
 
 
 def test_a_value_that_was_not_computed_is_a_finding_though_the_rest_lives(bots: Path) -> None:
@@ -103,8 +105,22 @@ def test_the_commonest_reason_is_named_first_and_the_rest_are_counted(
     found = look(Asked(str(with_reasons(tmp_path / "a.csv"))), Silent())
     one = (found.found if look is hunted else found.deaths)[0]
     assert next(iter(one.reasons)) == "TIMEOUT"
-    assert (one.exact, one.other_reasons) == (False, 400 - sum(one.reasons.values()))
+    assert (one.exact, one.other_reasons) == (True, 400 - sum(one.reasons.values()))
     said = found.as_text()
     assert "reasons: 392 x TIMEOUT, 1 x ADX 1" in said
     assert " < min 18, and 3 others\n" in said
     assert "instruments: 400 x BTC\n" in said
+
+
+@pytest.mark.parametrize("healthy", [0, 300])
+def test_answers_that_break_the_contract_are_not_passed_over_in_silence(
+    healthy: int, tmp_path: Path
+) -> None:
+    source = tmp_path / "a.csv"
+    rows = [f"{1772442000 + 60 * n},BTC,m,NUKE,0.{n:04}" for n in range(50)]
+    rows += [f"{1772542000 + 60 * n},BTC,m,BUY,0.{n:04}" for n in range(healthy)]
+    source.write_text("\n".join(["ts,symbol,model,action,confidence", *rows]) + "\n")
+    found = hunted(Asked(str(source)), Silent())
+    assert (found.answers, found.violations) == (healthy, 50)
+    assert f"50 of {50 + healthy} answers break the contract" in found.as_text()
+    assert "holds no answers" not in found.as_text()

@@ -43,6 +43,33 @@ def infinite(bars):
 def deaf(bars):
     signal.signal(signal.SIGALRM, signal.SIG_IGN)
     time.sleep(60)
+def writes(bars):
+    for pipe in range(3, 256):
+        try:
+            os.write(pipe, b"hello\\n")
+        except OSError:
+            pass
+    return bars["close"]
+def alike(bars):
+    return {"1": np.append(bars["close"][1:], 0.0), 1: bars["close"]}
+def halved(bars):
+    return {"\\udcff": np.append(bars["close"][1:], 0.0)}
+def wordless(bars):
+    class Wordless(Exception):
+        def __str__(self):
+            raise RuntimeError
+    raise Wordless
+class Lazy:
+    columns = ("a",)
+    def __getitem__(self, name):
+        time.sleep(60)
+def lazy(bars):
+    return Lazy()
+class Array:
+    def __array__(self, *_, **__):
+        time.sleep(60)
+def array(bars):
+    return Array()
 """
 
 
@@ -78,10 +105,11 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         ("ends.py:quits", "in ends.py:quits with exit code 0 and left no answer"),
         ("ends.py:raises", "ended the process with KeyboardInterrupt"),
         ("ends.py:closes", "and left no answer"),
+        ("ends.py:writes", "in ends.py:writes into the pipe that its answer comes by"),
         ("ends.py:child", "with exit code 0 and left no answer"),
         ("leaves.py:f", "in importing leaves.py:f with exit code 0"),
     ],
-    ids=["exit", "interrupt", "close", "fork", "import"],
+    ids=["exit", "interrupt", "close", "write", "fork", "import"],
 )
 def test_an_end_without_an_answer_is_told_as_what_it_is(
     asked: Any, function: str, why: str
@@ -102,6 +130,28 @@ def test_a_value_that_appears_or_becomes_infinite_is_an_answer_and_no_fault(
 ) -> None:
     (offence,) = asked(f"ends.py:{function}").proof.offences
     assert (offence.ahead_bars, offence.difference) == (1, None)
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        ("alike", "two columns are called '1'"),
+        ("wordless", "raised Wordless"),
+        ("lazy", "was not done"),
+        ("array", "was not done"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_words_and_in_time(
+    asked: Any, function: str, said: str
+) -> None:
+    (finding,) = asked(f"ends.py:{function}", limit_s=2.0).proof.verdict.findings
+    assert finding.code == "causality.raised"
+    assert said in finding.detail
+
+
+def test_a_leak_is_named_though_its_name_is_no_text(asked: Any) -> None:
+    (offence,) = asked("ends.py:halved").proof.offences
+    assert (offence.column, offence.ahead_bars) == ("\\udcff", 1)
 
 
 def test_one_that_hears_no_alarm_is_ended_from_outside(

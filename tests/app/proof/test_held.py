@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pytest
 
 from stairway.app.proof.held import positions_proved
+from stairway.base.errors import DataError
 from stairway.base.verdict import Inconclusive, Pass, Refuse, Verdict
 from stairway.evaluation.battery.study import Fold, Labelled
 from stairway.testing.leaks import series
@@ -83,10 +85,12 @@ def test_positions_of_what_was_known_pass_and_say_how_many_tests_were_asked() ->
     study = Study(last, WALK)
     verdict = positions_proved(study, BARS, 1e-9, 1, lambda *at: heard.append(at))
     assert isinstance(verdict, Pass)
-    assert (
-        verdict.findings[0].detail == "no position of 3 of 3 tests moved with what came later"
+    assert verdict.findings[0].detail == (
+        "no position of 3 of 3 tests moved with what came later, asked at 14 places each"
     )
-    assert heard == [(1, 3), (2, 3), (3, 3)]
+    assert heard[0] == (0, 75)
+    assert heard[-1] == (75, 75)
+    assert heard == sorted(heard)
 
 
 LEAKS: dict[str, How] = {
@@ -147,8 +151,57 @@ def test_whatever_the_folds_are_their_tests_are_asked(folds: list[Fold]) -> None
     assert looks_ahead(proved(LEAKS["spans"], folds))
 
 
-def test_of_many_tests_twelve_are_asked_and_the_answer_says_so() -> None:
-    assert "of 12 of 199 tests" in proved(last, ONE_ROW).findings[0].detail
+def test_of_many_tests_of_one_row_twelve_are_asked_and_the_answer_says_so() -> None:
+    said = proved(last, ONE_ROW).findings[0].detail
+    assert "of 12 of 199 tests moved with what came later, asked at 1 place each" in said
+
+
+def many(count: int) -> list[Fold]:
+    edges = np.linspace(150, 399, count + 1).astype(int)
+    return [(ROW[: a - 2], ROW[a:b]) for a, b in pairwise(edges)]
+
+
+INSIDE: dict[str, How] = {
+    "the next move": lambda it: np.append(it.x[it.rows][1:], 0.0),
+    "the size of the next move": lambda it: np.append(np.abs(it.x[it.rows][1:]), 0.0),
+    "scaled over the test": LEAKS["scaled over the test"],
+    "ranked within the test": lambda it: np.argsort(np.argsort(it.x[it.rows])) / it.rows.size,
+}
+
+
+@pytest.mark.parametrize("count", [1, 9, 10, 12, 50])
+@pytest.mark.parametrize("name", INSIDE)
+def test_what_knows_its_own_test_is_refused_whatever_the_number_of_tests(
+    name: str, count: int
+) -> None:
+    assert looks_ahead(proved(INSIDE[name], many(count)))
+
+
+@pytest.mark.parametrize(
+    ("count", "tests", "places"), [(1, 1, 46), (12, 6, 6), (50, 7, "4 to 5")]
+)
+def test_the_answer_says_how_many_tests_were_asked_at_how_many_places(
+    count: int, tests: int, places: int | str
+) -> None:
+    said = proved(last, many(count)).findings[0].detail
+    assert f"of {tests} of {count} tests" in said
+    assert said.endswith(f"asked at {places} places each")
+
+
+def test_a_test_that_holds_few_positions_is_asked_at_each_of_them() -> None:
+    def seldom(it: Asked) -> np.ndarray:
+        return np.where(it.rows % 20 == 0, it.x[it.rows], np.nan)
+
+    assert "asked at 3 places each" in proved(seldom).findings[0].detail
+
+
+def test_an_earlier_test_that_is_not_chosen_is_held_still_too() -> None:
+    def one(it: Asked) -> np.ndarray:
+        return np.where(it.rows == 250, it.x[np.minimum(it.rows + 40, 399)], it.x[it.rows])
+
+    verdict = proved(one, ONE_ROW)
+    assert looks_ahead(verdict)
+    assert "the position at row 250 (test 51) moved" in verdict.findings[0].detail
 
 
 def test_positions_sized_by_the_tests_of_all_folds_are_refused() -> None:
@@ -235,9 +288,12 @@ def test_labels_of_a_test_that_have_ended_may_be_used() -> None:
     assert isinstance(proved(online), Pass)
 
 
-def test_positions_of_another_shape_are_refused() -> None:
-    found = asked_all(lambda *_: np.zeros((400, 1))).findings[0]
-    assert "positions of shape (400, 1) for 400 bars" in found.detail
+def test_positions_of_another_shape_are_refused_and_said_to_be_that() -> None:
+    verdict = asked_all(lambda *_: np.zeros((400, 1)))
+    assert isinstance(verdict, Refuse)
+    (found,) = verdict.findings
+    assert found.code == "causality.length"
+    assert found.detail == "positions of shape (400, 1) for 400 bars; give one for each bar"
 
 
 def test_what_a_study_raises_is_a_refusal() -> None:
@@ -247,6 +303,152 @@ def test_what_a_study_raises_is_a_refusal() -> None:
     verdict = proved(raises)
     assert isinstance(verdict, Refuse)
     assert verdict.findings[0].code == "causality.raised"
+
+
+def test_features_whose_columns_depend_on_the_bars_are_refused() -> None:
+    study: Any = Study(last, WALK)
+    last_price = BARS["close"][-1]
+    study.features = lambda bars: moves(bars)[:, None].repeat(
+        1 + (bars["close"][-1] != last_price), 1
+    )
+    found = positions_proved(study, BARS, 1e-9, seed=1).findings[0]
+    assert found.code == "causality.length"
+    assert "their columns must not depend on bars" in found.detail
+
+
+def test_an_error_of_ours_is_never_said_to_be_the_studys() -> None:
+    with pytest.raises(DataError, match="no column of values"):
+        positions_proved(Study(last, WALK), {"time_ns": ROW}, 1e-9, seed=1)
+
+    def deaf(done: int, total: int) -> None:
+        msg = f"{done} of {total}"
+        raise OSError(msg)
+
+    with pytest.raises(OSError, match="0 of 75"):
+        positions_proved(Study(last, WALK), BARS, 1e-9, 1, deaf)
+
+
+def ranges(bars: Any) -> np.ndarray:
+    return np.log(bars["high"] / bars["low"])
+
+
+class OfRanges(Study):
+    """Holds by the range of a bar, which scaling leaves as it is."""
+
+    def features(self, market: Any) -> np.ndarray:
+        return ranges(market)[:, None]
+
+
+def test_a_leak_that_scaling_does_not_show_is_refused() -> None:
+    assert looks_ahead(positions_proved(OfRanges(LEAKS["next"], WALK), BARS, 1e-9, seed=1))
+
+
+def test_positions_that_one_of_the_futures_does_not_move_have_been_asked() -> None:
+    study: Any = Study(last, many(6))
+    study.features = lambda bars: (bars["close"] > bars["open"]).astype(float)[:, None]
+    assert isinstance(positions_proved(study, BARS, 1e-9, seed=1), Pass)
+
+
+def ended(it: Asked, row: int) -> float:
+    """Labels of the test that have ended at a row."""
+    known = it.rows[it.labels.end[it.rows] <= row]
+    return float(it.labels.value[known].sum())
+
+
+def test_the_first_row_that_heeds_labels_is_asked_though_many_may() -> None:
+    def early(it: Asked) -> np.ndarray:
+        held = np.array([ended(it, row) if row >= it.rows[0] + 20 else 0.0 for row in it.rows])
+        return held + np.where(it.rows == 206, it.labels.value[it.rows], it.x[it.rows])
+
+    assert looks_ahead(proved(early))
+
+
+def test_later_rows_that_heed_labels_are_asked_though_the_first_may() -> None:
+    def late(it: Asked) -> np.ndarray:
+        held = it.x[it.rows].copy()
+        held[6] += ended(it, int(it.rows[6]))
+        return held + np.where(it.rows == 247, it.labels.value[it.rows], 0.0)
+
+    assert looks_ahead(proved(late))
+
+
+def test_a_rare_row_that_heeds_only_how_long_its_label_is_is_found() -> None:
+    def span(it: Asked) -> np.ndarray:
+        long = (it.labels.end - it.labels.start)[it.rows]
+        return np.where(it.rows == 233, long, it.x[it.rows])
+
+    assert looks_ahead(proved(span))
+
+
+class Strict(Study):
+    """Its labels span five bars each, and it will have no others."""
+
+    def labels(self, market: Any) -> Labelled:
+        given = super().labels(market)
+        return Labelled(given.value, given.start, given.start + 5)
+
+    def positions(self, features: Any, labels: Any, folds: Any, seed: int) -> np.ndarray:
+        if not (labels.end - labels.start == 5).all():
+            msg = "every label of mine spans 5 bars"
+            raise ValueError(msg)
+        return super().positions(features, labels, folds, seed)
+
+
+def test_a_study_is_handed_no_labels_but_such_as_it_makes_itself() -> None:
+    folds = [(train[:-4], test) for train, test in WALK]
+    assert isinstance(positions_proved(Strict(last, folds), BARS, 1e-9, seed=1), Pass)
+
+
+class Scribbles(Study):
+    """Writes into whatever it is handed."""
+
+    def features(self, market: Any) -> np.ndarray:
+        made = super().features(market)
+        market["close"][:] = 1.0
+        return made
+
+    def labels(self, market: Any) -> Labelled:
+        made = super().labels(market)
+        market["close"][:] = 2.0
+        return made
+
+    def folds(self, labels: Labelled) -> list[Fold]:
+        labels.value[:] = 0
+        return [(train.copy(), test.copy()) for train, test in self.cut]
+
+    def positions(self, features: Any, labels: Any, folds: Any, seed: int) -> np.ndarray:
+        held = super().positions(features, labels, folds, seed)
+        for train, test in folds:
+            train[:], test[:] = 0, 0
+        features[:], labels.value[:], labels.end[:] = 0.0, 0, 0
+        return held
+
+
+def test_what_a_study_writes_into_what_it_was_handed_changes_nothing() -> None:
+    said = proved(last).findings
+    assert positions_proved(Scribbles(last, WALK), BARS, 1e-9, seed=1).findings == said
+
+
+def test_bars_that_are_known_at_one_instant_are_not_parted() -> None:
+    known_ns = BARS["time_ns"][ROW // 4 * 4 + 3]
+    bars = {k: v for k, v in BARS.items() if "label" not in k} | {"available_ns": known_ns}
+
+    def together(it: Asked) -> np.ndarray:
+        return it.x[it.rows // 4 * 4 + 3]
+
+    study = Study(together, [(ROW[: a - 4], ROW[a : a + 60]) for a in (200, 260, 320)])
+    assert isinstance(positions_proved(study, bars, 1e-9, seed=1), Pass)
+
+
+def test_rounding_by_what_other_tests_hold_is_no_foresight() -> None:
+    def rounded(study: Any, *given: Any) -> np.ndarray:
+        held = Study.positions(study, *given)
+        held[320:380] *= 1e7
+        usual = np.nanmean(np.abs(held[320:380]))
+        held[200:260] = (held[200:260] + usual) - usual
+        return held
+
+    assert isinstance(asked_all(rounded), Pass)
 
 
 def test_a_study_that_draws_afresh_is_refused_as_that() -> None:

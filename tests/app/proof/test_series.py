@@ -87,3 +87,10 @@ def test_the_sample_has_two_instruments_and_one_is_named() -> None:
     assert first[0] != second[0]
     with pytest.raises(ConfigError, match="SP500 and NASDAQ"):
         read_series("sample", "DAX", None)
+
+
+def test_a_price_that_is_no_number_is_named_with_its_type(tmp_path: Path) -> None:
+    lists = PRICES.with_columns(NS, pl.concat_list("close").alias("close"))
+    source = written(lists, tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"column 'close' of .* holds List\(Float64\), no num"):
+        read_series(source, None, None)

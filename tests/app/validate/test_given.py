@@ -184,3 +184,21 @@ def test_a_column_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
 def test_too_few_tries_name_the_columns_that_are_there(read: Callable[..., Given]) -> None:
     with pytest.raises(DataError, match=r"2 columns of returns \(a, b\)"):
         read(n_trials=1)
+
+
+def test_a_parquet_column_that_is_no_number_is_named_with_its_type(tmp_path: Path) -> None:
+    time = pl.Series("time_ns", [1, 2], dtype=pl.Int64)
+    path = tmp_path / "returns.parquet"
+    pl.DataFrame([time, pl.Series("a", [[0.1], [0.2]])]).write_parquet(path)
+    with pytest.raises(DataError, match=r"column 'a' of .* holds List\(Float64\), no numbers"):
+        given(Asked(target=path, periods_per_year=252.0))
+
+
+def test_a_regime_that_is_no_word_is_named_with_its_type(tmp_path: Path) -> None:
+    path = tmp_path / "said.parquet"
+    table = {"probability": [0.5, 0.6], "outcome": [0, 1], "regime": [["x"], ["y"]]}
+    pl.DataFrame(table).write_parquet(path)
+    with pytest.raises(
+        DataError, match=r"column 'regime' of .* holds List\(String\), no words"
+    ):
+        forecasts(path)

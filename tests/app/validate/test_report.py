@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,10 +8,18 @@ from hypothesis import strategies as st
 
 from stairway.app.validate.foreseen import foreseen
 from stairway.app.validate.hints import HINTS, with_hints
-from stairway.app.validate.report import ModelProof, Report, curve, headline, thinned
-from stairway.base.verdict import Inconclusive, Pass, Refuse, all_of, passed, refuse
+from stairway.app.validate.report import ModelProof, Report, Sealed, curve, headline, thinned
+from stairway.base.verdict import (
+    Inconclusive,
+    Pass,
+    Refuse,
+    all_of,
+    inconclusive,
+    passed,
+    refuse,
+)
 from stairway.evaluation.battery.study import BatteryReport
-from stairway.evaluation.sceptic.answer import Question, answer, in_order
+from stairway.evaluation.sceptic.answer import UNJUDGED, Question, answer, in_order
 
 
 def proof(*bad: Question, given_all: bool = True) -> ModelProof:
@@ -53,6 +62,14 @@ def test_the_verdict_comes_first_and_every_question_after_it() -> None:
         "a: not proved, 1 of 8 refused, 7 open."
     )
     assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_where_every_answer_passes_and_the_seal_does_not_the_headline_names_the_seal() -> None:
+    said = refuse("proof.entry", "forged")
+    sealed = Sealed(sha256=None, trials=0, registered=3, checks={"entry": said})
+    one = msgspec.structs.replace(proof(), verdict=said, sealed=sealed)
+    assert headline(one) == "a: not proved, what was sealed with it does not bear it out."
+    assert "REFUSED Sealed with it: nothing; registered: 3" in report(one).as_text(80)
 
 
 def test_everything_that_was_not_shown_says_what_to_type() -> None:
@@ -114,3 +131,27 @@ def test_one_open_question_is_enough_to_prove_nothing(question: Question) -> Non
         answer(one, {"x": passed("x", "y")}) for one in Question if one is not question
     )
     assert isinstance(all_of(one.verdict for one in answers), Inconclusive)
+
+
+def test_what_was_not_judged_bears_no_mark_of_a_pass() -> None:
+    checks = {"skill": passed("x", "well"), "rare": passed(UNJUDGED, "in crisis: not judged")}
+    answers = in_order([answer(Question.HONEST, checks)])
+    one = msgspec.structs.replace(proof(), answers=answers)
+    lines = [line.strip() for line in report(one).as_text(80).splitlines()]
+    assert "+ well" in lines
+    assert ". in crisis: not judged" in lines
+
+
+def test_what_was_sealed_is_counted_where_it_is_refused_or_open() -> None:
+    bad = refuse("x", "no")
+    sealed = Sealed(sha256="0" * 64, trials=1, registered=1, checks={"x": bad})
+    text = report(msgspec.structs.replace(proof(Question.COSTS), sealed=sealed)).as_text(80)
+    assert text.count("REFUSED") == 2
+    assert text.startswith("a: not proved, 2 of 9 refused.")
+    unseen = msgspec.structs.replace(sealed, checks={"x": inconclusive("x", "what")})
+    one = proof(Question.COSTS, given_all=False)
+    assert headline(msgspec.structs.replace(one, sealed=unseen)) == (
+        "a: not proved, 1 of 9 refused, 8 open."
+    )
+    one = msgspec.structs.replace(proof(given_all=False), sealed=unseen)
+    assert headline(one) == "a: not proved, 9 of 9 headings are open."

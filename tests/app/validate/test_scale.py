@@ -65,3 +65,14 @@ def test_those_beside_it_are_looked_at_and_a_policy_may_believe_more() -> None:
         require_returns(given(NOISE, gross=2.0 * np.abs(wild)), RULES, "r.csv")
     rules = proof_rules(max_usual_move_frac=2.0, max_annual_volatility_frac=20.0)
     require_returns(given(NOISE, baseline=2.0 * np.abs(wild)), rules, "r.csv")
+
+
+def test_a_column_that_is_no_try_says_how_to_name_it_and_one_beside_it_does_not() -> None:
+    positions = np.column_stack([NOISE[:, 0], np.sign(NOISE[:, 1])])
+    with pytest.raises(DataError, match=r"column 'b' .*no option names counts .*--position"):
+        require_returns(given(positions), RULES, "r.csv")
+    with pytest.raises(DataError, match=r"usual moves .*no option names counts .*--market"):
+        require_returns(given(np.abs(positions)), RULES, "r.csv")
+    with pytest.raises(DataError, match="the baseline") as said:
+        require_returns(given(NOISE, baseline=positions[:, 1]), RULES, "r.csv")
+    assert "--position" not in str(said.value)

@@ -11,10 +11,11 @@ import pytest
 
 from stairway.adapters.artifacts.directory import new_key, public_bytes, seal
 from stairway.app.folder import RunFolder
-from stairway.app.validate.sealed import Registry, differences, read_again, same
+from stairway.app.validate.sealed import Registry, Today, differences, read_again, same
 from stairway.base.errors import DataError
 from stairway.base.units import UtcNs
-from stairway.base.verdict import Pass, Refuse, passed
+from stairway.base.verdict import Inconclusive, Pass, Refuse, passed
+from stairway.evaluation.battery.study import BatteryReport
 from stairway.evaluation.evidence import EVIDENCE_GATES
 from stairway.evaluation.proof import Proof, hash_of, to_bytes
 from stairway.evaluation.proof_of_returns import Figures, proof_of_returns
@@ -42,6 +43,11 @@ def figures(net: np.ndarray, seed: int = 0, trials: int = 2) -> Figures:
 NOW = figures(NET)
 
 
+def today(shown: Figures = NOW, **told: object) -> Today:
+    given = {"causality": proof_of("a").causality, "battery": None} | told
+    return Today(figures=shown, **given)
+
+
 def sealed(shown: Figures = NOW, trials: int = 2) -> Proof:
     record = Record(net=NET, names=("a", "b"), chosen=0, n_trials=2, periods_per_year=252.0)
     found = proof_of_returns(record, None, (EVIDENCE, HOW), np.random.default_rng(0))
@@ -52,33 +58,33 @@ def sealed(shown: Figures = NOW, trials: int = 2) -> Proof:
 
 def test_what_is_registered_and_measured_the_same_passes() -> None:
     proof = sealed()
-    assert isinstance(same(proof, hash_of(proof), 2, NOW), Pass)
+    assert isinstance(same(proof, hash_of(proof), 2, today()), Pass)
 
 
 def test_other_draws_of_history_and_more_tries_are_no_contradiction() -> None:
     proof = sealed(figures(NET, seed=5))
-    assert isinstance(same(proof, hash_of(proof), 9, figures(NET, trials=9)), Pass)
+    assert isinstance(same(proof, hash_of(proof), 9, today(figures(NET, trials=9))), Pass)
 
 
 @pytest.mark.parametrize("named", [None, "0" * 64], ids=["none", "another"])
 def test_a_proof_that_was_not_registered_is_refused_and_both_are_named(
     named: str | None,
 ) -> None:
-    said = same(sealed(), named, 2, NOW)
+    said = same(sealed(), named, 2, today())
     assert isinstance(said, Refuse)
     assert hash_of(sealed())[:12] in said.findings[0].detail
     assert (named or "none")[:12] in said.findings[0].detail
 
 
 def test_a_registry_that_counts_fewer_tries_is_refused() -> None:
-    said = same(sealed(trials=7), hash_of(sealed(trials=7)), 6, NOW)
+    said = same(sealed(trials=7), hash_of(sealed(trials=7)), 6, today())
     assert said.findings[0].detail == "the sealed proof counts 7 tries, the registry 6"
 
 
 def test_a_figure_that_comes_out_another_way_is_refused_with_both_values() -> None:
     other = figures(NET + 0.001)
     proof = sealed(other)
-    said = same(proof, hash_of(proof), 2, NOW)
+    said = same(proof, hash_of(proof), 2, today())
     assert isinstance(said, Refuse)
     (finding,) = said.findings
     assert finding.code == "proof.contradicted"
@@ -89,7 +95,7 @@ def test_a_figure_that_comes_out_another_way_is_refused_with_both_values() -> No
 
 def test_what_was_never_measured_is_no_proof() -> None:
     proof = proof_of("a")
-    assert isinstance(same(proof, hash_of(proof), 1, NOW), Refuse)
+    assert isinstance(same(proof, hash_of(proof), 1, today()), Refuse)
 
 
 def test_a_figure_that_is_gone_or_came_differs_too() -> None:
@@ -129,10 +135,10 @@ def test_the_sealed_proof_is_held_against_the_registry_and_its_gates_answer_anew
     proof = sealed()
     kept = Kept(tmp_path, to_bytes(proof))
     found = read_again(
-        kept.folder, kept.candidate(None), kept.registry(hash_of(proof), 500), NOW
-    )
+        kept.folder, kept.candidate(None), kept.registry(hash_of(proof), 500), today()
+    ).sealed
     assert (found.sha256, found.trials, found.registered) == (hash_of(proof), 2, 500)
-    assert list(found.checks) == ["proof", *EVIDENCE_GATES]
+    assert list(found.checks) == ["entry", "proof", *EVIDENCE_GATES]
     assert isinstance(found.checks["proof"], Pass)
     assert found.checks["deflated_sharpe"].findings[0].n == 500
 
@@ -140,8 +146,8 @@ def test_the_sealed_proof_is_held_against_the_registry_and_its_gates_answer_anew
 def test_before_the_climb_it_is_held_against_what_training_said(tmp_path: Path) -> None:
     proof = sealed()
     kept, nobody = Kept(tmp_path, to_bytes(proof)), Registry({})
-    good = read_again(kept.folder, kept.candidate(hash_of(proof)), nobody, NOW)
-    bad = read_again(kept.folder, kept.candidate("0" * 64), nobody, NOW)
+    good = read_again(kept.folder, kept.candidate(hash_of(proof)), nobody, today()).sealed
+    bad = read_again(kept.folder, kept.candidate("0" * 64), nobody, today()).sealed
     assert isinstance(good.checks["proof"], Pass)
     assert isinstance(bad.checks["proof"], Refuse)
 
@@ -150,8 +156,8 @@ def test_a_registered_hash_counts_more_than_what_training_said(tmp_path: Path) -
     proof = sealed()
     kept = Kept(tmp_path, to_bytes(proof))
     found = read_again(
-        kept.folder, kept.candidate(hash_of(proof)), kept.registry("0" * 64, 2), NOW
-    )
+        kept.folder, kept.candidate(hash_of(proof)), kept.registry("0" * 64, 2), today()
+    ).sealed
     assert isinstance(found.checks["proof"], Refuse)
 
 
@@ -161,10 +167,86 @@ def test_a_model_without_a_proof_that_can_be_read_ends_it_in_a_sentence(
 ) -> None:
     kept = Kept(tmp_path, content)
     with pytest.raises(DataError, match=r"is refused: .*; restore it from a copy"):
-        read_again(kept.folder, kept.candidate(None), Registry({}), NOW)
+        read_again(kept.folder, kept.candidate(None), Registry({}), today())
 
 
-def test_of_a_candidate_that_was_never_sealed_there_is_nothing(tmp_path: Path) -> None:
+def test_a_candidate_with_nothing_sealed_passes_nothing(tmp_path: Path) -> None:
     kept = Kept(tmp_path, None)
     never = msgspec.structs.replace(kept.candidate(None), digest=None)
-    assert read_again(kept.folder, never, Registry({}), NOW) is None
+    found = read_again(kept.folder, never, Registry({}), today())
+    assert (found.proof, found.sealed.sha256) == (None, None)
+    (said,) = found.sealed.checks.values()
+    assert isinstance(said, Inconclusive)
+    assert said.findings[0].detail.startswith("no proof is sealed with a, and none is register")
+
+
+def test_a_seal_that_training_does_not_name_is_read_by_the_registry_and_refused(
+    tmp_path: Path,
+) -> None:
+    proof = sealed()
+    kept = Kept(tmp_path, to_bytes(proof))
+    forgot = msgspec.structs.replace(kept.candidate(None), digest=None)
+    found = read_again(kept.folder, forgot, kept.registry(hash_of(proof), 2), today())
+    assert found.proof == proof
+    assert isinstance(found.sealed.checks["entry"], Refuse)
+    assert kept.digest[:12] in found.sealed.checks["entry"].findings[0].detail
+    assert isinstance(found.sealed.checks["proof"], Pass)
+
+
+def test_of_two_that_came_in_under_one_name_the_later_is_looked_up() -> None:
+    def came(at: int, digest: str, model: str = "a") -> ModelRegistered:
+        return ModelRegistered(UtcNs(at), model, "v", digest, None, 1, Stage.CANDIDATE, None)
+
+    entries = (came(2, "late"), came(1, "early"), came(3, "other", "b"))
+    registry = Registry({entry.digest: entry for entry in entries})
+    assert [registry.digest_of(name) for name in ("a", "b", "c")] == ["late", "other", None]
+
+
+def test_a_seal_under_the_name_of_another_is_refused(tmp_path: Path) -> None:
+    proof = sealed()
+    kept = Kept(tmp_path, to_bytes(proof))
+    posing = msgspec.structs.replace(kept.candidate(hash_of(proof)), model="b")
+    said = read_again(kept.folder, posing, Registry({}), today()).sealed.checks["entry"]
+    assert isinstance(said, Refuse)
+    assert said.findings[0].detail.endswith("was sealed as a, and is handed in as b")
+
+
+def test_one_that_the_registry_does_not_have_stays_open_where_it_has_others(
+    tmp_path: Path,
+) -> None:
+    proof = sealed()
+    kept = Kept(tmp_path, to_bytes(proof))
+    other = ModelRegistered(
+        UtcNs(1), "a", "v1", "f" * 64, None, 1, Stage.CANDIDATE, hash_of(proof)
+    )
+    found = read_again(
+        kept.folder, kept.candidate(hash_of(proof)), Registry({"f" * 64: other}), today()
+    )
+    said = found.sealed.checks["entry"]
+    assert isinstance(said, Inconclusive)
+    assert said.findings[0].detail.endswith(f"not registered as a, model {'f' * 12} is")
+
+
+def test_what_training_says_otherwise_of_the_features_is_refused_with_both() -> None:
+    proof = sealed()
+    other = today(causality=passed("test.causality", "EDITED"))
+    said = same(proof, hash_of(proof), 2, other)
+    assert isinstance(said, Refuse)
+    assert "causality.findings[0].detail was as given and is EDITED" in said.findings[0].detail
+
+
+def test_what_training_says_otherwise_of_the_splits_is_refused_with_both() -> None:
+    clean = dict.fromkeys(
+        ("causality", "purge", "surrogates", "sentinel", "verdict"), passed("leak.x", "clean")
+    )
+    battery = BatteryReport(**clean, fired=())
+    proof = msgspec.structs.replace(sealed(), battery=battery)
+    assert isinstance(same(proof, hash_of(proof), 2, today(battery=battery)), Pass)
+    edited = msgspec.structs.replace(battery, purge=passed("leak.x", "EDITED"))
+    said = same(proof, hash_of(proof), 2, today(battery=edited))
+    assert isinstance(said, Refuse)
+    assert said.findings[0].detail.endswith(
+        "battery.purge.findings[0].detail was clean and is EDITED"
+    )
+    gone = same(proof, hash_of(proof), 2, today())
+    assert gone.findings[0].detail.endswith("battery was measured and is not measured")

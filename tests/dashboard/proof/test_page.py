@@ -11,13 +11,14 @@ import pytest
 
 from stairway.app.progress import Silent
 from stairway.app.validate.asked import Asked
-from stairway.app.validate.report import QUESTIONS, Report
+from stairway.app.validate.report import QUESTIONS, Report, Sealed
 from stairway.app.validate.validated import validated
-from stairway.base.verdict import Pass, passed
+from stairway.base.verdict import Pass, passed, refuse
 from stairway.dashboard.proof.figures import halves
 from stairway.dashboard.proof.page import page, write_proof
+from stairway.dashboard.proof.tables import honest_table, standing_rows
 from stairway.evaluation.battery.study import BatteryReport, FoldTouch, SurrogateFigures
-from stairway.evaluation.sceptic.answer import Question, answer, of
+from stairway.evaluation.sceptic.answer import UNJUDGED, Question, answer, of
 from stairway.evaluation.sceptic.luck import Choice
 
 N = 900
@@ -118,6 +119,34 @@ def test_red_bars_are_choices_that_were_luck_and_the_median_is_one() -> None:
     assert bars["y"] == [1, 2, 3]
 
 
+def test_a_figure_has_its_band_or_what_it_is_held_against_or_says_that_it_has_none(
+    report: Report,
+) -> None:
+    found = report.proofs[0].figures
+    assert found is not None
+    table = honest_table(found.honesty)
+    assert table.regimes == ("all regimes", "trend", "crisis")
+    beside = {row.what: (row.meaning, row.cells[0]) for row in table.rows}
+    without = [what for what, (_, (_, band)) in beside.items() if not band]
+    assert without == ["miscalibration", "discrimination"]
+    assert all("without bins or a band" in beside[what][0] for what in without)
+    for what in ("Brier score", "log loss"):
+        value, band = beside[what][1]
+        low, high = map(float, band.split(" to "))
+        assert low < float(value) < high
+    assert "an honest forecaster under 0." in beside["calibration error"][1][1]
+
+
+def test_forecasts_clipped_for_the_log_loss_are_counted_beside_its_band(report: Report) -> None:
+    found = report.proofs[0].figures
+    assert found is not None
+    assert found.honesty[0].measures is not None
+    measures = msgspec.structs.replace(found.honesty[0].measures, clipped=3)
+    one = msgspec.structs.replace(found.honesty[0], measures=measures)
+    cells = {row.what: row.cells[0] for row in honest_table([one]).rows}
+    assert re.fullmatch(r"0\.\d{4} to 0\.\d{4}, 3 clipped", cells["log loss"][1])
+
+
 def test_every_sentence_stands_once_under_its_question(report: Report) -> None:
     html = page(report)
     for one in QUESTIONS:
@@ -186,3 +215,35 @@ def test_what_is_written_can_be_read_back(report: Report, tmp_path: Path) -> Non
 def a_battery(**more):
     known = dict.fromkeys(("causality", "purge", "surrogates", "sentinel", "verdict"), Pass())
     return BatteryReport(**(known | {"fired": ()} | more))
+
+
+def test_what_was_not_judged_bears_no_tick(report: Report) -> None:
+    rare = answer(
+        Question.HONEST,
+        {"skill": passed("x", "well"), "rare": passed(UNJUDGED, "in crisis: not judged")},
+    )
+    found = report.proofs[0]
+    answers = tuple(rare if one.question is rare.question else one for one in found.answers)
+    other = msgspec.structs.replace(found, answers=answers)
+    html = page(msgspec.structs.replace(report, proofs=(other,)))
+    part = html.partition('id="ask-honest-1"')[2].partition("</ul>")[0]
+    marks = re.findall(r'class="badge (\w+)".*?<span>(.*?)</span></li>', part, re.DOTALL)
+    assert marks[-2:] == [("pass", "Well"), ("unjudged", "In crisis: not judged")]
+
+
+def test_what_was_sealed_is_among_what_was_not_passed(report: Report) -> None:
+    bad = refuse("proof.entry", "forged")
+    sealed = Sealed(sha256=None, trials=0, registered=3, checks={"entry": bad})
+    found = msgspec.structs.replace(report.proofs[0], sealed=sealed, verdict=bad)
+    html = page(msgspec.structs.replace(report, proofs=(found, report.proofs[0])))
+    told = re.findall(r"Refused: ([^.<]*)\.", html)
+    assert [one.endswith("what was sealed") for one in told][:1] == [True]
+    assert sum("what was sealed" in one for one in told) == 1
+
+
+def test_the_best_of_the_set_is_written_like_the_others(report: Report) -> None:
+    found = report.proofs[0].figures
+    assert found is not None
+    told = [row.p_value for row in standing_rows(found)]
+    assert told[0] == "1.0000"
+    assert all(re.fullmatch(r"(under )?\d\.\d{4}", one) for one in told)

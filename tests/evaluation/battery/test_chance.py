@@ -35,3 +35,9 @@ def test_the_fewest_beyond_is_the_least_count_that_is_rare_enough(
 
     assert stats.binom.sf(count - 1, n, share) <= level + 1e-9
     assert stats.binom.sf(count - 2, n, share) >= level - 1e-9
+
+
+def test_a_count_that_is_exactly_rare_enough_is_the_fewest() -> None:
+    assert fewest_beyond(2, 0.5, 0.25) == 2
+    assert fewest_beyond(3, 0.5, 0.5) == 2
+    assert fewest_beyond(2, 0.5, 0.2499) == 3

@@ -26,6 +26,9 @@ class Altered(MovesStudy):
     size_only: bool = False
     declared_rows: int = 5
     hole: bool = False
+    level: float = 0.0
+    share: float = 1.0
+    spike: float = 0.0
 
     def features(self, market: np.ndarray) -> np.ndarray:
         if self.size_only:
@@ -33,6 +36,8 @@ class Altered(MovesStudy):
         shifted = np.roll(market, -self.ahead_rows)
         if self.hole:
             shifted = np.where(shifted > 0.0, np.nan, 1.0)
+        shifted = self.level + self.share * shifted
+        shifted[3] += self.spike
         return shifted[:, None]
 
     def labels(self, market: np.ndarray) -> Labelled:
@@ -68,6 +73,43 @@ def test_a_feature_that_looks_ahead_is_named_with_row_and_cut(rows: int) -> None
 def test_a_number_that_appears_or_disappears_has_moved_too() -> None:
     assert isinstance(seen(Altered(ahead_rows=1, hole=True)).features, Refuse)
     assert isinstance(seen(Altered(hole=True)).features, Pass)
+
+
+@pytest.mark.parametrize("level", [0.0, 1e6, -1e10])
+@pytest.mark.parametrize("share", [1.0, 1e-6])
+def test_no_level_and_no_smallness_hides_a_look_ahead(level: float, share: float) -> None:
+    if abs(level) * 1e-13 < share:
+        found = seen(Altered(ahead_rows=1, level=level, share=share))
+        assert isinstance(found.features, Refuse)
+    honest = seen(Altered(level=level, share=share))
+    assert isinstance(honest.features, Pass)
+
+
+def test_rounding_is_no_look_ahead() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Rounded(MovesStudy):
+        def features(self, market: np.ndarray) -> np.ndarray:
+            x = np.cumsum(market)
+            smooth = np.fft.irfft(np.fft.rfft(x, 2_048) * np.fft.rfft(np.ones(9), 2_048))
+            return smooth[: x.size, None]
+
+    assert isinstance(seen(Rounded()).features, Pass)
+
+
+def test_what_only_a_huge_value_would_round_leaves_the_question_open() -> None:
+    found = seen(Altered(ahead_rows=1, spike=1e14)).features
+    assert isinstance(found, Inconclusive)
+    assert found.findings[0].code == "causality.coarse"
+    assert isinstance(seen(Altered(spike=1e14)).features, Pass)
+
+
+def test_whole_numbers_are_taken_as_features() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Signs(MovesStudy):
+        def features(self, market: np.ndarray) -> np.ndarray:
+            return np.sign(market).astype(np.int8)[:, None]
+
+    assert isinstance(seen(Signs()).features, Pass)
 
 
 def test_what_uses_only_the_size_of_moves_is_left_to_the_prover() -> None:

@@ -9,6 +9,7 @@ from stairway.base.verdict import Inconclusive, Pass, Refuse
 from stairway.evaluation.battery.battery import battery
 from stairway.evaluation.battery.redraw import really_redrawn
 from stairway.evaluation.battery.study import BatteryRules
+from stairway.evaluation.battery.surrogates import surrogates
 from stairway.testing.studies import Leak, MovesStudy, garch_moves, study
 
 MOVES = garch_moves(1_600, 8)
@@ -81,6 +82,21 @@ def test_what_was_compared_with_the_same_market_is_open_and_a_refusal_stays_one(
     assert not isinstance(report.surrogates, Pass)
     shuffled = battery(Same(Leak.SHUFFLED_FOLDS), MOVES, rules, 8)
     assert isinstance(shuffled.purge, Refuse)
+
+
+class Elsewhere(MovesStudy):
+    """Gives the signs that are asked for to other moves."""
+
+    def redrawn(self, market, signs):
+        return market * np.roll(signs, 7)
+
+
+def test_surrogates_that_earn_nothing_on_another_market_than_asked_for_stay_open() -> None:
+    rules = BatteryRules(surrogates=8, shuffles=8)
+    assert isinstance(surrogates(Elsewhere(), MOVES, rules, 8, lambda: None).verdict, Pass)
+    report = battery(Elsewhere(), MOVES, rules, 8)
+    assert isinstance(report.surrogates, Inconclusive)
+    assert report.surrogates.findings[0].code == "leak.not_redrawn"
 
 
 class Leaving(MovesStudy):

@@ -215,6 +215,35 @@ def test_the_bound_on_the_mean_sharpe_holds_either_way(sign: float) -> None:
     assert isinstance(judged(Timed(held, held * came, came), 5, RULES).verdict, Refuse)
 
 
+def some_that_hold_on(varying: int, known_frac: float) -> Sentinel:
+    rng = np.random.default_rng(8)
+    came = rng.standard_normal(2_000)
+    held = known_frac * came + rng.standard_normal((20, 2_000))
+    held[varying:] = 1.0
+    return judged(Timed(held, held * came, came), 5, RULES)
+
+
+def test_a_shuffle_without_timing_is_no_sharpe_of_0_in_the_mean() -> None:
+    answer = some_that_hold_on(9, 0.15)
+
+    assert answer.figures is not None
+    assert len(answer.figures.sharpe) == 9
+    assert answer.figures.mean_sharpe > RULES.mean_sharpe_bound
+    assert isinstance(answer.verdict, Refuse)
+
+
+def test_too_few_shuffles_with_a_sharpe_conclude_nothing() -> None:
+    verdict = some_that_hold_on(7, 0.0).verdict
+
+    assert isinstance(verdict, Inconclusive)
+    assert code(verdict) == "leak.no_timing"
+    assert "7 of 8 shuffles needed have a Sharpe ratio" in verdict.findings[0].detail
+
+
+def test_what_earns_by_nonsense_is_an_alarm_however_few_have_a_sharpe() -> None:
+    assert isinstance(some_that_hold_on(7, 0.5).verdict, Refuse)
+
+
 def test_blocks_are_as_long_as_the_longest_label_at_least() -> None:
     rows = np.arange(5)
     labels = Labelled(np.array([1, 0, 1, 1, -1]), rows, rows + np.array([2, 7, 3, 1, 50]))

@@ -88,6 +88,16 @@ def test_a_steady_loss_is_an_alarm_too() -> None:
     assert isinstance(earned((t - t.mean()).tolist()).verdict, Pass)
 
 
+@pytest.mark.parametrize(("mean", "answer"), [(0.44, Pass), (0.50, Refuse)], ids=["in", "out"])
+def test_half_of_the_level_belongs_to_the_mean(mean: float, answer: type) -> None:
+    found = earned((np.tile([1.0, -1.0], 20) + mean).tolist())
+
+    assert isinstance(found.verdict, answer)
+    assert found.figures is not None
+    assert found.figures.beyond == 0
+    assert 0.2 * RULES.level < found.figures.p_mean < RULES.level
+
+
 def test_four_of_forty_far_out_are_an_alarm_and_three_are_not() -> None:
     near = [0.1, -0.1] * 18
     three = earned([*near, 9.0, -9.0, 9.0, 0.0])

@@ -12,10 +12,13 @@ from stairway.base.verdict import (
 from stairway.evaluation.moments import Undefined
 from stairway.evaluation.sceptic.answer import (
     NOT_SHOWN,
+    UNJUDGED,
     Question,
+    against,
     answer,
     held_against,
     in_order,
+    marks_nothing,
     unasked,
     unmeasured,
 )
@@ -57,3 +60,20 @@ def test_a_comparison_with_nan_is_no_pass() -> None:
 
 def test_every_question_has_something_to_give() -> None:
     assert len({unasked(one).findings[0].code for one in Question}) == len(Question)
+
+
+def test_a_probability_and_its_bound_read_the_way_the_verdict_goes() -> None:
+    assert against(0.0168, 0.05 / 3) == ("of 0.0168", "0.0167")
+    assert against(0.05002, 0.05) == ("of 0.05002", "0.05")
+    assert against(0.05, 0.05) == ("of 0.0500", "0.05")
+    assert against(1.0, 0.95) == ("over 0.9999", "0.95")
+    assert against(0.0, 0.05) == ("under 0.0001", "0.05")
+
+
+def test_only_a_pass_that_judged_nothing_is_marked_as_such() -> None:
+    for verdict, nothing in (
+        (passed(UNJUDGED, "too few"), True),
+        (inconclusive(UNJUDGED, "too few, of too many"), False),
+        (passed("proof.psr", "well"), False),
+    ):
+        assert marks_nothing(verdict, verdict.findings[0]) is nothing

@@ -10,9 +10,11 @@ from stairway.evaluation.sceptic.rules import ProofRules
 from stairway.evaluation.skill import Forecasts
 
 
-def forecasts(bend: float = 1.0, n: int = 4_000, regime: object = "range") -> Forecasts:
+def forecasts(
+    bend: float = 1.0, n: int = 4_000, regime: object = "range", seed: int = 6
+) -> Forecasts:
     """What an honest forecaster says, its distance from one half times ``bend``."""
-    rng = np.random.default_rng(6)
+    rng = np.random.default_rng(seed)
     truth = rng.uniform(0.2, 0.8, n)
     outcome = (rng.random(n) < truth).astype(np.int64)
     said = 0.5 + bend * (truth - 0.5)
@@ -130,10 +132,27 @@ def test_few_forecasts_or_a_single_outcome_conclude_nothing(
     single = Forecasts(good.confidence, ones, good.start, good.end, good.regime)
     _, checks = honest(single, evidence, proof)
     assert isinstance(checks["reliability"], Inconclusive)
-    assert "both are needed" in checks["reliability"].findings[0].detail
+    alone = "all 4,000 outcomes are 1; at least 1 that is 0 is needed"
+    assert checks["reliability"].findings[0].detail == alone
+    assert isinstance(checks["skill"], Inconclusive)
+    said = checks["skill"].findings[0]
+    assert (said.code, said.detail) == ("evidence.one_outcome", f"over all bars: {alone}")
+    assert (said.value, said.bound, said.n) == (0, 1, 4_000)
 
 
 def test_nobody_is_honest_who_said_nothing(evidence: EvidenceRules, proof: ProofRules) -> None:
     shown, checks = honest(None, evidence, proof)
     assert shown == ()
     assert isinstance(checks["probabilities"], Inconclusive)
+
+
+def test_no_more_than_chance_is_said_in_words_and_more_in_figures(
+    evidence: EvidenceRules, proof: ProofRules
+) -> None:
+    seen: set[bool] = set()
+    for seed in range(12):
+        _, checks = honest(forecasts(seed=seed), evidence, proof)
+        detail = checks["reliability"].findings[0].detail
+        assert "(0.0000 more" not in detail
+        seen.add("(no more than chance makes of" in detail)
+    assert seen == {True, False}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -230,3 +231,20 @@ def test_where_all_others_are_copies_nothing_was_chosen(
 def test_the_ratio_says_which_one_it_is(evidence: EvidenceRules) -> None:
     detail = luck.more_than_luck(three(), evidence)[1].findings[0].detail
     assert "bars taken as independent" in detail
+
+
+def test_years_that_are_there_and_years_that_are_needed_are_never_the_same(
+    record: Made, evidence: EvidenceRules
+) -> None:
+    alike = 0
+    for seed in range(30):
+        few = record(0.004, n=20, n_trials=6, seed=seed)
+        needed, said = luck.years_enough(few, ratio(few, evidence), evidence)
+        if needed is None or not few.years < needed:
+            continue
+        assert isinstance(said, Inconclusive)
+        found = re.match(r"([\d.]+) of ([\d.]+) years: in fewer", said.findings[0].detail)
+        assert found is not None
+        assert float(found[1]) < float(found[2])
+        alike += f"{few.years:.1f}" == f"{needed:.1f}"
+    assert alike

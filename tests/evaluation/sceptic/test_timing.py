@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from stairway.base.verdict import Inconclusive, Pass, Refuse
 from stairway.evaluation.evidence import EvidenceRules
-from stairway.evaluation.sceptic.timing import Timed, in_time, timed
+from stairway.evaluation.sceptic.timing import HELD, Timed, in_time, timed
 from stairway.evaluation.skill import Forecasts
 
 
@@ -63,3 +65,29 @@ def test_probabilities_are_positions_from_the_first_to_the_last(
     assert one.gap_rows == 4
     assert timed(said(np.full((3, 2), np.nan), np.zeros((3, 2), np.int64))) == ()
     assert isinstance(in_time((), evidence)[1], Inconclusive)
+
+
+def test_positions_were_held_and_probabilities_were_said(evidence: EvidenceRules) -> None:
+    one = linked(0.3)
+    said_so = in_time((one,), evidence)[1].findings[0].detail
+    held_so = in_time((replace(one, what=HELD),), evidence)[1].findings[0].detail
+    assert said_so.startswith("what was said and what came go together by ")
+    assert held_so == said_so.replace("what was said", "what was held")
+    few = replace(one, held=one.held[:20], came=one.came[:20], gap_rows=1, what=HELD)
+    assert (
+        "since what was held, or what came" in in_time((few,), evidence)[1].findings[0].detail
+    )
+
+
+def test_rows_are_counted_in_thousands(evidence: EvidenceRules) -> None:
+    rng = np.random.default_rng(0)
+    short = Timed("", rng.standard_normal(1_500), rng.standard_normal(1_500), 300)
+    detail = in_time((short,), evidence)[1].findings[0].detail
+    assert detail.startswith("the timing: 1,500 of 6,600 rows needed, since")
+
+
+def test_one_row_is_one(evidence: EvidenceRules) -> None:
+    """Fewer than a block length can be measured on: only the horizon counts."""
+    short = Timed("", np.array([1.0, -1.0]), np.array([0.1, 0.2]), 1)
+    detail = in_time((short,), evidence)[1].findings[0].detail
+    assert "is like itself for 1 row, and" in detail

@@ -4,8 +4,10 @@ import copy
 import itertools
 import math
 import pickle
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
@@ -177,3 +179,27 @@ def test_the_gap_is_100_bars_and_the_embargo_1_percent_unless_told_otherwise() -
     rules = CombinatorialRules(n_blocks=6, n_test_blocks=2)
 
     assert (rules.gap_bars, rules.embargo_frac) == (100, 0.01)
+
+
+def test_answers_may_be_lists_or_series() -> None:
+    splitter = folds(60, 3, 1)
+    answers = [np.arange(20.0) + 100.0 * k for k in range(3)]
+    told = splitter.reconstruct(answers)
+    np.testing.assert_array_equal(splitter.reconstruct([a.tolist() for a in answers]), told)
+    np.testing.assert_array_equal(splitter.reconstruct([pd.Series(a) for a in answers]), told)
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (None, "NoneType answers, but there are 3 splits"),
+        (5, "int answers, but there are 3 splits"),
+        ([None, None, None], "answer 0 has shape"),
+        ([[0.0] * 20, ["a"] * 20, [0.0] * 20], "answer 1 is not one number for each row"),
+        ([[0.0] * 20, [0.0] * 20, [[1.0], [1.0, 2.0]]], "answer 2 is not one number"),
+    ],
+    ids=["nothing", "one", "nothings", "words", "ragged"],
+)
+def test_answers_that_hold_no_numbers_are_refused(bad: Any, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        folds(60, 3, 1).reconstruct(bad)

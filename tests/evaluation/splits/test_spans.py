@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from stairway.base.errors import DataError
 from stairway.evaluation.splits import (
+    CombinatorialRules,
     FoldRules,
     PurgedCombinatorial,
     PurgedKFold,
@@ -143,3 +146,74 @@ def test_the_rules_of_another_splitter_are_refused_by_name() -> None:
         PurgedKFold(walk, end)
     with pytest.raises(DataError, match="PurgedCombinatorial was given FoldRules"):
         PurgedCombinatorial(folds, end)
+
+
+DATES = pd.date_range("2026-01-05", periods=40)
+ENDS = np.arange(40) + 2
+LIKE_ROWS = {
+    "list": ENDS.tolist(),
+    "series": pd.Series(ENDS),
+    "series of days": pd.Series(ENDS, index=DATES),
+    "nullable": pd.Series(ENDS, dtype="Int64"),
+    "small": ENDS.astype(np.int32),
+    "strided": np.repeat(ENDS, 2)[::2],
+}
+KINDS = {
+    PurgedKFold: FoldRules(n_blocks=4, gap_bars=0, embargo_frac=0.0),
+    PurgedCombinatorial: CombinatorialRules(
+        n_blocks=4, n_test_blocks=2, gap_bars=0, embargo_frac=0.0
+    ),
+    PurgedWalkForward: SplitRules(
+        n_blocks=2, first_train_frac=0.5, gap_bars=0, embargo_frac=0.0
+    ),
+}
+
+
+@pytest.mark.parametrize("like", LIKE_ROWS)
+def test_a_splitter_takes_whatever_holds_row_numbers(like: str) -> None:
+    for kind, rules in KINDS.items():
+        made, plain = kind(rules, LIKE_ROWS[like]), kind(rules, ENDS)
+        assert made.end.dtype == np.int64
+        for one, other in zip(made.split(), plain.split(), strict=True):
+            assert [rows.tolist() for rows in one] == [rows.tolist() for rows in other]
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (None, "one row number for each row, got object of shape"),
+        (3, "one row number for each row, got int64 of shape"),
+        ([[1], [1, 2]], "one row number for each row: "),
+        (["a", "b"], "one row number for each row, got <U1"),
+        ([1.0, 2.0], "one row number for each row, got float64"),
+        (pd.Series(DATES, index=DATES), "of a Series of dates with ends_of"),
+        (pd.Series([1, None], dtype="Int64"), "one row number for each row"),
+        (pd.DataFrame({"end": ENDS}), "of shape .40, 1."),
+        (pd.Series(ENDS[::-1], index=DATES[::-1]), "sort the rows by time"),
+        (pd.Series(ENDS, index=np.arange(40) + 7), r"is 7 to 46, not 0 to 39: .*ends_of\(end\)"),
+    ],
+    ids=[
+        "nothing", "one", "ragged", "words", "floats", "dates", "missing", "table",
+        "unsorted", "another index",
+    ],
+)  # fmt: skip
+def test_what_holds_no_row_numbers_is_refused_by_every_splitter(bad: Any, said: str) -> None:
+    for kind, rules in KINDS.items():
+        with pytest.raises(DataError, match=said):
+            kind(rules, bad)
+
+
+@pytest.mark.parametrize("bad", [[1, 2], None, DATES], ids=["list", "nothing", "index"])
+def test_ends_without_an_index_of_starts_are_refused(bad: Any) -> None:
+    with pytest.raises(DataError, match="give starts and ends apart, to ends_in_rows"):
+        ends_of(bad)
+
+
+def test_things_that_are_no_times_are_refused() -> None:
+    with pytest.raises(DataError, match="end must be dates or whole numbers"):
+        ends_of(pd.Series([object(), object()]))
+
+
+def test_rows_that_cannot_be_counted_are_refused() -> None:
+    with pytest.raises(DataError, match="split was given int; give the table of rows"):
+        require_rows(5, 6)

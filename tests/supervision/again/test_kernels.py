@@ -68,7 +68,7 @@ def learnt_and_used(texts: list[bytes]) -> int:
     """Return how many events were read by what one before them looked like."""
     laid, form = whole_texts(texts), nothing_learnt()
     n = len(texts)
-    tape = Scanner().read(laid).tape._replace(used=e.np.array([0, laid.free, 0]))
+    tape = Scanner().read(laid).tape._replace(used=e.np.array([0, laid.free, 0, e.NONE]))
     assert read_events(laid.text, laid.start, laid.end, tape, form) == n
     return int(form.state[USED]) if form.state[SLOTS] >= 0 else -1
 

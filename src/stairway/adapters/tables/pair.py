@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
+from stairway.adapters.tables.cells import numbers_of
 from stairway.adapters.tables.settings import Columns, File, TableConfig
 from stairway.adapters.tables.stamps import close_ns
-from stairway.base.arrays import FloatArray
 from stairway.base.errors import ConfigError, DataError
 from stairway.market.calendar import require_spacing
 from stairway.market.ports import NO_TIME, RawBars, RawPair
@@ -74,7 +73,7 @@ def _raw(file: File, config: TableConfig, table: pl.DataFrame) -> RawBars:
     known = time_ns[time_ns != NO_TIME]
     require_spacing(known, config.bar_seconds, file.symbol, "[source] bar_seconds")
     numbers = {
-        ours: _numbers(table[theirs])
+        ours: numbers_of(table[theirs], f"{file.symbol}: column {theirs!r} of {file.path!r}")
         for ours, theirs in config.columns.prices_and_volume.items()
     }
     return RawBars(file.instrument, time_ns, **numbers)
@@ -89,10 +88,3 @@ def _require_columns(file: File, columns: Columns, found: list[str]) -> None:
             f"has {', '.join(map(repr, found))}: name them under [source.columns]"
         )
         raise ConfigError(msg)
-
-
-def _numbers(column: pl.Series) -> FloatArray:
-    if column.dtype == pl.String:
-        column = column.str.strip_chars()
-    plain = column.cast(pl.Float64, strict=False).to_numpy()
-    return np.array(plain, dtype=np.float64)

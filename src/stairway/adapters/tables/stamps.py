@@ -66,6 +66,9 @@ def _from_numbers(stamps: pl.Series, config: TableConfig, where: str) -> IntArra
             '[source] epoch = "s", "ms", "us" or "ns"'
         )
         raise ConfigError(msg)
+    if not (stamps.dtype.is_numeric() or stamps.dtype in (pl.String(), pl.Null())):
+        msg = f"{where} holds {stamps.dtype}, no whole numbers; write it as whole numbers"
+        raise ConfigError(msg)
     numbers = stamps.cast(pl.Int64, strict=False)
     if numbers.null_count() == len(stamps):
         msg = f"{where} holds no whole numbers, but [source] epoch is set: leave epoch out"

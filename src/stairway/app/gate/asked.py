@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from stairway.app.gate.rules import DEFAULT
 
 _SHOWN = frozenset({"stream"})
+_STREAMS = ("redis:", "rediss:")
+_RUNNING = ("last-deploy", "systemd:", "docker:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +26,29 @@ class Asked:
         Where *after* begins, as ``--after`` says it; ``None`` judges all there is.
     policy, field_map
         Bounds, and what the fields of a foreign layout mean.
+    waits
+        Whether it is asked until there is enough to tell.
     """
 
     source: str
     after: str | None = None
     policy: str = DEFAULT
     field_map: Path | None = None
+    waits: bool = False
+
+    @property
+    def live(self) -> bool:
+        """Whether it asks about something that goes on: a stream, or since a deployment.
+
+        Examples
+        --------
+        >>> Asked("redis://localhost/0?stream=a").live, Asked("bot.jsonl").live
+        (True, False)
+        >>> Asked("bot.jsonl", after="systemd:bot").live
+        True
+        """
+        running = (self.after or "").startswith(_RUNNING)
+        return self.waits or running or self.source.startswith(_STREAMS)
 
     @property
     def shown(self) -> str:

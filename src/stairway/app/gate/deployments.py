@@ -128,7 +128,7 @@ def _lines(path: Path) -> list[str]:
         msg = f"{path} is no file; deployments are lines in a file, give another with --file"
         raise ConfigError(msg)
     try:
-        return [line for line in path.read_text("utf-8").splitlines() if line.strip()]
+        return [line for line in path.read_text("utf-8").split("\n") if line.strip()]
     except FileNotFoundError as error:
         msg = f"no deployment is on record: {path.absolute()} is not there; {_HOW}"
         raise ConfigError(msg) from error
@@ -151,9 +151,12 @@ def _where(lines: list[str], path: Path) -> str:
 
 def _append(path: Path, line: bytes) -> None:
     try:
-        place = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        place = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         try:
-            os.write(place, line)
+            size = os.fstat(place).st_size
+            is_open = size > 0 and os.pread(place, 1, size - 1) != b"\n"
+            # Somebody's editor may have left the last line without its end.
+            os.write(place, b"\n" + line if is_open else line)
             os.fsync(place)
         finally:
             os.close(place)

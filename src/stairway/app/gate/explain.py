@@ -8,16 +8,16 @@ from itertools import islice
 
 from stairway.app.gate.asked import Asked
 from stairway.app.gate.instants import said
-from stairway.app.gate.listen import HEAD, field_map, fields
-from stairway.app.gate.source import kind, opened
+from stairway.app.gate.listen import HEAD, field_map, fields, opened_as
+from stairway.app.gate.source import kind
 from stairway.supervision.answers import NO_TIME, Answers, Names, Stage
-from stairway.supervision.field_map import Field, Layout, Opening, Said, recognise
+from stairway.supervision.field_map import Field, Layout, Said, recognise
 from stairway.supervision.reading import Reading
 from stairway.supervision.twice import require_columns_once
 
 _SHOWN = 6
 _CLOCKS = {"": "not known yet", "iso": "text, ISO 8601"}
-_WORDS = ("SELL", "HOLD", "BUY", "unknown action", "no action")
+_WORDS = ("SELL", "HOLD", "BUY", "unknown action", "no action", "of no model")
 
 
 def explained(asked: Asked) -> str:
@@ -30,11 +30,10 @@ def explained(asked: Asked) -> str:
     DataError
         If it is empty, or what is there is damaged.
     """
-    mapped = field_map(asked)
-    with closing(opened(asked.source, mapped.source if mapped else Opening())) as feed:
+    with closing(opened_as(asked)) as feed:
         head = feed.head(HEAD)
         found = fields(head)
-        layout = recognise(found, mapped)
+        layout = recognise(found, field_map(asked))
         require_columns_once(found, layout)
         reading = Reading(layout)
         answers = reading.read(head)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import msgspec
@@ -15,7 +16,7 @@ from stairway.app.progress import Stages
 from stairway.base.errors import NoRecordsError
 from stairway.supervision.answers import Stage
 from stairway.supervision.collapse import enough
-from stairway.supervision.constants import Traced, trace
+from stairway.supervision.constants import IMPLAUSIBLE, Traced, trace
 from stairway.supervision.quality_gate import PPM, reused_ids
 from stairway.supervision.tally import Tally
 
@@ -33,12 +34,13 @@ class Value(msgspec.Struct, frozen=True):
     first, last
         When it was said; ``None`` where that was not kept.
     exact
-        True where ``first``, ``last``, ``symbols`` and ``reasons`` cover every answer.
+        True where ``first``, ``last``, ``symbols`` and ``reasons`` are of every answer, and
+        every count is exact.
     symbols, reasons
-        How many answers had each, the commonest first; at least so many where there were
-        others.
+        How many answers had each of the six commonest, the commonest first; at least so many
+        where it is not exact.
     other_symbols, other_reasons
-        Answers that are counted under none of these, since six were kept.
+        Answers that are counted under none of these.
     """
 
     value: float
@@ -73,6 +75,16 @@ class Listing(Protocol):
     """What travels with a value."""
 
     @property
+    def count(self) -> int:
+        """Answers with the value."""
+        ...
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is of every answer, and every count is exact."""
+        ...
+
+    @property
     def symbols(self) -> dict[str, int]:
         """Instruments, and how many answers each has."""
         ...
@@ -95,16 +107,37 @@ class Listing(Protocol):
 
 def companions(one: Listing) -> list[str]:
     """Say which reasons and instruments travel with a value, each with its count."""
-    lines: list[str] = []
-    for name, found, others in (
-        ("reasons", one.reasons, one.other_reasons),
-        ("instruments", one.symbols, one.other_symbols),
-    ):
-        if found:
-            listed = [f"{n:,} x {what}" for what, n in found.items()]
-            listed += [f"and {others:,} others"] if others else []
-            lines.append(f"{name}: {', '.join(listed)}")
-    return lines
+    return [
+        f"{name}: {_said(found, others, exact=one.exact or sum(found.values()) == one.count)}"
+        for name, found, others in (
+            ("reasons", one.reasons, one.other_reasons),
+            ("instruments", one.symbols, one.other_symbols),
+        )
+        if found or others
+    ]
+
+
+def _said(found: dict[str, int], others: int, *, exact: bool) -> str:
+    if not found:
+        return f"none is common among {others:,} answers"
+    least = "" if exact else "at least "
+    said = [f"{least}{n:,} x {what}" for what, n in found.items()]
+    return ", ".join([*said, f"and {others:,} others"] if others else said)
+
+
+class Common(msgspec.Struct, frozen=True):
+    """The commonest value of somebody, whether or not anything is wrong with it."""
+
+    value: float
+    model: str
+    stage: str
+    count: int
+    share_frac: float
+
+    def as_text(self) -> str:
+        """Say it in a few words."""
+        share = f"{100 * self.share_frac:.1f} %"
+        return f"{self.value:g} in {share} of {self.model}, {self.stage}"
 
 
 class Hunted(msgspec.Struct, frozen=True):
@@ -112,12 +145,16 @@ class Hunted(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
+    answers, violations
+        Answers that keep the contract, and those that break it and are not looked at.
     judged
         How many models, each at one stage, said enough.
     too_few
         Who said too little for anything to be said of it, as ``diagnose`` holds it.
     reused
         Who answered otherwise under an event_id that was used before, a sentence each.
+    commonest
+        The commonest value of everybody who said enough, the largest share first.
     """
 
     source: str
@@ -128,6 +165,8 @@ class Hunted(msgspec.Struct, frozen=True):
     too_few: tuple[str, ...] = ()
     reused: tuple[str, ...] = ()
     statement: str = STATEMENT
+    violations: int = 0
+    commonest: tuple[Common, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -141,16 +180,25 @@ class Hunted(msgspec.Struct, frozen=True):
 
     def as_text(self) -> str:
         """Say it in a few lines."""
-        if not self.answers:
+        if not self.answers and not self.violations:
             return f"{self.source} holds no answers: there is nothing to judge\n"
         lines = [one.as_text() for one in self.found]
         if self.judged and not self.found:
             lines.append(
-                f"{self.answers:,} answers, and no value has more mass than its neighbours"
+                f"{self.answers:,} answers, and no value stands out from its neighbours "
+                f"(p < {IMPLAUSIBLE:g})"
             )
+            lines.append("the commonest:")
+            lines.extend(f"  {one.as_text()}" for one in self.commonest)
         if self.too_few:
             lines.append(f"too few answers to tell: {'; '.join(self.too_few)}")
         lines.extend(self.reused)
+        if self.violations:
+            total = self.violations + self.answers
+            lines.append(
+                f"{self.violations:,} of {total:,} answers break the contract and are not "
+                "looked at: stairway gate says what is wrong with them"
+            )
         return "\n".join(lines) + "\n"
 
 
@@ -162,7 +210,8 @@ def hunted(asked: Asked, progress: Stages) -> Hunted:
     except NoRecordsError:
         return Hunted(asked.shown, 0, (), ())
     tally = heard.after
-    said_n = {who: tally.measured(*who).events for who in tally.heard()}
+    measured = {who: tally.measured(*who) for who in tally.heard()}
+    said_n = {who: one.events for who, one in measured.items()}
     few = tuple(named(who) for who, n in said_n.items() if n < least)
     return Hunted(
         source=asked.shown,
@@ -172,7 +221,21 @@ def hunted(asked: Asked, progress: Stages) -> Hunted:
         judged=len(said_n) - len(few),
         too_few=few,
         reused=reused(tally),
+        violations=sum(measured[who].violations for who in tally.answering()),
+        commonest=tuple(_commonest(tally, least)),
     )
+
+
+def _commonest(tally: Tally, least: int) -> Iterator[Common]:
+    """Name the commonest value of everybody who said enough, the largest share first."""
+    measured = {who: tally.measured(*who) for who in tally.heard()}
+    shares = {who: m.commonest / m.events for who, m in measured.items() if m.events >= least}
+    for who, share in sorted(shares.items(), key=lambda one: -one[1]):
+        values = tally.spread(*who)
+        at = int(values.count.argmax())
+        model, stage = who
+        count = int(values.count[at])
+        yield Common(int(values.ppm[at]) / PPM, model, stage.name.lower(), count, share)
 
 
 def reused(tally: Tally) -> tuple[str, ...]:

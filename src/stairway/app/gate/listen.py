@@ -35,6 +35,7 @@ from stairway.supervision.twice import require_columns_once
 ROWS = 2**17
 """Records that are held at once."""
 
+_ENDLESS = 2**63 - 1
 HEAD = 64
 """Records by which a layout is recognised."""
 
@@ -175,6 +176,8 @@ class Counting:
         self._sides = None if cut is None else Sides(names, UtcNs(cut.at_ns))
         self._tally = Tally(names) if self._sides is None else self._sides.after
         self._late, self._shown = Late(names), Shown()
+        # A record of a log of Stairway may hold two facts, and a stream grows.
+        self._size = feed.size() or _ENDLESS
 
     def add(self, chunks: Iterable[Chunk], progress: Stages) -> None:
         """Count all of these. Raises DataError where one of them is damaged."""
@@ -185,7 +188,7 @@ class Counting:
             self._late.add(answers, take, page, time.time_ns())
             for tally in self._tallies():
                 self._shown.add(tally.examples, page)
-            progress.advance(reading.notes.records)
+            progress.advance(min(reading.notes.records, self._size))
 
     def _tallies(self) -> list[Tally]:
         return [self._tally] if self._sides is None else [self._sides.before, self._tally]

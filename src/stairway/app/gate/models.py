@@ -17,7 +17,7 @@ from stairway.supervision.answers import MISSING, NAMELESS, NO_TIME, Stage
 from stairway.supervision.constants import constants
 from stairway.supervision.cutover import Comparison as Compared
 from stairway.supervision.cutover import Delta
-from stairway.supervision.event_rate import LEAST_PER_MINUTE, eta_ns, judge_rate
+from stairway.supervision.event_rate import LEAST_PER_MINUTE, Events, eta_ns, judge_rate
 from stairway.supervision.quality_gate import PPM, QualityRules, judge
 from stairway.supervision.succession import Succession, Who, slot_of
 from stairway.supervision.tally import FAULTS, Spread, Tally
@@ -26,6 +26,7 @@ from stairway.supervision.tally import Example as Fault
 BINS = 100
 _WORDS = ("SELL", "HOLD", "BUY", "unknown", "missing", "of no model")
 _MINUTE_NS = NS_PER_HOUR // 60
+_SILENT_NS = 10 * _MINUTE_NS
 _SLOW_HOURS = 24.0
 _MOST_WORDS = 3
 _REUSED = "reused"
@@ -147,12 +148,18 @@ def bars(values: Spread) -> tuple[int, ...]:
     return tuple(np.bincount(bins, values.count, BINS).astype(int).tolist())
 
 
-def rate(heard: Heard, models: tuple[ModelReport, ...], rules: QualityRules) -> Rate:
-    """Say how fast events come, and when there will be enough of every model."""
+def rate(
+    heard: Heard, models: tuple[ModelReport, ...], rules: QualityRules, until_ns: int | None
+) -> Rate:
+    """Say how fast events come, and when there will be enough of every model.
+
+    Parameters
+    ----------
+    until_ns
+        Now, of a stream that goes on: silence up to now is counted. ``None`` of a record.
+    """
     events = heard.after.events
     slow = rules.min_span_hours >= _SLOW_HOURS
-    is_alarm = isinstance(judge_rate(events), Refuse) and not slow
-    alert = f"events come slowly: {events.per_minute or 0:.3g} a minute of {LEAST_PER_MINUTE}"
     gap_ns, _ = events.largest_gap
     span_ns = events.latest_ns - events.earliest_ns
     return Rate(
@@ -164,21 +171,53 @@ def rate(heard: Heard, models: tuple[ModelReport, ...], rules: QualityRules) -> 
         span_hours=span_ns / NS_PER_HOUR,
         per_minute=events.per_minute,
         largest_gap_s=gap_ns / 1e9,
-        eta_minutes=_eta(models, rules, span_ns),
-        alert=alert if is_alarm else "",
+        eta_minutes=_eta(heard.after, models, rules),
+        alert="" if slow else _alert(events, until_ns),
     )
 
 
-def _eta(models: tuple[ModelReport, ...], rules: QualityRules, span_ns: int) -> float | None:
+def _alert(events: Events, until_ns: int | None) -> str:
+    """Say that events come slowly, or have stopped; nothing where they come as they should."""
+    silent_ns = until_ns - events.latest_ns if until_ns is not None and events.count else 0
+    if silent_ns >= _SILENT_NS:
+        minutes = f"{silent_ns / _MINUTE_NS:,.0f} minutes"
+        return f"no event for {minutes}, where {LEAST_PER_MINUTE} a minute should come"
+    is_slow = isinstance(judge_rate(events), Refuse)
+    return f"events come slowly: {_pace(events)}" if is_slow else ""
+
+
+def _pace(events: Events) -> str:
+    """Say how fast events come: of late, where they come more slowly than before."""
+    whole, lately = events.per_minute or 0.0, events.lately or 0.0
+    if whole < LEAST_PER_MINUTE:
+        return f"{whole:.3g} a minute of {LEAST_PER_MINUTE}"
+    bound = f"{lately:.3g} a minute of {LEAST_PER_MINUTE}"
+    return f"{bound} in the ten minutes before the last one, and {whole:.3g} on the whole"
+
+
+def _eta(tally: Tally, models: tuple[ModelReport, ...], rules: QualityRules) -> float | None:
     """Minutes until every model has answered often and long enough, at its own pace."""
-    minutes = span_ns / _MINUTE_NS
-    waits = [max(rules.min_span_hours * 60 - minutes, 0.0)]
-    for one in models:
-        n = one.after.counted.events
-        left = eta_ns(n, rules.min_events, n / minutes if minutes > 0 else None)
-        waits.append(math.inf if left is None else left / _MINUTE_NS)
-    longest = max(waits)
-    return longest if models and math.isfinite(longest) else None
+    waits = [_wait_ns(tally, one, rules) for one in models]
+    longest = max(waits, default=math.inf)
+    return longest / _MINUTE_NS if math.isfinite(longest) else None
+
+
+def _wait_ns(tally: Tally, model: ModelReport, rules: QualityRules) -> float:
+    """Return how long until a model has enough; infinite where it does not answer.
+
+    Its pace is that since it began: the longer it is silent, the slower it is.
+    """
+    counted = model.after.counted
+    _, last_ns = tally.heard_between(model.model, Stage[model.stage.upper()])
+    minutes = (counted.span_ns + tally.events.latest_ns - last_ns) / _MINUTE_NS
+    waits = [max(rules.min_span_hours * NS_PER_HOUR - counted.span_ns, 0.0)]
+    for n, least in (
+        (counted.events, rules.min_events),
+        (counted.effective, rules.min_effective_events),
+    ):
+        left_ns = eta_ns(n, least, n / minutes if minutes > 0 else None)
+        waits.append(math.inf if left_ns is None else left_ns)
+    return max(waits)
 
 
 def _examples(tally: Tally, model: str, stage: Stage, heard: Heard) -> tuple[Example, ...]:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -113,7 +114,7 @@ def reported(asked: Asked, bounds: GatePolicy, heard: Heard) -> GateReport:
         policy_digest=bounds.digest,
         rules=msgspec.to_builtins(bounds.rules),
         cutover=heard.cutover,
-        rate=rate(heard, models, bounds.rules),
+        rate=rate(heard, models, bounds.rules, time.time_ns() if asked.live else None),
         models=models,
         agreement=None if agreed is None else _told(agreed),
         warnings=(

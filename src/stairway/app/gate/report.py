@@ -89,8 +89,7 @@ class Side(msgspec.Struct, frozen=True):
     @property
     def std(self) -> float | None:
         """Standard deviation of confidence; ``None`` with fewer than two answers."""
-        n = self.counted.events
-        return None if n < 2 else (max(self.counted.spread, 0) / (n * (n - 1))) ** 0.5 / PPM  # noqa: PLR2004
+        return None if self.counted.events < 2 else self.counted.std  # noqa: PLR2004
 
     @property
     def quantiles(self) -> tuple[float, float] | None:
@@ -162,7 +161,8 @@ class Rate(msgspec.Struct, frozen=True):
     first, last, span_hours, per_minute, largest_gap_s
         When, and how densely.
     eta_minutes
-        Until every model has answered often enough; ``None`` if it has, or never will.
+        Until every model has answered often and long enough at its own pace; 0 if it has,
+        and ``None`` where one does not answer.
     alert
         A sentence where the rate is too low.
     """

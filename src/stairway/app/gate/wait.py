@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from dataclasses import replace
 from typing import Protocol
 
 from stairway.app.gate.asked import Asked
@@ -78,7 +79,7 @@ class Looks:
 
     def __init__(self, asked: Asked) -> None:
         self.ended = False
-        self._asked = asked
+        self._asked = replace(asked, waits=True)
         self._bounds, self._cut = policy(asked.policy), asked_cutover(asked)
         self._feed: Feed | None = None
         self._counting: Counting | None = None

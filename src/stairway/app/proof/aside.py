@@ -73,7 +73,8 @@ class _Aside:
 
     def __init__(self, job: Job) -> None:
         mine, its = os.pipe()
-        self._pipe, self._overdue, self._doing, self._stage = mine, False, "", ""
+        self._pipe, self._doing, self._stage = mine, "", ""
+        self._overdue = self._is_foul = False
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
                 [sys.executable, "-u", "-P", "-m", "stairway.app.proof.worker", str(its)],
@@ -120,7 +121,11 @@ class _Aside:
                 return
             *whole, rest = (rest + chunk).split(b"\n")
             for one in whole:
-                line = _READ.decode(one)
+                try:
+                    line = _READ.decode(one)
+                except (msgspec.DecodeError, UnicodeDecodeError):
+                    self._is_foul = True
+                    return
                 if isinstance(line, Doing):
                     self._doing = line.what
                     deadline = time.monotonic() + most_s if line.what else None
@@ -136,6 +141,8 @@ class _Aside:
     def ended(self, limit_s: float) -> str:
         """Say how it ended, and what it was doing."""
         where = f" in {self._doing}" if self._doing else ""
+        if self._is_foul:
+            return f"wrote{where} into the pipe that its answer comes by"
         if self._overdue:
             return f"was not done{where} after {limit_s:g} s"
         code = self._kill()

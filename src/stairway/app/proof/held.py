@@ -3,30 +3,34 @@
 Features may be causal and the positions that follow them not: the labels of a test, and how
 long they are, are handed to ``positions``, and a study may remember bars that it saw.
 
-1. Rows that the same folds test go together. Of each such group the bars from a place in it,
-   or just behind it, are replaced, and features and labels are made anew.
+1. Rows that the same folds test go together. Of some such groups, evenly, the bars from a
+   place in it, or just behind it, are replaced, and features and labels are made anew. As
+   many groups are asked as can be at several places each: one asked behind its end alone
+   has hardly been asked.
 2. Rows that train a fold which tests the group keep what they had, also later ones: those
    it may know. All else is new, the labels of the test first of all.
 3. No position of the group before that place may have moved, nor one of an earlier fold
    that knows nothing from there on. Later ones must move somewhere, or nobody was asked.
-4. All labels of the group are turned round at once, to find the rows that heed them: some
-   of these are places to ask at.
+4. Other labels of the group, all at once, show which rows heed them: some of these are
+   places to ask at.
+5. Nor may the folds hang on what comes: each future is asked for its own (:mod:`.parted`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stairway.app.proof.groups import Group, grouped
-from stairway.base.arrays import FloatArray, IntArray
-from stairway.base.errors import DataError
+from stairway.app.proof.groups import Group, Groups
+from stairway.app.proof.handed import Handed
+from stairway.app.proof.parted import Parted, folds_told
+from stairway.app.proof.steps import AtFaultError, Held, Made, Steps
+from stairway.base.arrays import BoolArray, FloatArray, IntArray
 from stairway.base.verdict import Finding, Refuse, Verdict, inconclusive, passed, refuse
-from stairway.evaluation.battery.study import Fold, Labelled
-from stairway.features.asking import guarded, moved, unsure
+from stairway.evaluation.battery.study import Labelled
+from stairway.features.asking import moved, unsure
 from stairway.features.function import Listen, unheard
 from stairway.features.perturbation import Perturbation
 from stairway.features.prover import Probe
@@ -35,120 +39,162 @@ from stairway.features.series import Futures, Series, checked
 KINDS = (Perturbation.NOISE, Perturbation.SCALE, Perturbation.CONSTANT)
 """Futures that are tried in each group: they change sizes as well as signs."""
 MOST_GROUPS = 12
-_PROBES = 36
+FEWEST_INSIDE = 5
+"""Places inside each group that is asked, where it holds so many positions."""
+PROBES = 48
+_OF_LABELS = (Perturbation.SIGN, Perturbation.SCALE, Perturbation.CONSTANT)
+"""Futures that are tried where labels are heeded: turned round, sooner, and never."""
+_HEEDED = 3
 _ENOUGH = 20
-
-
-class Held(Protocol):
-    """The steps of a study that lead to a position."""
-
-    def features(self, market: Series) -> FloatArray:
-        """Return what is known at each row."""
-        ...
-
-    def labels(self, market: Series) -> Labelled:
-        """Return what is to be foretold at each row."""
-        ...
-
-    def folds(self, labels: Labelled) -> Sequence[Fold]:
-        """Return training rows and test rows."""
-        ...
-
-    def positions(
-        self, features: FloatArray, labels: Labelled, folds: Sequence[Fold], seed: int
-    ) -> FloatArray:
-        """Return what is held from the close of each row."""
-        ...
 
 
 def positions_proved(
     study: Held, market: Series, tolerance: float, seed: int, listen: Listen = unheard
 ) -> Verdict:
-    """Give the tests of all folds, at most twelve groups of them, other futures.
+    """Give the tests of all folds, as many as can be asked at several places, other futures.
 
     Parameters
     ----------
     listen
-        Told how many groups are done, and of how many.
+        Told how many futures are tried, and of how many at most; first before any is.
 
     Returns
     -------
     Verdict
-        A pass says how many groups were asked. What the study raises is a refusal; what
-        could not be asked, or never answers to a future, leaves the question open.
+        A pass says how many groups were asked, of how many, and at how many places. What
+        the study raises is a refusal; what could not be asked, or never answers to a
+        future, leaves the question open.
+
+    Raises
+    ------
+    DataError
+        If the market is no series of bars; see :func:`stairway.features.series.checked`.
     """
+    series = checked(market)
+    try:
+        return _Proof(study, series, tolerance, seed).verdict(listen)
+    except AtFaultError as error:
+        return Refuse((error.finding,))
 
-    def asked() -> Verdict:
-        return _Proof(study, checked(market), tolerance, seed).verdict(listen)
 
-    found = guarded(asked, "making positions")
-    return Refuse((found,)) if isinstance(found, Finding) else found
+@dataclass(slots=True)
+class _Asked:
+    """What came of the probes of one group so far."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    features: FloatArray
-    labels: Labelled
+    places: set[int]
+    behind: int = 0
+    answered: bool = False
 
 
 class _Proof:
     """One study, what it holds on the bars as they are, and what came of asking."""
 
     def __init__(self, study: Held, market: Series, tolerance: float, seed: int) -> None:
-        self.study, self.market, self.tolerance, self.seed = study, market, tolerance, seed
+        self.market, self.tolerance, self.seed = market, tolerance, seed
         self.futures = Futures(market)
-        self.place: IntArray = np.array(
-            [self.futures.place(row) for row in range(self.futures.rows)], np.int64
-        )
-        self.made = self._make(market)
-        self.folds = list(study.folds(self.made.labels))
-        self.groups = grouped(self.folds, self.made.labels, self.place)
+        rows = self.futures.rows
+        self.steps = Steps(study, rows)
+        self.place: IntArray = np.array([self.futures.place(row) for row in range(rows)])
+        starts = [cut for cut in range(rows) if self.futures.snap(cut) == cut]
+        self.starts: IntArray = np.array(starts)
+        self.made = self.steps.made(market)
+        self.parted = self._parted(self.made.labels)
+        self.folds = self.parted.folds
+        self.groups = Groups(self.folds, self.made.labels, self.place)
         self.base = self._positions(self.made)
 
     def verdict(self, listen: Listen) -> Verdict:
-        if moved(self.base, self._positions(self._make(self.market)), 0.0) is not None:
+        last = self._last_alone()
+        numbers = [one + 1 for one in range(len(self.groups)) if one + 1 != last]
+        chosen = [numbers[k - 1] for k in chosen_of([self.groups.size(k) for k in numbers])]
+        share = max(PROBES // max(len(chosen), 1), len(KINDS) + FEWEST_INSIDE)
+        most = share + _HEEDED * len(_OF_LABELS)
+        listen(0, most * len(chosen))
+        for asked in (self._again, self._heeding_folds):
+            found = asked()
+            if found is not None:
+                return found
+        left_open: Verdict | None = None
+        places: list[int] = []
+        for turn, number in enumerate(chosen):
+
+            def heard(done: int, before: int = turn * most) -> None:
+                listen(before + done, most * len(chosen))
+
+            group, asked = self.groups.group(number), _Asked(set())
+            found = self._group(group, share, asked, heard)
+            if isinstance(found, Refuse):
+                return found
+            left_open = found if left_open is None else left_open
+            places.append(len(asked.places))
+            heard(most)
+        return self._passed(places) if left_open is None else left_open
+
+    def _again(self) -> Verdict | None:
+        made = self.steps.made(self.market)
+        if moved(self.base, self._positions(made), 0.0) is not None:
             return refuse(
                 "causality.not_repeatable",
                 "positions differ when they are asked for again; they may depend on nothing "
                 "but features, labels, folds and the seed",
             )
-        some = np.linspace(0, len(self.groups) - 1, min(len(self.groups), MOST_GROUPS))
-        chosen = [self.groups[int(at)] for at in some]
-        left_open: Verdict | None = None
-        for done, group in enumerate(chosen, 1):
-            found = self._group(group, max(_PROBES // len(chosen), len(KINDS)))
-            if isinstance(found, Refuse):
-                return found
-            left_open = found if left_open is None else left_open
-            listen(done, len(chosen))
-        if left_open is not None:
-            return left_open
-        if not chosen:
-            return inconclusive("causality.not_asked", "no position was asked: no fold tests")
-        detail = (
-            f"no position of {len(chosen)} of {len(self.groups)} tests moved with what came "
-            "later"
-        )
-        return passed("causality.positions", detail, 0, None, len(chosen))
+        if not self._parted(made.labels).folds.equals(self.folds):
+            return refuse(
+                "causality.not_repeatable",
+                "folds differ when they are asked for again; they may depend on labels alone",
+            )
+        return None
 
-    def _group(self, group: Group, probes: int) -> Verdict | None:
+    def _last_alone(self) -> int | None:
+        """Return the number of the test that holds the last row alone, with no bar behind."""
+        row = self.futures.rows - 1
+        number = int(self.groups.of_row[row])
+        if not number or self.place[row] < self.starts[-1]:
+            return None
+        rows = self.groups.group(number).rows
+        held = rows[np.isfinite(self.base[rows])]
+        return number if held.tolist() == [row] else None
+
+    def _passed(self, places: list[int]) -> Verdict:
+        if not places:
+            return inconclusive("causality.not_asked", "no position was asked: no fold tests")
+        least, most = min(places), max(places)
+        many = f"{least}" if least == most else f"{least} to {most}"
+        detail = (
+            f"no position of {len(places)} of {len(self.groups)} tests moved with what came "
+            f"later, asked at {many} {'place' if most == 1 else 'places'} each"
+        )
+        last = self._last_alone()
+        if last is not None:
+            detail += f"; test {last} has no bar behind it, and was left out"
+        return passed("causality.positions", detail, 0, None, len(places))
+
+    def _group(
+        self, group: Group, share: int, asked: _Asked, heard: Callable[[int], None]
+    ) -> Verdict | None:
         """Say what speaks against the positions of one group; None where nothing does."""
-        stood, behind, answered = 0, 0, False
-        for probe in self._probes(group, probes):
-            other = self._positions(self._mixed(group, probe))
-            rows = group.rows[self.place[group.rows] < probe.cut]
-            stood += int(np.isfinite(self.base[rows]).sum())
-            found = self._compared(group, self._still(group, probe.cut), other, probe)
+        for done, probe in enumerate(self._probes(group, share), 1):
+            made = self.steps.made(self._market(probe))
+            before = self._before(group, probe.cut)
+            parted = self._parted(made.labels)
+            found = folds_told(self.parted, parted, group.number, before, probe)
             if found is not None:
                 return found
+            other = self._positions(self._mixed(group, made))
+            found = self._compared(self._still(group, probe.cut), other, probe)
+            if found is not None:
+                return found
+            if bool(np.isfinite(self.base[before]).any()):
+                asked.places.add(probe.cut)
             later = np.flatnonzero((self.place >= probe.cut) & np.isfinite(self.base))
-            behind += later.size
-            answered |= moved(self.base[later], other[later], 0.0) is not None
+            asked.behind += later.size
+            asked.answered |= moved(self.base[later], other[later], 0.0) is not None
+            heard(done)
         where = f"test {group.number} of {len(self.groups)}"
-        if stood == 0:
+        if not asked.places:
             detail = f"no position was asked of {where}: it holds none before any place"
             return inconclusive("causality.not_asked", detail)
-        if behind >= _ENOUGH and not answered:
+        if asked.behind >= _ENOUGH and not asked.answered:
             detail = (
                 f"no position was asked of {where}: none behind a place moves with the bars, "
                 "so they come from elsewhere, or never change"
@@ -156,21 +202,22 @@ class _Proof:
             return inconclusive("causality.not_asked", detail)
         return None
 
+    def _before(self, group: Group, cut: int) -> IntArray:
+        return group.rows[self.place[group.rows] < cut]
+
     def _still(self, group: Group, cut: int) -> IntArray:
         """Rows that may not move: the group's, and those of whoever knows nothing later."""
-        early = [one.rows for one in self.groups if one is group or one.known < cut]
-        rows: IntArray = np.concatenate(early)
-        return rows[self.place[rows] < cut]
+        known: BoolArray = self.groups.known < cut
+        still: BoolArray = (known | (self.groups.of_row == group.number)) & (self.place < cut)
+        return np.flatnonzero(still)
 
-    def _compared(
-        self, group: Group, rows: IntArray, other: FloatArray, probe: Probe
-    ) -> Verdict | None:
-        tested = np.concatenate([one.rows for one in self.groups])
-        whole = (self.base[tested], other[tested])
+    def _compared(self, rows: IntArray, other: FloatArray, probe: Probe) -> Verdict | None:
+        whole = (self.base[self.groups.tested], other[self.groups.tested])
         pair = (self.base[rows], other[rows])
         found = moved(*pair, self.tolerance, whole)
         if found is not None:
-            return _told(group.number, int(rows[found[0]]), probe, self.place)
+            row = int(rows[found[0]])
+            return _told(int(self.groups.of_row[row]), row, probe, self.place)
         if unsure(*pair, self.tolerance, whole) is not None:
             detail = (
                 f"positions before bar {probe.cut} moved by what the largest of them may "
@@ -179,66 +226,126 @@ class _Proof:
             return inconclusive("causality.coarse", detail)
         return None
 
-    def _probes(self, group: Group, count: int) -> Iterator[Probe]:
-        """Places behind its last row, some by chance, and some where labels are heeded."""
+    def _probes(self, group: Group, share: int) -> list[Probe]:
+        """Places behind its last row, some in each part of it, and some that heed labels."""
         rng = np.random.Generator(np.random.PCG64((self.seed, group.number, 5)))
-        places = np.sort(self.place[group.rows])
-        drawn = rng.choice(places, max(count - len(KINDS), 0)).tolist()
-        heeded = self._heeding(group)
-        if heeded.size:
-            drawn += [*rng.choice(heeded, len(KINDS)).tolist(), *[int(heeded[0])] * len(KINDS)]
-        for turn, at in enumerate([*[int(places[-1])] * len(KINDS), *drawn]):
-            cut = min(int(at) + 1, self.futures.rows - 1)
-            cut = self.futures.snap(cut)
-            if cut > 0:
-                yield Probe(cut, KINDS[turn % len(KINDS)], self.seed + turn)
+        held = group.rows[np.isfinite(self.base[group.rows])]
+        places = np.sort(self.place[held if held.size else group.rows])
+        ats = [int(places[-1])] * len(KINDS)
+        inside = min(share - len(KINDS), places.size - 1)
+        if inside:
+            ats += [int(rng.choice(one)) for one in np.array_split(places[:-1], inside)]
+        plan = [(at, KINDS[turn % len(KINDS)]) for turn, at in enumerate(ats)]
+        first, others = np.split(np.sort(self._heeding(group)), [1])
+        some = rng.choice(others, min(_HEEDED - 1, others.size), replace=False)
+        plan += [(int(at), kind) for at in (*first, *some) for kind in _OF_LABELS]
+        cuts = [self._behind(at) for at, _ in plan]
+        return [
+            Probe(cut, kind, self.seed + turn)
+            for turn, (cut, (_, kind)) in enumerate(zip(cuts, plan, strict=True))
+            if cut > 0
+        ]
+
+    def _behind(self, at: int) -> int:
+        """First cut behind a place that parts no two rows known at one instant; or the last."""
+        turn = int(np.searchsorted(self.starts, at, side="right"))
+        return int(self.starts[min(turn, self.starts.size - 1)])
+
+    def _heeding_folds(self) -> Verdict | None:
+        """Ask the folds behind rows whose test hangs on labels, whichever those are."""
+        own, tested = self.made.labels, self.groups.tested
+        if not tested.size:
+            return None
+        turned = replace(own, value=np.where(own.value >= 0, 1 - own.value, own.value))
+        first = Probe(self._behind(int(self.place[tested].min())), KINDS[0], self.seed)
+        heeds = [
+            self.parted.otherwise_tested(self._parted(labels))
+            for labels in (turned, self.steps.labels(self._market(first)))
+        ]
+        rows: IntArray = np.unique(np.concatenate(heeds))
+        some = np.unique(np.linspace(0, rows.size - 1, min(rows.size, MOST_GROUPS)).astype(int))
+        for row in rows[some].tolist():
+            for turn, kind in enumerate((KINDS[0], *_OF_LABELS)):
+                probe = Probe(self._behind(int(self.place[row])), kind, self.seed + turn)
+                other = self._parted(self.steps.labels(self._market(probe)))
+                found = folds_told(self.parted, other, 0, rows[:0], probe)
+                if found is not None:
+                    return found
+        return None
+
+    def _parted(self, labels: Labelled) -> Parted:
+        folds = Handed(self.steps.folds(labels), self.futures.rows)
+        return Parted(folds, labels, self.place)
 
     def _heeding(self, group: Group) -> IntArray:
-        """Places of the group's rows whose positions move with the labels of its test."""
-        labels, rows = self.made.labels, group.free
-        value, end = labels.value.copy(), labels.end.copy()
+        """Places of the group's rows whose positions move with the labels of its test.
+
+        Asked with each label turned round, and with labels as another future has them: no
+        others are handed out than the study itself makes.
+        """
+        own, rows = self.made.labels, group.free
+        value = own.value.copy()
         value[rows] = np.where(value[rows] >= 0, 1 - value[rows], value[rows])
-        short = end[rows] - labels.start[rows] <= 1
-        longer = np.minimum(end[rows] + 1, self.futures.rows)
-        end[rows] = np.where(short, longer, labels.start[rows] + 1)
-        turned = _Made(self.made.features, Labelled(value, labels.start.copy(), end))
-        other = self._positions(turned)
-        before, after = self.base[group.rows], other[group.rows]
-        same = (before == after) | (np.isnan(before) & np.isnan(after))
-        return self.place[group.rows[~same]]
+        heeds = np.zeros(group.rows.size, np.bool_)
+        for labels in (replace(own, value=value), self._others(group)):
+            other = self._positions(replace(self.made, labels=labels))
+            before, after = self.base[group.rows], other[group.rows]
+            heeds |= ~((before == after) | (np.isnan(before) & np.isnan(after)))
+        return self.place[group.rows[heeds]]
 
-    def _mixed(self, group: Group, probe: Probe) -> _Made:
+    def _others(self, group: Group) -> Labelled:
+        """Labels whose free rows in the group are those of another future."""
+        first = self.futures.snap(int(self.place[group.rows].min()))
+        probe = Probe(max(first, 1), Perturbation.NOISE, self.seed + group.number)
+        made = self.steps.labels(self._market(probe))
+        own, rows = self.made.labels, group.free
+        return _with(own, made, rows)
+
+    def _mixed(self, group: Group, other: Made) -> Made:
         """Another future, but for rows that train whoever tests the group."""
-        changed = self.futures.changed(self.market, probe.cut, probe.kind, probe.rng)
-        other, own = self._make(dict(changed.bars)), self.made
+        own = self.made
         if other.features.shape != own.features.shape:
-            msg = f"features of shape {other.features.shape} were {own.features.shape} before"
-            raise DataError(msg)
-        features = other.features
-        features[group.kept] = own.features[group.kept]
-        columns: list[IntArray] = []
-        for name in ("value", "start", "end"):
-            column: IntArray = getattr(other.labels, name)
-            column[group.kept] = getattr(own.labels, name)[group.kept]
-            columns.append(column)
-        return _Made(features, Labelled(*columns))
+            shapes = f"{other.features.shape} were {own.features.shape}"
+            detail = f"features of shape {shapes} before; their columns must not depend on bars"
+            raise AtFaultError(Finding("causality.length", detail))
+        other.features[group.kept] = own.features[group.kept]
+        return replace(other, labels=_with(other.labels, own.labels, group.kept))
 
-    def _make(self, market: Series) -> _Made:
-        one, two = ({name: column.copy() for name, column in market.items()} for _ in range(2))
-        labels = self.study.labels(one)
-        columns = (np.array(column) for column in (labels.value, labels.start, labels.end))
-        return _Made(np.array(self.study.features(two), np.float64), Labelled(*columns))
+    def _market(self, probe: Probe) -> Series:
+        changed = self.futures.changed(self.market, probe.cut, probe.kind, probe.rng)
+        return changed.bars
 
-    def _positions(self, made: _Made) -> FloatArray:
-        given = made.labels
-        labels = Labelled(given.value.copy(), given.start.copy(), given.end.copy())
-        folds = [(train.copy(), test.copy()) for train, test in self.folds]
-        held = self.study.positions(made.features.copy(), labels, folds, self.seed)
-        answer: FloatArray = np.array(held, np.float64)
-        if answer.shape != (self.futures.rows,):
-            msg = f"positions of shape {answer.shape} for {self.futures.rows} bars"
-            raise DataError(msg)
-        return answer
+    def _positions(self, made: Made) -> FloatArray:
+        return self.steps.positions(made, self.folds.copies(), self.seed)
+
+
+def chosen_of(sizes: list[int]) -> list[int]:
+    """Numbers, from 1, of as many groups as can be asked inside, evenly, first and last too.
+
+    Parameters
+    ----------
+    sizes
+        Rows of each group.
+
+    Examples
+    --------
+    >>> chosen_of([60] * 50), chosen_of([60] * 3), len(chosen_of([1] * 50))
+    ([1, 10, 20, 30, 40, 50], [1, 2, 3], 12)
+    """
+    for count in range(min(MOST_GROUPS, len(sizes)), 0, -1):
+        some = [int(at) for at in np.linspace(0, len(sizes) - 1, count)]
+        need = sum(len(KINDS) + min(sizes[at] - 1, FEWEST_INSIDE) for at in some)
+        if need <= PROBES:
+            return [at + 1 for at in some]
+    return []
+
+
+def _with(labels: Labelled, other: Labelled, rows: IntArray) -> Labelled:
+    """Labels with some rows of others in them."""
+    columns = [one.copy() for one in (labels.value, labels.start, labels.end)]
+    for column, one in zip(columns, (other.value, other.start, other.end), strict=True):
+        column[rows] = one[rows]
+    return Labelled(*columns)
 
 
 def _told(number: int, row: int, probe: Probe, place: IntArray) -> Verdict:

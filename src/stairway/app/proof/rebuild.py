@@ -2,7 +2,7 @@
 
 1. Its features are proved causal, like a function of their own: the battery changes signs
    of moves and no sizes, and leaves the rest to the prover. So are its positions
-   (:mod:`.held`).
+   (:mod:`.held`), and what they earn must be a move of the bars (:mod:`.earned`).
 2. The leak battery tries it on other markets.
 3. It is asked what it earns on the bars as they are, so that its returns can be held
    against those that are to be proved, and whether the function that was proved makes its
@@ -11,12 +11,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stairway.app.proof.earned import profit_shown
 from stairway.app.proof.held import positions_proved
 from stairway.app.proof.series import read_series
 from stairway.app.proof.told import StudyAnswer, StudyJob, Teller
@@ -51,6 +52,7 @@ def rebuilt(job: StudyJob, teller: Teller) -> StudyAnswer:
     known.append(_features_proved(job, study, series, teller))
     heard = teller.stage("trying other futures on the study's positions")
     known.append(positions_proved(study, series, job.prover.tolerance, job.seed, heard))
+    known.append(profit_shown(study, series, job.seed))
     causality = all_of(known)
     heard = teller.stage("leak battery")
     report = battery(study, series, job.rules, job.seed, causality, heard)
@@ -61,6 +63,10 @@ def rebuilt(job: StudyJob, teller: Teller) -> StudyAnswer:
         covered=None if job.function is None else _covered(job, study, series, teller),
         files=(*files_of(job.study), *(() if job.function is None else files_of(job.function))),
     )
+
+
+def _as_it_is(answer: Any) -> Any:
+    return answer
 
 
 class _Limited:
@@ -74,28 +80,30 @@ class _Limited:
         return self._asked("redrawn", market, signs)
 
     def features(self, market: Series) -> FloatArray:
-        return self._asked("features", market)
+        return self._asked("features", market, read=np.asarray)
 
     def labels(self, market: Series) -> Labelled:
         return self._asked("labels", market)
 
     def folds(self, labels: Labelled) -> Sequence[Fold]:
-        return self._asked("folds", labels)
+        return self._asked("folds", labels, read=list)
 
     def positions(
         self, features: FloatArray, labels: Labelled, folds: Sequence[Fold], seed: int
     ) -> FloatArray:
-        return self._asked("positions", features, labels, folds, seed)
+        return self._asked("positions", features, labels, folds, seed, read=np.asarray)
 
     def profit(self, market: Series, positions: FloatArray) -> FloatArray:
-        return self._asked("profit", market, positions)
+        return self._asked("profit", market, positions, read=np.asarray)
 
-    def _asked(self, name: str, *arguments: Any) -> Any:
+    def _asked(self, name: str, *arguments: Any, read: Callable[[Any], Any] = _as_it_is) -> Any:
         if self._overdue is not None:
             raise self._overdue
-        step = self._teller.limited(getattr(self._study, name), name, self._limit_s)
+        own: Callable[..., Any] = getattr(self._study, name)
+        # An answer may compute its values when they are read.
+        step = self._teller.limited(lambda: read(own(*arguments)), name, self._limit_s)
         try:
-            return step(*arguments)
+            return step()
         except OverdueError as error:
             self._overdue = OverdueError(f"{name}: {error}")
             raise self._overdue from error
@@ -136,7 +144,7 @@ def _covered(job: StudyJob, study: _Limited, market: Series, teller: Teller) -> 
     name = str(job.function)
     function = teller.limited(load, f"importing {name}", job.limit_s)(name)
     try:
-        made = read(teller.limited(function, name, job.limit_s)(_own(market)))
+        made = teller.limited(lambda: read(function(_own(market))), name, job.limit_s)()
         used: FloatArray = np.asarray(study.features(_own(market)), np.float64)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody else's code
         return inconclusive("proof.untied", f"not shown: {name} or the study raised {error!r}")

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stairway.adapters.tables.cells import numbers_of
 from stairway.app.proof.tables import (
     TEXT,
     TIME,
     listed,
-    numbers_of,
     require_times,
     table_of,
     times_of,
@@ -85,7 +85,7 @@ def _plain(path: Path) -> dict[str, NDArray[Any]]:
         msg = f"{path} has no column time_ns or time; it has {listed(table.columns)}"
         raise ConfigError(msg)
     available_ns = times_of(table, "available_ns", ("available",), path)
-    numbers = {name: numbers_of(table[name]) for name in NUMBERS}
+    numbers = {name: numbers_of(table[name], f"column {name!r} of {path}") for name in NUMBERS}
     known_ns = time_ns.copy() if available_ns is None else available_ns
     return numbers | {"time_ns": time_ns, "available_ns": known_ns}
 
@@ -101,7 +101,7 @@ def _labels(path: Path, time_ns: IntArray) -> dict[str, NDArray[Any]]:
         )
         raise ConfigError(msg)
     at_ns = times_of(table, "time_ns", TIME, path)
-    values = numbers_of(table[name])
+    values = numbers_of(table[name], f"column {name!r} of {path}")
     if at_ns is None:
         if values.size != time_ns.size:
             msg = (

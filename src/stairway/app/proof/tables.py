@@ -13,7 +13,7 @@ from stairway.adapters.tables.apart import read_parquet
 from stairway.adapters.tables.settings import Columns, File, TableConfig
 from stairway.adapters.tables.stamps import close_ns
 from stairway.adapters.tables.text import read_text
-from stairway.base.arrays import FloatArray, IntArray
+from stairway.base.arrays import IntArray
 from stairway.base.errors import ConfigError, DataError
 from stairway.market.ports import NO_TIME
 
@@ -104,19 +104,6 @@ def require_times(time_ns: IntArray, where: str) -> IntArray:
         msg = f"{where}: row {int(unread[0])} holds no time that can be read; mend or drop it"
         raise DataError(msg)
     return time_ns
-
-
-def numbers_of(column: pl.Series) -> FloatArray:
-    """Numbers of a column; NaN for a cell that is none.
-
-    Examples
-    --------
-    >>> numbers_of(pl.Series([" 1.5", "two", None]))
-    array([1.5, nan, nan])
-    """
-    if column.dtype == pl.String:
-        column = column.str.strip_chars()
-    return np.array(column.cast(pl.Float64, strict=False).to_numpy(), dtype=np.float64)
 
 
 def listed(names: Sequence[str]) -> str:

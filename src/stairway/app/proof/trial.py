@@ -7,8 +7,10 @@ from pathlib import Path
 from stairway.app.proof.series import read_series
 from stairway.app.proof.told import ProveAnswer, ProveJob, Teller
 from stairway.app.userfunc import files_of, load
+from stairway.base.arrays import FloatArray
 from stairway.base.errors import DataError
-from stairway.features.function import prove_function
+from stairway.features.function import prove_function, read
+from stairway.features.series import Series
 
 
 def tried_out(job: ProveJob, teller: Teller) -> ProveAnswer:
@@ -24,7 +26,12 @@ def tried_out(job: ProveJob, teller: Teller) -> ProveAnswer:
     function = teller.limited(load, f"importing {job.function}", job.limit_s)(job.function)
     labels = None if job.labels is None else Path(job.labels)
     series = read_series(job.source, job.symbol, labels)
-    asked = teller.limited(function, job.function, job.limit_s)
+
+    def columns(own: Series) -> dict[str, FloatArray]:
+        # An answer may compute its columns when they are read.
+        return read(function(own))
+
+    asked = teller.limited(columns, job.function, job.limit_s)
     heard = teller.stage("trying other futures")
     try:
         proof = prove_function(asked, series, job.rules, job.seed, heard)

@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from stairway.app.proof.tables import TIME, listed, numbers_of, table_of, times_of
+from stairway.adapters.tables.cells import numbers_of, words_of
+from stairway.app.proof.tables import TIME, listed, table_of, times_of
 from stairway.app.validate.asked import Asked
 from stairway.base.arrays import BoolArray, FloatArray, IntArray
 from stairway.base.errors import ConfigError, DataError
 from stairway.evaluation.finite import require_finite
 from stairway.evaluation.sceptic.record import Record
-from stairway.evaluation.sceptic.timing import Timed
+from stairway.evaluation.sceptic.timing import HELD, Timed
 from stairway.evaluation.skill import Forecasts
 
 _TIMES = frozenset({"time_ns", *TIME})
@@ -121,7 +122,7 @@ def forecasts(path: Path, time_ns: IntArray | None = None) -> Forecasts:
         outcome=np.column_stack([came.astype(np.int64), none]),
         start=np.column_stack([start, start]),
         end=np.column_stack([end, end]),
-        regime=_regimes(table, said.size),
+        regime=_regimes(table, said.size, path),
     )
 
 
@@ -166,7 +167,7 @@ class _Columns:
         if name not in self._table.columns:
             msg = f"{self._path} has no column {name!r}; it has {listed(self._table.columns)}"
             raise ConfigError(msg)
-        found = numbers_of(self._table[name])
+        found = numbers_of(self._table[name], f"column {name!r} of {self._path}")
         if found.size and not bool(np.isfinite(found).any()):
             msg = f"column {name!r} of {self._path} holds no number at all; take it out"
             raise DataError(msg)
@@ -254,7 +255,7 @@ def _positions(asked: Asked, columns: _Columns) -> tuple[Timed, ...]:
     held, came = columns.maybe(asked.position), columns.maybe(asked.market)
     if held is None or came is None:
         return ()
-    return (Timed("", held, came, 1),)
+    return (Timed("", held, came, 1, HELD),)
 
 
 def _spans(
@@ -277,11 +278,10 @@ def _spans(
     return start.astype(np.int64), end.astype(np.int64)
 
 
-def _regimes(table: pl.DataFrame, n: int) -> np.ndarray:
+def _regimes(table: pl.DataFrame, n: int, path: Path) -> np.ndarray:
     if "regime" not in table.columns:
         return np.full(n, "")
-    named: list[str] = table["regime"].cast(pl.String).fill_null("").to_list()
-    return np.array(named, dtype=np.str_)
+    return np.array(words_of(table["regime"], f"column 'regime' of {path}"), dtype=np.str_)
 
 
 def _require(good: BoolArray, values: FloatArray, path: Path, column: str, why: str) -> None:

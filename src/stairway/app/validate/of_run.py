@@ -5,9 +5,9 @@
 3. The same questions that training asked, by the same functions
    (:mod:`stairway.training.proving`). The count of tries is that of the registry in the
    run's record.
-4. What training found out: causality, and the leak battery.
+4. What training found out and sealed: causality, and the leak battery.
 5. The proof that was sealed with it (:mod:`.sealed`): it is the one that was registered,
-   and says what is measured now.
+   and says what is measured now. Where nothing was sealed, nothing passes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from stairway.app.validate.asked import Asked
 from stairway.app.validate.foreseen import foreseen
 from stairway.app.validate.report import Curve, ModelProof, Report, curve
 from stairway.app.validate.report import fingerprint as file_hash
-from stairway.app.validate.sealed import Registry, read_again, registry_of
+from stairway.app.validate.sealed import Registry, Today, read_again, registry_of
 from stairway.base.errors import ConfigError, DataError
 from stairway.base.verdict import all_of
 from stairway.evaluation.sceptic.answer import Answer, Question, answer, in_order
@@ -99,9 +99,9 @@ def run_proofs(asked: Asked, progress: Stages) -> Report:
 
 
 def _proof(candidate: CandidateReport, past: _Past, seed: int) -> ModelProof:
-    future = foreseen(past.training.causality, past.training.battery)
+    training = past.training
     if candidate.model not in {one.model for one in past.among.heard}:
-        return _unheard(candidate, future)
+        return _unheard(candidate, foreseen(training.causality, training.battery))
     heard = next(one for one in past.among.heard if one.model == candidate.model)
     trials = past.registry.trials(candidate.digest)
     record = record_of(past.among, candidate.model, trials, past.backtest)
@@ -111,17 +111,20 @@ def _proof(candidate: CandidateReport, past: _Past, seed: int) -> ModelProof:
     )
     bounds = (past.settings.evidence, past.settings.proof)
     found = shown(record, said, bounds, np.random.default_rng(seed))
-    answers = in_order([*future, *found.answers])
-    sealed = read_again(past.folder, candidate, past.registry, found.figures)
-    beside = () if sealed is None else sealed.checks.values()
+    today = Today(found.figures, training.causality, training.battery)
+    again = read_again(past.folder, candidate, past.registry, today)
+    # The seal is believed before training.json; that they differ is a check of its own.
+    source = again.proof or training
+    answers = in_order([*foreseen(source.causality, source.battery), *found.answers])
+    checks = again.sealed.checks.values()
     return ModelProof(
         name=candidate.model,
-        verdict=all_of([*(one.verdict for one in answers), *beside]),
+        verdict=all_of([*(one.verdict for one in answers), *checks]),
         answers=answers,
         figures=found.figures,
         curves=_curves(past, record),
-        battery=past.training.battery,
-        sealed=sealed,
+        battery=source.battery,
+        sealed=again.sealed,
     )
 
 

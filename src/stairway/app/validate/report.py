@@ -14,7 +14,7 @@ from stairway.base.arrays import FloatArray, IntArray
 from stairway.base.verdict import Finding, Inconclusive, Pass, Refuse, Verdict, all_of
 from stairway.evaluation.battery.study import BatteryReport
 from stairway.evaluation.proof_of_returns import Figures, wealth
-from stairway.evaluation.sceptic.answer import Answer, Question
+from stairway.evaluation.sceptic.answer import Answer, Question, marks_nothing
 
 NOT_PROVED = 2
 MOST_POINTS = 900
@@ -32,7 +32,7 @@ QUESTIONS = {
 }
 """As a sceptic asks them."""
 
-SEALED = "Sealed with it: proof {0.sha256:.12}, {0.trials} tries; registered: {0.registered}"
+SEALED = "Sealed with it: {0.named}; registered: {0.registered}"
 """Above what a sealed proof says."""
 
 
@@ -56,18 +56,26 @@ class Sealed(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     sha256
-        Its hash, as the registry has it, or as training said where nobody registered it.
+        Its hash; ``None`` where nothing was sealed, which passes nothing.
     trials, registered
         Tries that it counts, and that the registry counts.
     checks
-        ``proof``: it is the one that was registered, and what is measured now says the
-        same. Then each gate, answered anew with the count of the registry.
+        ``entry``: training, seal and registry speak of one model. ``proof``: it is the one
+        that was registered, and what is measured now says the same. Then each gate, answered
+        anew with the count of the registry.
     """
 
-    sha256: str
+    sha256: str | None
     trials: int
     registered: int
     checks: dict[str, Verdict]
+
+    @property
+    def named(self) -> str:
+        """What was sealed, in words."""
+        if self.sha256 is None:
+            return "nothing"
+        return f"proof {self.sha256:.12}, {self.trials} tries"
 
 
 class ModelProof(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +106,12 @@ class ModelProof(msgspec.Struct, frozen=True, kw_only=True):
     curves: dict[str, Curve]
     battery: BatteryReport | None = None
     sealed: Sealed | None = None
+
+    @property
+    def parts(self) -> tuple[Verdict, ...]:
+        """What is headed by a verdict of its own: each answer, and what was sealed."""
+        sealed = () if self.sealed is None else (all_of(self.sealed.checks.values()),)
+        return (*(one.verdict for one in self.answers), *sealed)
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,14 +182,18 @@ def headline(proof: ModelProof) -> str:
     >>> headline(none)
     'a: proved, as far as anybody can ask.'
     """
-    bad = [one for one in proof.answers if isinstance(one.verdict, Refuse)]
-    open_ = [one for one in proof.answers if isinstance(one.verdict, Inconclusive)]
+    n = len(proof.parts)
+    bad = [one for one in proof.parts if isinstance(one, Refuse)]
+    open_ = [one for one in proof.parts if isinstance(one, Inconclusive)]
     if isinstance(proof.verdict, Pass):
         return f"{proof.name}: proved, as far as anybody can ask."
+    if all(isinstance(one.verdict, Pass) for one in proof.answers):
+        return f"{proof.name}: not proved, what was sealed with it does not bear it out."
     if bad:
         rest = f", {len(open_)} open" if open_ else ""
-        return f"{proof.name}: not proved, {len(bad)} of {len(proof.answers)} refused{rest}."
-    return f"{proof.name}: not proved, {len(open_)} of {len(proof.answers)} questions are open."
+        return f"{proof.name}: not proved, {len(bad)} of {n} refused{rest}."
+    what = "questions" if proof.sealed is None else "headings"
+    return f"{proof.name}: not proved, {len(open_)} of {n} {what} are open."
 
 
 def curve(time_ns: IntArray, returns: FloatArray) -> Curve:
@@ -256,11 +274,16 @@ def told_once(checks: dict[str, Verdict]) -> list[tuple[Verdict, Finding]]:
 
 
 def _said(checks: dict[str, Verdict], width: int) -> list[str]:
-    signs = {"pass   ": "+", "REFUSED": "-"}
     return [
-        _wrapped(signs.get(_mark(verdict), "?"), finding, width)
+        _wrapped(_sign(verdict, finding), finding, width)
         for verdict, finding in told_once(checks)
     ]
+
+
+def _sign(verdict: Verdict, finding: Finding) -> str:
+    if marks_nothing(verdict, finding):
+        return "."
+    return {"pass   ": "+", "REFUSED": "-"}.get(_mark(verdict), "?")
 
 
 def _wrapped(sign: str, finding: Finding, width: int) -> str:

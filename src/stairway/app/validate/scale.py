@@ -17,6 +17,7 @@ from stairway.base.errors import DataError
 from stairway.evaluation.sceptic.rules import ProofRules
 
 _ALL = -1.0
+_TRIED = "column "
 
 
 def require_returns(found: Given, rules: ProofRules, where: str) -> None:
@@ -46,7 +47,7 @@ def require_returns(found: Given, rules: ProofRules, where: str) -> None:
 def _columns(found: Given) -> Iterator[tuple[str, FloatArray]]:
     record = found.record
     for column, name in enumerate(record.names):
-        yield f"column {name!r}", record.net[:, column]
+        yield f"{_TRIED}{name!r}", record.net[:, column]
     for name in ("baseline", "champion", "gross"):
         one: FloatArray | None = getattr(record, name)
         if one is not None:
@@ -60,7 +61,8 @@ def _require_above(returns: FloatArray, name: str, where: str, found: Given) -> 
         at = str(np.datetime64(int(found.time_ns[row]), "ns"))[:19]
         msg = (
             f"row {row} ({at}) of {where}: {name} is {returns[row]:.6g}, a loss of everything "
-            f"or more; give simple returns, 0.01 for one per cent ({_likely(returns)})"
+            f"or more; give simple returns, 0.01 for one per cent "
+            f"({_likely(returns)}){_or_name(name)}"
         )
         raise DataError(msg)
 
@@ -69,9 +71,20 @@ def _refuse(name: str, where: str, said: str, returns: FloatArray) -> None:
     msg = (
         f"{name} of {where} has {said}, which is not believed; give simple returns, 0.01 for "
         f"one per cent ({_likely(returns)}), or raise max_usual_move_frac and "
-        "max_annual_volatility_frac of [proof] in a policy of yours"
+        f"max_annual_volatility_frac of [proof] in a policy of yours{_or_name(name)}"
     )
     raise DataError(msg)
+
+
+def _or_name(name: str) -> str:
+    """Say how a column comes to be nothing that was tried."""
+    if not name.startswith(_TRIED):
+        return ""
+    return (
+        "; every column that no option names counts as a configuration that was tried: if "
+        "this is something else, name it with --position, --market, --cost, --gross, "
+        "--baseline or --champion, or leave it out"
+    )
 
 
 def _likely(returns: FloatArray) -> str:

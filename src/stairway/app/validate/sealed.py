@@ -2,9 +2,13 @@
 
 1. It is the one that was registered: its hash is that of the registry entry, or of
    ``training.json`` where nobody was registered yet.
-2. Every figure of it that neither depends on the count of tries nor on drawn histories is
-   measured again and has to come out the same. Where it does not, both are named.
+2. What training says of the features and of the splits has to be what was sealed, and every
+   figure that neither depends on the count of tries nor on drawn histories is measured again
+   and has to come out the same. Where it does not, both are named.
 3. Its gates answer anew, with the count of the registry.
+
+``training.json`` bears no signature. A model that it does not name is looked up in the
+registry, and a candidate with nothing sealed passes nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
@@ -23,7 +27,8 @@ from stairway.app.record.engine import open_run
 from stairway.app.settings import Settings
 from stairway.app.validate.report import Sealed
 from stairway.base.errors import DataError
-from stairway.base.verdict import Refuse, Verdict, passed, refuse
+from stairway.base.verdict import Refuse, Verdict, inconclusive, passed, refuse
+from stairway.evaluation.battery.study import BatteryReport
 from stairway.evaluation.evidence import EVIDENCE_GATES
 from stairway.evaluation.proof import Proof, from_bytes, hash_of, recounted
 from stairway.evaluation.proof_of_returns import Figures
@@ -64,6 +69,35 @@ class Registry:
             return mine.trials
         return max((entry.trials for entry in self.entries.values()), default=1)
 
+    def digest_of(self, model: str) -> str | None:
+        """Digest of the model of this name that came in last; ``None`` where none did."""
+        named = [entry for entry in self.entries.values() if entry.model == model]
+        return max(named, key=lambda entry: entry.time_ns).digest if named else None
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """What a seal is held against.
+
+    Attributes
+    ----------
+    figures
+        Measured now.
+    causality, battery
+        As ``training.json`` has them.
+    """
+
+    figures: Figures
+    causality: Verdict
+    battery: BatteryReport | None
+
+
+class Again(NamedTuple):
+    """What was sealed with a candidate, judged, and the proof itself where there is one."""
+
+    sealed: Sealed
+    proof: Proof | None
+
 
 def registry_of(folder: RunFolder, ask: Ask, settings: Settings) -> Registry:
     """Read who was registered; nobody where the climb has not begun."""
@@ -84,40 +118,73 @@ def registry_of(folder: RunFolder, ask: Ask, settings: Settings) -> Registry:
 
 
 def read_again(
-    folder: RunFolder, candidate: CandidateReport, registry: Registry, now: Figures
-) -> Sealed | None:
-    """Read what was sealed with a candidate; ``None`` where nothing was sealed.
+    folder: RunFolder, candidate: CandidateReport, registry: Registry, now: Today
+) -> Again:
+    """Read what was sealed with a candidate; where nothing was, nothing passes.
 
     Raises
     ------
     DataError
         If the artifact is not whole, or its proof cannot be read.
     """
-    if candidate.digest is None:
-        return None
-    found = open_sealed(folder.models, candidate.digest, _key(folder))
+    digest = candidate.digest or registry.digest_of(candidate.model)
+    if digest is None:
+        return Again(_unsealed(candidate, registry), None)
+    found = open_sealed(folder.models, digest, _key(folder))
     if isinstance(found, Refuse):
-        raise DataError(_no_artifact(folder, candidate, found))
+        raise DataError(_no_artifact(folder, digest, found))
     proof = refuse("proof.missing", "") if found.proof is None else from_bytes(found.proof)
     if isinstance(proof, Refuse):
-        raise DataError(_no_artifact(folder, candidate, proof))
-    entry = registry.entries.get(candidate.digest)
+        raise DataError(_no_artifact(folder, digest, proof))
+    entry = registry.entries.get(digest)
     named = candidate.proof if entry is None else entry.proof
-    counted = max(registry.trials(candidate.digest), 1 if entry else proof.trials)
+    counted = max(registry.trials(digest), 1 if entry else proof.trials)
     gates = [item for item in recounted(proof, counted) if item.gate in EVIDENCE_GATES]
+    checks = {
+        "entry": _entered(candidate, digest, proof, registry),
+        "proof": same(proof, named, counted, now),
+        **{item.gate: item.verdict for item in gates},
+    }
+    sealed = Sealed(
+        sha256=hash_of(proof), trials=proof.trials, registered=counted, checks=checks
+    )
+    return Again(sealed, proof)
+
+
+def _unsealed(candidate: CandidateReport, registry: Registry) -> Sealed:
+    detail = (
+        f"no proof is sealed with {candidate.model}, and none is registered: what the folder "
+        "says of it is not vouched for; train it again"
+    )
     return Sealed(
-        sha256=hash_of(proof),
-        trials=proof.trials,
-        registered=counted,
-        checks={
-            "proof": same(proof, named, counted, now),
-            **{item.gate: item.verdict for item in gates},
-        },
+        sha256=None,
+        trials=0,
+        registered=registry.trials(None),
+        checks={"entry": inconclusive("proof.unsealed", detail)},
     )
 
 
-def same(proof: Proof, named: str | None, counted: int, now: Figures) -> Verdict:
-    """Say whether a proof is the one that was registered, and says what is measured now.
+def _entered(
+    candidate: CandidateReport, digest: str, proof: Proof, registry: Registry
+) -> Verdict:
+    """Say whether training, the seal and the registry speak of one and the same model."""
+    name = f"model {digest[:12]}"
+    if proof.model != candidate.model:
+        detail = f"{name} was sealed as {proof.model}, and is handed in as {candidate.model}"
+        return refuse("proof.entry", detail)
+    if candidate.digest is None:
+        detail = f"training.json names no sealed {candidate.model}, the registry names {name}"
+        return refuse("proof.entry", detail)
+    if registry.entries and digest not in registry.entries:
+        there = registry.digest_of(candidate.model)
+        other = "no model of this name" if there is None else f"model {there[:12]}"
+        detail = f"{name} is not registered as {candidate.model}, {other} is"
+        return inconclusive("proof.entry", detail)
+    return passed("proof.entry", f"{name} is the one that was sealed as {candidate.model}")
+
+
+def same(proof: Proof, named: str | None, counted: int, now: Today) -> Verdict:
+    """Say whether a proof is the one that was registered, and says what is said now.
 
     Parameters
     ----------
@@ -137,13 +204,19 @@ def same(proof: Proof, named: str | None, counted: int, now: Figures) -> Verdict
         return refuse("proof.trials", detail, counted, proof.trials)
     if proof.shown is None:
         return refuse("proof.contradicted", "sealed: nothing was measured; now it can be")
-    apart = list(differences(proof.shown.figures, now))
+    apart = [*told_otherwise(proof, now), *differences(proof.shown.figures, now.figures)]
     if apart:
         more = f", and {len(apart) - _MOST} more" if len(apart) > _MOST else ""
-        detail = f"what is sealed is not what is measured now: {'; '.join(apart[:_MOST])}{more}"
+        detail = f"what is sealed is not what is found now: {'; '.join(apart[:_MOST])}{more}"
         return refuse("proof.contradicted", detail, len(apart), 0)
     detail = f"proof {sha256[:12]} is the one that was registered, and is measured the same now"
     return passed("proof.same", detail, n=proof.shown.figures.n_rows)
+
+
+def told_otherwise(proof: Proof, now: Today) -> Iterator[str]:
+    """Name all that training says otherwise of the features or the splits than was sealed."""
+    yield from _apart("causality", _plain(proof.causality), _plain(now.causality))
+    yield from _apart("battery", _plain(proof.battery), _plain(now.battery))
 
 
 def differences(sealed: Figures, now: Figures) -> Iterator[str]:
@@ -153,8 +226,8 @@ def differences(sealed: Figures, now: Figures) -> Iterator[str]:
         yield from _apart(name, before[name], after[name])
 
 
-def _plain(figures: Figures) -> dict[str, Any]:
-    return msgspec.json.decode(msgspec.json.encode(figures), type=dict[str, Any])
+def _plain(told: Figures | Verdict | BatteryReport | None) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(told))
 
 
 def _apart(name: str, sealed: Any, now: Any) -> Iterator[str]:
@@ -202,9 +275,9 @@ def _key(folder: RunFolder) -> bytes:
         raise DataError(msg) from error
 
 
-def _no_artifact(folder: RunFolder, candidate: CandidateReport, why: Refuse) -> str:
+def _no_artifact(folder: RunFolder, digest: str, why: Refuse) -> str:
     said = why.findings[0].detail or "it holds no proof"
     return (
-        f"model {(candidate.digest or '')[:12]} of {folder.models} is refused: {said}; restore "
-        "it from a copy, or start a new run"
+        f"model {digest[:12]} of {folder.models} is refused: {said}; restore it from a copy, "
+        "or start a new run"
     )

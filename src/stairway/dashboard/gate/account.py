@@ -64,7 +64,11 @@ def title(one: ModelReport) -> str:
 
 def headline(report: GateReport) -> str:
     """Say the verdict and whom it is about, in one sentence."""
-    return _verdict(report) + _silence(report)
+    days = _silent_days(report)
+    if isinstance(report.verdict, Pass) and days:
+        last = report.rate.last.partition("T")[0]
+        return f"Was alive: {_passing(report)} up to {last}; silent for {days:,} days since."
+    return _verdict(report) + (f" Silent for {days:,} days." if days else "")
 
 
 def _verdict(report: GateReport) -> str:
@@ -72,8 +76,7 @@ def _verdict(report: GateReport) -> str:
     bad = bad or list(dict.fromkeys(_WHOLE.get(f.code, f.code) for f in report.missing))
     match report.verdict:
         case Pass():
-            n = len(report.models)
-            return "Alive: it passes." if n == 1 else f"Alive: all {n} pass."
+            return f"Alive: {_passing(report)}."
         case Refuse():
             return f"Refused: {listed(bad)}." if bad else "Refused."
         case Inconclusive():
@@ -82,12 +85,17 @@ def _verdict(report: GateReport) -> str:
             assert_never(report.verdict)
 
 
-def _silence(report: GateReport) -> str:
-    """Say that nothing has come for a week; nothing where something has."""
+def _passing(report: GateReport) -> str:
+    n = len(report.models)
+    return "it passes" if n == 1 else f"all {n} pass"
+
+
+def _silent_days(report: GateReport) -> int:
+    """Return for how many days nothing has come, if that is a week; else 0."""
     if not report.rate.first:
-        return ""
+        return 0
     days = (_instant(report.at) - _instant(report.rate.last)).total_seconds() / _DAY_S
-    return f" Silent for {days:,.0f} days." if days >= _LONG_DAYS else ""
+    return round(days) if days >= _LONG_DAYS else 0
 
 
 def scope(report: GateReport) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from stairway.app.gate.instants import said
 from stairway.app.gate.report import GateReport, ModelReport
 from stairway.dashboard.gate import account
 from stairway.dashboard.gate.cleaning import clean
 from stairway.dashboard.words import capital, figure, word
+
+_MOST_SYMBOLS = 50
 
 
 def draw(report: GateReport) -> str:
@@ -46,7 +49,13 @@ def _model(one: ModelReport, report: GateReport) -> Iterator[str]:
     if one.before is None:
         yield from ("| | |", "|---|---:|")
         yield from (f"| {row.what} | {row.after} |" for row in account.figures(one))
-        return
+    else:
+        yield from _change(one)
+    yield from _moves(one)
+    yield from _symbols(one)
+
+
+def _change(one: ModelReport) -> Iterator[str]:
     yield from ("| | before | after | change |", "|---|---:|---:|---:|")
     for row in account.figures(one):
         yield f"| {row.what} | {row.before} | {row.after} | {row.change} |"
@@ -55,17 +64,46 @@ def _model(one: ModelReport, report: GateReport) -> Iterator[str]:
         yield f"\n{one_test.what}: {one_test.effect_name} {figure(one_test.effect)}{p}"
 
 
+def _moves(one: ModelReport) -> Iterator[str]:
+    """Set what followed each action, before and after."""
+    sides = (("before", one.before), ("after", one.after))
+    for name, side in sides:
+        if side is None:
+            continue
+        when = "" if one.before is None else f", {name}"
+        yield from ("", f"What followed each action{when}:", "")
+        yield f"| | {' | '.join(account.ACTIONS)} |"
+        yield "|---|---:|---:|---:|"
+        for action, row in zip(account.ACTIONS, side.transitions, strict=True):
+            yield f"| {action} | {' | '.join(f'{n:,}' for n in row)} |"
+
+
+def _symbols(one: ModelReport) -> Iterator[str]:
+    """Set the actions of each instrument, those that are talked about most first."""
+    if not one.after.symbols:
+        return
+    yield from ("", f"| instrument | {' | '.join(account.ACTIONS)} |", "|---|---:|---:|---:|")
+    ranked = sorted(one.after.symbols.items(), key=lambda item: -sum(item[1]))
+    for name, mix in ranked[:_MOST_SYMBOLS]:
+        yield f"| {_plain(name)} | {' | '.join(f'{n:,}' for n in mix)} |"
+    if len(ranked) > _MOST_SYMBOLS:
+        yield f"\nand {len(ranked) - _MOST_SYMBOLS:,} more instruments"
+
+
 def _evidence(report: GateReport) -> Iterator[str]:
     yield f"- policy `{_code(report.policy)}`, bounds `{report.policy_digest[:16]}`"
     yield f"- Stairway {report.version}, at {report.at}"
-    yield f"- what was read, before: `{_code(str(report.marks[0]))}`"
-    if not report.untouched:
-        yield f"- and after: `{_code(str(report.marks[1]))}`"
+    yield f"- what was read, before: {_mark(report.marks[0])}"
+    yield f"- and after: {'the same' if report.untouched else _mark(report.marks[1])}"
     cut = report.cutover
     if cut is not None:
         yield f"- cutover {said(cut.at_ns)}, asked for as `{_code(cut.asked)}`"
     yield f"- {report.statement}"
     yield f"- again: `{_code(report.command)}`"
+
+
+def _mark(mark: Mapping[str, Any]) -> str:
+    return ", ".join(f"{_plain(key)} `{_code(str(value))}`" for key, value in mark.items())
 
 
 def _plain(text: str) -> str:

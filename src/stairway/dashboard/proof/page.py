@@ -23,7 +23,7 @@ from stairway.dashboard.figures.plain import Figure
 from stairway.dashboard.figures.reliability import LARGE, Diagram, diagram
 from stairway.dashboard.proof import figures, tables
 from stairway.dashboard.report import environment, plotly_script
-from stairway.evaluation.sceptic.answer import Answer, Question
+from stairway.evaluation.sceptic.answer import Answer, Question, marks_nothing
 
 _SHORT = {
     Question.FUTURE: "the future",
@@ -35,6 +35,7 @@ _SHORT = {
     Question.HONEST: "honesty",
     Question.COSTS: "costs",
 }
+_SHORT_SEALED = "what was sealed"
 
 PAGE, DATA = "proof.html", "proof.json"
 
@@ -155,8 +156,10 @@ def _shown(proof: ModelProof, report: Report) -> Shown:
 def _missed(proof: ModelProof) -> str:
     """Say in a line which questions it did not pass."""
     by_word = {"refuse": "Refused", "inconclusive": "Open"}
+    short = [*(_SHORT[one.question] for one in proof.answers), _SHORT_SEALED]
+    pairs = list(zip(short, proof.parts, strict=False))
     said = {
-        word: [_SHORT[one.question] for one in proof.answers if words.word(one.verdict) == key]
+        word: [what for what, verdict in pairs if words.word(verdict) == key]
         for key, word in by_word.items()
     }
     return " ".join(f"{word}: {', '.join(which)}." for word, which in said.items() if which)
@@ -188,9 +191,13 @@ def _sealed(proof: ModelProof) -> Asked | None:
 
 def _lines(checks: dict[str, Verdict]) -> tuple[Line, ...]:
     return tuple(
-        Line(words.word(verdict), _plain(finding), finding.code)
+        Line(_word(verdict, finding), _plain(finding), finding.code)
         for verdict, finding in told_once(checks)
     )
+
+
+def _word(verdict: Verdict, finding: Finding) -> str:
+    return "unjudged" if marks_nothing(verdict, finding) else words.word(verdict)
 
 
 def _plain(finding: Finding) -> str:

@@ -1,4 +1,8 @@
-"""Tables of a proof, every figure with its band, in words."""
+"""Tables of a proof, in words: each figure with its band, or with what it is held against.
+
+Miscalibration and discrimination stand alone: resamples of forecasts repeat them, an
+isotonic fit follows what is repeated, and both come out larger than they are.
+"""
 
 from __future__ import annotations
 
@@ -125,7 +129,9 @@ def standing_rows(found: Figures) -> tuple[StandingRow, ...]:
     own = found.names[found.chosen]
     pairs = sorted(zip(place.p_values, place.names, strict=True), key=lambda pair: -pair[0])
     rows = [
-        StandingRow(who, "1" if p == 1.0 else _probability(p), who in place.members, who == own)
+        StandingRow(
+            who, "1.0000" if p == 1.0 else _probability(p), who in place.members, who == own
+        )
         for p, who in pairs
     ]
     return tuple(row for k, row in enumerate(rows) if k < _MOST_STANDING or row.own)
@@ -173,7 +179,7 @@ def _chance(found: Measures) -> Cell:
     diagram = found.reliability
     return (
         f"{diagram.ece_corrected:.4f}",
-        f"plain {diagram.ece:.3f}, chance {diagram.ece_bound:.3f}",
+        f"plain {diagram.ece:.3f}, an honest forecaster under {diagram.ece_bound:.3f}",
     )
 
 
@@ -186,11 +192,9 @@ def _straying(found: Measures) -> Cell:
     )
 
 
-def _clipped(found: Measures) -> Cell:
-    return (
-        f"{found.log_loss.value:.4f}",
-        f"{words.count(found.clipped)} clipped" if found.clipped else "none clipped",
-    )
+def _lost(found: Measures) -> Cell:
+    value, band = _banded(found.log_loss)
+    return value, f"{band}, {words.count(found.clipped)} clipped" if found.clipped else band
 
 
 _MEASURES: tuple[tuple[str, str, Callable[[Honesty, Measures], Cell]], ...] = (
@@ -205,15 +209,15 @@ _MEASURES: tuple[tuple[str, str, Callable[[Honesty, Measures], Cell]], ...] = (
     ("resolution", "more is better", lambda _, found: _banded(found.murphy.resolution)),
     (
         "miscalibration",
-        "MCB, without bins; less is better",
+        "MCB, without bins or a band; less is better",
         lambda _, found: (f"{found.corp.miscalibration:.4f}", ""),
     ),
     (
         "discrimination",
-        "DSC, without bins; more is better",
+        "DSC, without bins or a band; more is better",
         lambda _, found: (f"{found.corp.discrimination:.4f}", ""),
     ),
-    ("log loss", "", lambda _, found: _clipped(found)),
+    ("log loss", "", lambda _, found: _lost(found)),
     ("calibration error", "corrected for chance", lambda _, found: _chance(found)),
     (
         "Spiegelhalter p",

@@ -16,7 +16,7 @@ stage that raises has refused: what could not be judged is not sound.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 from stairway.base.verdict import Inconclusive, Pass, Refuse, Verdict, all_of, refuse
 from stairway.evaluation.battery.futures import Foresight, foresight
@@ -25,16 +25,11 @@ from stairway.evaluation.battery.redraw import really_redrawn
 from stairway.evaluation.battery.sentinel import Sentinel, sentinel
 from stairway.evaluation.battery.study import BatteryReport, BatteryRules, FoldTouch, Study
 from stairway.evaluation.battery.surrogates import Surrogates, surrogates
+from stairway.features.asking import Raised, attempted
+from stairway.features.function import Listen, unheard
 
 M = TypeVar("M")
 T = TypeVar("T")
-Progress: TypeAlias = Callable[[int, int], None]
-
-_LONGEST = 300
-
-
-def unheard(done: int, total: int) -> None:
-    """Listen to nothing."""
 
 
 def battery(
@@ -43,7 +38,7 @@ def battery(
     rules: BatteryRules,
     seed: int,
     causality: Verdict | None = None,
-    progress: Progress = unheard,
+    progress: Listen = unheard,
 ) -> BatteryReport:
     """Try to catch a study earning what nobody can earn.
 
@@ -115,17 +110,13 @@ def _touched(
 
 def _guarded(stage: str, ask: Callable[[], T]) -> T | Refuse:
     """Run a stage, and turn whatever the study raises into a refusal that names the stage."""
-    try:
-        return ask()
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - somebody else's code: what it raises is a refusal
-        said = " ".join(str(error).split())[:_LONGEST] or "without a word"
-        detail = f"{stage} could not be judged: {type(error).__name__}: {said}"
-        return refuse("leak.raised", detail)
+    got = attempted(ask)
+    if not isinstance(got, Raised):
+        return got
+    return refuse("leak.raised", f"{stage} could not be judged: {got.name}: {got.said}")
 
 
-def _counter(total: int, progress: Progress) -> Callable[[], None]:
+def _counter(total: int, progress: Listen) -> Callable[[], None]:
     done = 0
 
     def heard() -> None:

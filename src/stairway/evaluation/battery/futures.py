@@ -2,7 +2,8 @@
 
 1. At some places, one in each of as many equal parts of the market, every later move is
    given a random sign; that of the first later row is turned round.
-2. No feature of an earlier row may differ: it looked ahead.
+2. No feature of an earlier row may differ by more than rounding, as the prover measures it:
+   it looked ahead.
 3. No label whose declared span was over may differ: the span is too short, and whoever
    purges by it purges too little.
 
@@ -13,7 +14,8 @@ uses the size of moves, because signs are all that it changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
@@ -25,6 +27,7 @@ from stairway.base.errors import DataError
 from stairway.base.verdict import Verdict, inconclusive, passed, refuse
 from stairway.evaluation.battery.purge_oracle import require_spans
 from stairway.evaluation.battery.study import BatteryRules, Labelled, Study
+from stairway.features.asking import Grain, compared, grain
 
 M = TypeVar("M")
 
@@ -44,6 +47,16 @@ class Foresight(msgspec.Struct, frozen=True):
 
     features: Verdict
     spans: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A column that moved before a cut, and whether more than rounding moved it."""
+
+    column: int
+    row: int
+    cut: int
+    sure: bool
 
 
 def foresight(
@@ -69,11 +82,12 @@ def foresight(
     same = np.ones(n, np.int8)
     before = _both(study, study.redrawn(market, same))
     places = 1 + ((n - 2) * (np.arange(rules.cuts) + rng.random(rules.cuts)) / rules.cuts)
-    looked: list[tuple[int, int, int]] = []
+    grains = [grain(column) for column in before[0].T]
+    looked: list[_Look] = []
     reached: list[tuple[int, int]] = []
     for cut in np.unique(places.astype(np.int64)).tolist():
         after = _both(study, study.redrawn(market, turned(n, cut, rng)))
-        looked += _looked(before[0], after[0], cut, rules.tolerance)
+        looked += _looked(before[0], after[0], grains, cut, rules.tolerance)
         reached += _reached(before[1], after[1], cut)
         heard()
     return Foresight(_told_features(looked, rules.cuts), _told_spans(reached, rules.cuts))
@@ -100,33 +114,21 @@ def _both(study: Study[M], market: M) -> tuple[FloatArray, Labelled]:
     if features.ndim != 2 or features.shape[0] != n:  # noqa: PLR2004 - rows and columns
         msg = f"features have the shape {features.shape}; give a row for each of {n} labels"
         raise DataError(msg)
-    return features, labels
+    return np.array(features, np.float64, order="F"), labels
 
 
 def _looked(
-    before: FloatArray, after: FloatArray, cut: int, tolerance: float
-) -> list[tuple[int, int, int]]:
-    """Column, earliest row and cut, of every column that moved before the cut."""
+    before: FloatArray, after: FloatArray, grains: Sequence[Grain], cut: int, tolerance: float
+) -> list[_Look]:
+    """Every column that moved before the cut, and the earliest row where it did."""
     if before.shape != after.shape:
         msg = f"{before.shape} features became {after.shape} when moves changed their sign"
         raise DataError(msg)
-    was, now = before[:cut], after[:cut]
-    size = tolerance * np.maximum(np.maximum(np.abs(was), np.abs(now)), _size(before))
-    # Written so that a value that appeared or disappeared counts as moved.
-    with np.errstate(invalid="ignore"):
-        same = (np.abs(was - now) <= size) | (was == now) | (np.isnan(was) & np.isnan(now))
-    moved = ~same
     return [
-        (int(column), int(np.argmax(moved[:, column])), cut)
-        for column in np.flatnonzero(moved.any(axis=0))
+        _Look(column, change.row, cut, change.sure)
+        for column, (was, now) in enumerate(zip(before.T, after.T, strict=True))
+        if (change := compared(was[:cut], now[:cut], tolerance, grains[column], now))
     ]
-
-
-def _size(features: FloatArray) -> FloatArray:
-    """Mean size of each column, of what is finite."""
-    finite = np.isfinite(features)
-    total = np.where(finite, np.abs(features), 0.0).sum(axis=0)
-    return total / np.maximum(finite.sum(axis=0), 1)
 
 
 def _reached(before: Labelled, after: Labelled, cut: int) -> list[tuple[int, int]]:
@@ -139,18 +141,23 @@ def _reached(before: Labelled, after: Labelled, cut: int) -> list[tuple[int, int
     return [(int(rows[-1]), cut)] if rows.size else []
 
 
-def _told_features(looked: list[tuple[int, int, int]], cuts: int) -> Verdict:
+def _told_features(looked: list[_Look], cuts: int) -> Verdict:
     if not looked:
         return passed(
             "leak.causality", f"features are the same under {cuts} other futures", 0, 0
         )
-    columns = sorted({column for column, _, _ in looked})
-    column, row, cut = max(looked, key=lambda found: found[2] - found[1])
+    sure = [found for found in looked if found.sure]
+    columns = sorted({found.column for found in sure or looked})
+    said = f"{len(columns)} columns of the features ({_few(columns)}) move when only their"
+    if not sure:
+        detail = f"{said} future does, by what their largest value may round: clip them"
+        return inconclusive("causality.coarse", detail)
+    far = max(sure, key=lambda found: found.cut - found.row)
     detail = (
-        f"{len(columns)} columns of the features ({_few(columns)}) move when only their future "
-        f"does: column {column} of row {row} with the moves from row {cut} on"
+        f"{said} future does: column {far.column} of row {far.row} with the moves from row "
+        f"{far.cut} on"
     )
-    return refuse("leak.causality", detail, cut - row, 0, cuts)
+    return refuse("leak.causality", detail, far.cut - far.row, 0, cuts)
 
 
 def _told_spans(reached: list[tuple[int, int]], cuts: int) -> Verdict:

@@ -11,7 +11,8 @@
    second. Only what fails both is an alarm.
    What came is taken in units of its size around the row: positions that move most in wild
    times would else show a link with anything wild.
-4. The original bound: the mean Sharpe ratio per bar, over the shuffles, either way.
+4. The original bound: the mean Sharpe ratio per bar, over the shuffles, either way. One
+   that never changes its position has none, and does not count as one of 0.
 
 It finds what earns without its labels. A leak that has to be learnt stays hidden here,
 because nonsense does not teach it: that is what the surrogates are for.
@@ -40,6 +41,7 @@ M = TypeVar("M")
 
 _CLASSES = 2
 _LEAST_SPREAD = 1e-9
+_FEWEST_SHARPE = 8
 _AROUND_ROWS = 25
 
 
@@ -177,15 +179,24 @@ def _timed(study: Study[M], market: M, held: list[FloatArray]) -> Timed:
 def _answer(timed: Timed, links: FloatArray, p_shift: float, rules: BatteryRules) -> Sentinel:
     n, count = timed.came.size, links.size
     sharpe = _sharpe(timed)
-    mean = float(sharpe.mean())
     link = float(links.mean())
     by_chance = student_two_sided(link, float(links.std(ddof=1)) / math.sqrt(count), count - 1)
+    p_spread = by_chance / 2.0 if link > 0.0 else 1.0 - by_chance / 2.0
+    earns = not (p_shift >= rules.level or p_spread >= rules.level)
+    if sharpe.size < (1 if earns else _FEWEST_SHARPE):
+        detail = (
+            f"{sharpe.size} of {_FEWEST_SHARPE} shuffles needed have a Sharpe ratio: the "
+            f"positions of the other {count - sharpe.size} never vary, and have no timing"
+        )
+        few = inconclusive("leak.no_timing", detail, sharpe.size, _FEWEST_SHARPE, n)
+        return Sentinel(few)
+    mean = float(sharpe.mean())
     figures = SentinelFigures(
         sharpe=tuple(sharpe.tolist()),
         mean_sharpe=mean,
         link=link,
         p_shift=p_shift,
-        p_spread=by_chance / 2.0 if link > 0.0 else 1.0 - by_chance / 2.0,
+        p_spread=p_spread,
     )
     said = (
         f"{count} shuffles: mean link {figures.link:+.4f} (p {p_shift:.2g} by shifts, "
@@ -193,7 +204,7 @@ def _answer(timed: Timed, links: FloatArray, p_shift: float, rules: BatteryRules
         f"{rules.mean_sharpe_bound:g})"
     )
     found: list[Finding] = []
-    if not (p_shift >= rules.level or figures.p_spread >= rules.level):
+    if earns:
         detail = f"{said}: it earns by labels that mean nothing"
         found.append(Finding("leak.sentinel", detail, figures.link, 0.0, n))
     if not abs(mean) < rules.mean_sharpe_bound:
@@ -204,12 +215,12 @@ def _answer(timed: Timed, links: FloatArray, p_shift: float, rules: BatteryRules
 
 
 def _sharpe(timed: Timed) -> FloatArray:
-    """Sharpe ratio per bar of each shuffle, holding its mean position taken off."""
+    """Sharpe ratio per bar of each shuffle that has one, its mean position taken off."""
     ratios = [
         moments(profit - positions.mean() * timed.came)
         for positions, profit in zip(timed.positions, timed.profit, strict=True)
     ]
-    return np.array([0.0 if isinstance(one, Undefined) else one.ratio(0.0) for one in ratios])
+    return np.array([one.ratio(0.0) for one in ratios if not isinstance(one, Undefined)])
 
 
 def evened(came: FloatArray) -> FloatArray:

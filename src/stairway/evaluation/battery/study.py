@@ -99,7 +99,8 @@ class BatteryRules(Config, frozen=True, kw_only=True):
     cuts
         Places at which the future is redrawn to see whether features or labels knew it.
     tolerance
-        Relative difference that is rounding and not foresight.
+        Difference that is rounding and not foresight, relative to the column's usual step
+        from one row to the next; a few units in the last place are borne beside it.
     surrogates
         Markets with random signs.
     shuffles

@@ -41,7 +41,7 @@ M = TypeVar("M")
 _FAR = 0.001
 """Share of t values beyond the bound, for independent bars."""
 _ALLOWED = 0.01
-"""Share that is allowed for: measured 0.0006 for walk-forward and 0.0075 for CPCV(6, 2)."""
+"""Share that is allowed for: folds that train on each other's rows show more of them."""
 _FEWEST_T = 8
 
 

@@ -15,19 +15,25 @@ import msgspec
 from stairway.base.verdict import (
     Finding,
     Inconclusive,
+    Pass,
     Verdict,
     all_of,
     inconclusive,
     passed,
     refuse,
 )
+from stairway.evaluation.beside import short, told_apart
 from stairway.evaluation.moments import Undefined
 from stairway.evaluation.significance.sample import Unmeasured
 
 _NEARLY_CERTAIN, _NEARLY_NEVER = 0.9999, 0.0001
+_PLACES = 4
 
 NOT_SHOWN = "proof.not_shown"
 """Beginning of the code of what was not given; its last part says what that is."""
+
+UNJUDGED = "proof.unjudged"
+"""Code of what was not judged. It may go so, but nothing good was found of it either."""
 
 
 class Question(StrEnum):
@@ -157,7 +163,32 @@ def of(probability: float) -> str:
         return f"over {_NEARLY_CERTAIN:g}"
     if probability < _NEARLY_NEVER:
         return f"under {_NEARLY_NEVER:.4f}"
-    return f"of {probability:.4f}"
+    return f"of {probability:.{_PLACES}f}"
+
+
+def against(probability: float, bound: float) -> tuple[str, str]:
+    """Say a probability and what it is held against, never the same where they differ.
+
+    Examples
+    --------
+    >>> against(0.0168, 0.05 / 3), against(0.950004, 0.95), against(0.2, 0.05)
+    (('of 0.0168', '0.0167'), ('of 0.950004', '0.95'), ('of 0.2000', '0.05'))
+    """
+    value, other = told_apart(probability, bound, _PLACES)
+    said = of(probability)
+    return (f"of {value}" if said.startswith("of ") else said), short(other)
+
+
+def marks_nothing(verdict: Verdict, finding: Finding) -> bool:
+    """Tell whether a passing check only names what was not judged.
+
+    Examples
+    --------
+    >>> rare = passed(UNJUDGED, "in crisis: not judged")
+    >>> marks_nothing(rare, rare.findings[0])
+    True
+    """
+    return isinstance(verdict, Pass) and finding.code == UNJUDGED
 
 
 def percent(fraction: float) -> str:
@@ -169,14 +200,3 @@ def percent(fraction: float) -> str:
     '+3.12 %'
     """
     return f"{100.0 * fraction:+.2f} %"
-
-
-def share(fraction: float) -> str:
-    """Write a share as whole per cent.
-
-    Examples
-    --------
-    >>> share(0.2)
-    '20 %'
-    """
-    return f"{100.0 * fraction:.0f} %"

@@ -7,10 +7,18 @@ import numpy as np
 
 from stairway.base.arrays import BoolArray
 from stairway.base.verdict import Finding, Inconclusive, Verdict, inconclusive, passed
+from stairway.evaluation.beside import short, told_apart
 from stairway.evaluation.calibration import MeasureRules, Measures, measure
 from stairway.evaluation.evidence import EvidenceRules, decide, measures, own_regimes
 from stairway.evaluation.moments import Undefined
-from stairway.evaluation.sceptic.answer import Question, held_against, of, unasked, unmeasured
+from stairway.evaluation.sceptic.answer import (
+    UNJUDGED,
+    Question,
+    against,
+    held_against,
+    unasked,
+    unmeasured,
+)
 from stairway.evaluation.sceptic.rules import ProofRules
 from stairway.evaluation.skill import Forecasts, Skill, brier_skill, independent_samples
 from stairway.models.calibration import REGIMES
@@ -82,14 +90,15 @@ def _unjudged(
     if 0 < blank < every:
         held[BLANK], missing[BLANK] = blank, "their regime is not named, and others' are"
     frac, bound = sum(held.values()) / max(every, 1), proof.max_unjudged_frac
+    hold, may = told_apart(100.0 * frac, 100.0 * bound, 1)
     beside = (
-        f"regimes that cannot be judged hold {100.0 * frac:.1f} % of the forecasts, and "
-        f"{100.0 * bound:g} % may go unjudged"
+        f"regimes that cannot be judged hold {hold} % of the forecasts, and "
+        f"{short(may)} % may go unjudged"
     )
     say = passed if frac <= bound else inconclusive
     return {
         f"unjudged.{regime}": say(
-            "proof.unjudged",
+            UNJUDGED,
             f"in {regime}: not judged, {missing[regime]}; {beside}",
             frac,
             bound,
@@ -147,11 +156,12 @@ def _measured(
 
 def _reliable(found: Measures) -> Verdict:
     diagram = found.reliability
+    lies, under = told_apart(diagram.ece, diagram.ece_bound, 4)
+    more = f"{diagram.ece_corrected:.4f} more" if diagram.ece_corrected > 0.0 else "no more"
     said = Finding(
         "proof.reliability",
-        f"what was said lies {diagram.ece:.4f} from how often it came "
-        f"({diagram.ece_corrected:.4f} more than chance makes of an honest forecaster, who "
-        f"stays under {diagram.ece_bound:.4f})",
+        f"what was said lies {lies} from how often it came ({more} than chance makes of an "
+        f"honest forecaster, who stays under {under})",
         diagram.ece,
         diagram.ece_bound,
         int(found.n_independent),
@@ -167,10 +177,11 @@ def _calibrated(one: Honesty, allowed: float) -> Verdict:
     code, p = "proof.spiegelhalter", found.spiegelhalter_p
     if isinstance(p, Undefined):
         return unmeasured(code, p)
+    strays, under = against(p, allowed)
     said = Finding(
         code,
-        f"{where}: an honest forecaster strays as far with a probability {of(p)}; under "
-        f"{allowed:.2g} it is not chance",
+        f"{where}: an honest forecaster strays as far with a probability {strays}; under "
+        f"{under} it is not chance",
         p,
         allowed,
         int(found.n_independent),

@@ -13,9 +13,10 @@ import numpy as np
 
 from stairway.base.arrays import FloatArray
 from stairway.base.verdict import Finding, Inconclusive, Pass, Verdict, inconclusive, passed
+from stairway.evaluation.beside import short, told_apart
 from stairway.evaluation.evidence import EvidenceRules, too_good_sharpe
 from stairway.evaluation.moments import Moments, Undefined, moments
-from stairway.evaluation.sceptic.answer import held_against, of, percent, share, unmeasured
+from stairway.evaluation.sceptic.answer import against, held_against, percent, unmeasured
 from stairway.evaluation.sceptic.record import Record
 from stairway.evaluation.sceptic.rules import ProofRules
 from stairway.evaluation.sharpe import Measured
@@ -87,11 +88,12 @@ def skilled(record: Record, rules: EvidenceRules) -> tuple[Psr | None, Verdict]:
     found = probabilistic_sharpe(record.returns, 0.0)
     if isinstance(found, Unmeasured):
         return None, _missing("proof.psr", found, record, rules)
+    chance, needed = against(found.probability, rules.level)
     said = Finding(
         "proof.psr",
-        f"the true Sharpe ratio lies above 0 with a probability {of(found.probability)} "
+        f"the true Sharpe ratio lies above 0 with a probability {chance} "
         f"(skew {found.shape.skew:+.2f}, kurtosis {found.shape.kurtosis:.1f}); "
-        f"{rules.level:g} is needed",
+        f"{needed} is needed",
         found.probability,
         rules.level,
         record.n_rows,
@@ -123,10 +125,11 @@ def earning(
     found = mean_interval(record.returns, record.periods_per_year, rules.level, proof, rng)
     if isinstance(found, Unmeasured):
         return None, _missing("proof.mean", found, record, rules)
+    low, _ = told_apart(100.0 * found.low, 0.0, 2, "+")
     said = Finding(
         "proof.mean",
         f"{percent(found.annual)} a year, {100.0 * rules.level:g} % of histories drawn anew "
-        f"lie from {percent(found.low)} to {percent(found.high)}; the low end must exceed 0",
+        f"lie from {low} % to {percent(found.high)}; the low end must exceed 0",
         found.low,
         0.0,
         record.n_rows,
@@ -240,13 +243,17 @@ def more_than_luck(record: Record, rules: EvidenceRules) -> tuple[Deflated | Non
     if isinstance(found, Unmeasured):
         return None, _missing("proof.deflated", found, record, rules)
     per_year = math.sqrt(record.periods_per_year)
+    chance, needed = against(found.probability, rules.level)
+    ratio, expected = told_apart(
+        found.psr.shape.per_bar * per_year, found.psr.benchmark_per_bar * per_year, 2
+    )
     said = Finding(
         "proof.deflated",
-        f"annual Sharpe {found.psr.shape.per_bar * per_year:.2f}, bars taken as independent; "
+        f"annual Sharpe {ratio}, bars taken as independent; "
         f"the best of "
         f"{_tries(record.n_trials)} without skill is expected to show "
-        f"{found.psr.benchmark_per_bar * per_year:.2f}; it is more than that with a "
-        f"probability {of(found.probability)}, and {rules.level:g} is needed",
+        f"{expected}; it is more than that with a "
+        f"probability {chance}, and {needed} is needed",
         found.probability,
         rules.level,
         record.n_trials,
@@ -268,15 +275,14 @@ def years_enough(
     if isinstance(found, Undefined):
         return None, _missing(code, found, record, rules)
     tries = _tries(record.n_trials)
+    is_, must = told_apart(had, found, 1)
     if not had >= found:
         detail = (
-            f"{had:.1f} of {found:.1f} years: in fewer, the best of {tries} shows this much "
+            f"{is_} of {must} years: in fewer, the best of {tries} shows this much "
             "without skill"
         )
         return found, inconclusive(code, detail, had, found, record.n_trials)
-    detail = (
-        f"{had:.1f} years; the best of {tries} needs no skill to show this much in {found:.1f}"
-    )
+    detail = f"{is_} years; the best of {tries} needs no skill to show this much in {must}"
     said = passed(code, detail, had, found, record.n_trials)
     return found, enough(record, rules, said)
 
@@ -297,11 +303,12 @@ def choice(
     found = overfitting(record.net[:, apart], proof.pbo_blocks)
     if isinstance(found, Unmeasured):
         return None, _missing(code, found, record, rules)
+    luck, at_most = told_apart(100.0 * found.pbo, 100.0 * proof.max_pbo, 0)
     said = Finding(
         code,
         f"the best of {len(apart)} columns in one half of the history is no better than the "
-        f"median of the other in {share(found.pbo)} of {found.logits.size:,} ways to halve it; "
-        f"at most {share(proof.max_pbo)} is allowed" + (f" ({left_out})" if left_out else ""),
+        f"median of the other in {luck} % of {found.logits.size:,} ways to halve it; "
+        f"at most {short(at_most)} % is allowed" + (f" ({left_out})" if left_out else ""),
         found.pbo,
         proof.max_pbo,
         found.n_rows,

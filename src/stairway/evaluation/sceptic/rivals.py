@@ -11,6 +11,7 @@ from stairway.evaluation.evidence import EvidenceRules
 from stairway.evaluation.moments import Moments, Undefined, moments
 from stairway.evaluation.sceptic.answer import (
     Question,
+    against,
     held_against,
     percent,
     unasked,
@@ -96,11 +97,11 @@ def ahead_of(
     annual = float(np.mean(record.returns - rival)) * record.periods_per_year
     p_value = max(every.p_consistent, alone.p_consistent)
     allowed = 1.0 - evidence.level
+    as_much, at_most = against(p_value, allowed)
     said = Finding(
         code,
         f"{percent(annual)} a year ahead of {who}; where none of {len(record.names)} is ahead, "
-        f"chance shows as much with a probability of {p_value:.3f}, and at most {allowed:.2g} "
-        "is allowed",
+        f"chance shows as much with a probability {as_much}, and at most {at_most} is allowed",
         p_value,
         allowed,
         record.n_rows,

@@ -13,13 +13,16 @@ from stairway.base.errors import DataError
 from stairway.base.verdict import Finding, Inconclusive, Verdict, inconclusive
 from stairway.evaluation.evidence import EvidenceRules
 from stairway.evaluation.moments import Undefined
-from stairway.evaluation.sceptic.answer import held_against, not_shown, of, unmeasured
+from stairway.evaluation.sceptic.answer import against, held_against, not_shown, unmeasured
 from stairway.evaluation.significance.block_length import block_length
 from stairway.evaluation.significance.sample import Unmeasured
 from stairway.evaluation.significance.shift_null import links_by_shift, shift_null
 from stairway.evaluation.skill import Forecasts
 
 _N_BINS = 60
+
+SAID, HELD = "what was said", "what was held"
+"""Probabilities, and positions, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +37,15 @@ class Timed:
         What was held, or said, at each row, and what came.
     gap_rows
         Rows over which either is related to itself: the label horizon at least.
+    what
+        ``held`` in words.
     """
 
     name: str
     held: FloatArray
     came: FloatArray
     gap_rows: int
+    what: str = SAID
 
 
 class Shifts(msgspec.Struct, frozen=True):
@@ -106,10 +112,11 @@ def in_time(
     best = min(shown, key=lambda one: one.p_greater)
     p_value, allowed = min(1.0, best.p_greater * len(shown)), 1.0 - rules.level
     where = f" on {best.name}" if best.name else ""
+    as_much, at_most = against(p_value, allowed)
     said = Finding(
         code,
-        f"what was said and what came go together by {best.link:+.4f}{where}; at another time "
-        f"as much with a probability {of(p_value)}, and at most {allowed:.2g} is allowed",
+        f"{series[0].what} and what came go together by {best.link:+.4f}{where}; at another "
+        f"time as much with a probability {as_much}, and at most {at_most} is allowed",
         p_value,
         allowed,
         best.n_shifts,
@@ -138,9 +145,11 @@ def _shifts(one: Timed, level: float) -> Shifts | Unmeasured:
 
 def _too_short(code: str, found: Finding, one: Timed) -> Verdict:
     n = int(one.held.size)
+    gap = _gap(one)
+    rows = "1 row" if gap == 1 else f"{gap:,} rows"
     detail = (
-        f"the timing: {found.detail}, since what was said, or what came of it, is like itself "
-        f"for {_gap(one)} rows, and other times must lie as far apart"
+        f"the timing: {found.detail}, since {one.what}, or what came of it, is like itself "
+        f"for {rows}, and other times must lie as far apart"
     )
     return inconclusive(code, detail, n, found.bound, n)
 

@@ -17,8 +17,8 @@ from stairway.evaluation.moments import Undefined, moments
 from stairway.evaluation.significance.autocovariance import autocovariances
 from stairway.evaluation.significance.sample import (
     Unmeasured,
-    require_series,
-    require_table,
+    series,
+    table,
     too_few,
 )
 
@@ -51,7 +51,7 @@ def block_length(values: FloatArray) -> float | Unmeasured:
     >>> round(block_length(noise), 1), round(block_length(smooth), 1)
     (1.0, 29.4)
     """
-    require_series(values, "values")
+    values = series(values, "values")
     n = int(values.size)
     if n < FEWEST_ROWS:
         return too_few("rows", n, FEWEST_ROWS)
@@ -72,15 +72,15 @@ def block_length(values: FloatArray) -> float | Unmeasured:
     return max(1.0, min(((slope / variance) ** 2 * n) ** (1.0 / 3.0), float(longest)))
 
 
-def longest_block(table: FloatArray) -> float | Unmeasured:
+def longest_block(values: FloatArray) -> float | Unmeasured:
     """Return the longest of the columns' block lengths; constant columns have no say.
 
     Parameters
     ----------
-    table : (n, k) float64
+    values : (n, k) float64
     """
-    require_table(table, "values")
-    found = [block_length(column) for column in np.ascontiguousarray(table.T)]
+    values = table(values, "values")
+    found = [block_length(column) for column in np.ascontiguousarray(values.T)]
     lengths = [one for one in found if isinstance(one, float)]
     if lengths or not found:
         return max(lengths) if lengths else Undefined("there is no column")

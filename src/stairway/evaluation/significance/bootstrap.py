@@ -24,7 +24,7 @@ from stairway.evaluation.significance.kernels import stationary_means, stationar
 from stairway.evaluation.significance.sample import (
     Unmeasured,
     require_level,
-    require_series,
+    series,
     too_few,
 )
 
@@ -102,7 +102,7 @@ def interval(
     >>> found.low < found.estimate < found.high, round(found.standard_error, 2)
     (True, 0.04)
     """
-    require_series(values, "values")
+    values = series(values, "values")
     require_level(level)
     tail = (1.0 - level) / 2.0
     if not tail * (resampling.n_resamples + 1) >= 1.0:

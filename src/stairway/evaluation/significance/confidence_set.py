@@ -19,7 +19,7 @@ from stairway.evaluation.significance.bootstrap import Resampling, block_for, re
 from stairway.evaluation.significance.sample import (
     Unmeasured,
     require_level,
-    require_table,
+    table,
     too_few,
 )
 
@@ -74,7 +74,8 @@ def confidence_set(
     >>> confidence_set(losses, 0.95, rules, rng).members
     (0, 1, 3)
     """
-    require_table(losses, "losses")
+    # In one order of memory: sums of columns are rounded as they lie, and ties fall by it.
+    losses = np.ascontiguousarray(table(losses, "losses"))
     require_level(level)
     if losses.shape[1] < _FEWEST_MODELS:
         return too_few("models", int(losses.shape[1]), _FEWEST_MODELS)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from stairway.base.arrays import FloatArray, IntArray
+from stairway.compiled import njit
 
 _CONSTANT = 1e-12
 

@@ -22,7 +22,7 @@ from stairway.base.errors import DataError
 from stairway.evaluation.kernels import squares_about
 from stairway.evaluation.moments import Undefined
 from stairway.evaluation.significance.kernels import judge_halves
-from stairway.evaluation.significance.sample import Unmeasured, require_table, too_few
+from stairway.evaluation.significance.sample import Unmeasured, table, too_few
 
 _FEWEST_IN_HALF = 30
 _FEWEST_IN_BLOCK = 2
@@ -96,7 +96,7 @@ def overfitting(returns: FloatArray, n_blocks: int) -> Overfitting | Unmeasured:
     >>> overfitting(noise + 2.0 * (np.arange(16) == 3), 8).pbo
     0.0
     """
-    require_table(returns, "returns")
+    returns = table(returns, "returns")
     if n_blocks % 2 or not 2 <= n_blocks <= _MOST_BLOCKS:  # noqa: PLR2004 - one half each
         msg = f"{n_blocks} blocks; an even number from 2 to {_MOST_BLOCKS} is allowed"
         raise DataError(msg)

@@ -16,7 +16,7 @@ import numpy as np
 
 from stairway.base.arrays import FloatArray
 from stairway.evaluation.moments import Moments, Undefined, moments
-from stairway.evaluation.significance.sample import Unmeasured, require_series, too_few
+from stairway.evaluation.significance.sample import Unmeasured, series, too_few
 
 FEWEST_BARS = 30
 """With fewer returns their skew and kurtosis say nothing."""
@@ -69,7 +69,7 @@ def shape_of(returns: FloatArray) -> Shape | Unmeasured:
     DataError
         If a return is not finite; the message names its row.
     """
-    require_series(returns, "returns")
+    returns = series(returns, "returns")
     if returns.size < FEWEST_BARS:
         return too_few("returns", int(returns.size), FEWEST_BARS)
     found = moments(returns)

@@ -7,27 +7,28 @@ from typing import TypeAlias
 from stairway.base.arrays import FloatArray
 from stairway.base.errors import DataError
 from stairway.base.verdict import Inconclusive, inconclusive
-from stairway.evaluation.finite import require_finite
+from stairway.evaluation.finite import numbers, one_row, require_finite
 from stairway.evaluation.moments import Undefined
 
 Unmeasured: TypeAlias = Undefined | Inconclusive
 """Instead of a number: there is none, or there is not enough to tell."""
 
 
-def require_series(values: FloatArray, what: str) -> None:
-    """Refuse what is not one finite value for each row."""
-    if values.ndim != 1:
-        msg = f"{what} must be one value for each row, got an array of shape {values.shape}"
-        raise DataError(msg)
-    require_finite(values, what)
+def series(values: FloatArray, what: str) -> FloatArray:
+    """Return numbers of any kind as (n,) float64; refuse what is not finite."""
+    found = one_row(values, what)
+    require_finite(found, what)
+    return found
 
 
-def require_table(values: FloatArray, what: str) -> None:
-    """Refuse what is not finite, rows by columns."""
-    if values.ndim != 2:  # noqa: PLR2004 - rows and columns
-        msg = f"{what} must be rows by columns, got an array of shape {values.shape}"
+def table(values: FloatArray, what: str) -> FloatArray:
+    """Return numbers of any kind as (n, k) float64; refuse what is not finite."""
+    found = numbers(values, what)
+    if found.ndim != 2:  # noqa: PLR2004 - rows and columns
+        msg = f"{what} must be rows by columns, got an array of shape {found.shape}"
         raise DataError(msg)
-    require_finite(values, what)
+    require_finite(found, what)
+    return found
 
 
 def require_level(level: float) -> None:
@@ -45,5 +46,5 @@ def too_few(what: str, n: int, needed: int) -> Inconclusive:
     >>> too_few("returns", 12, 30).findings[0].detail
     '12 of 30 returns needed'
     """
-    detail = f"{n} of {needed} {what} needed"
+    detail = f"{n:,} of {needed:,} {what} needed"
     return inconclusive("significance.too_few", detail, n, needed, n)

@@ -24,7 +24,7 @@ from stairway.evaluation.moments import Moments, Undefined, moments
 from stairway.evaluation.significance.sample import (
     Unmeasured,
     require_level,
-    require_series,
+    series,
     too_few,
 )
 
@@ -84,6 +84,7 @@ def shift_null(
     '100 of 220 rows needed'
     """
     require_level(level)
+    positions = series(positions, "positions")
     links = links_by_shift(positions, outcomes, gap_rows)
     n = int(positions.size)
     needed = (math.ceil(1.0 / (1.0 - level) - _ROUNDING) + 2) * max(gap_rows, 1)
@@ -119,7 +120,7 @@ def links_by_shift(
     >>> round(link, 6), null.size
     (1.0, 3)
     """
-    _require_pair(positions, outcomes, gap_rows)
+    positions, outcomes = _pair(positions, outcomes, gap_rows)
     n = int(positions.size)
     held, came = moments(positions), moments(outcomes)
     if not (isinstance(held, Moments) and isinstance(came, Moments)):
@@ -139,12 +140,14 @@ def _all_shifts(held: FloatArray, came: FloatArray) -> FloatArray:
     return products / (n - 1)
 
 
-def _require_pair(positions: FloatArray, outcomes: FloatArray, gap_rows: int) -> None:
-    require_series(positions, "positions")
-    require_series(outcomes, "outcomes")
+def _pair(
+    positions: FloatArray, outcomes: FloatArray, gap_rows: int
+) -> tuple[FloatArray, FloatArray]:
+    positions, outcomes = series(positions, "positions"), series(outcomes, "outcomes")
     if positions.size != outcomes.size or gap_rows < 0:
         msg = (
             f"{positions.size} positions, {outcomes.size} outcomes, a gap of {gap_rows} rows: "
             f"give as many of one as of the other, and a gap of at least 0"
         )
         raise DataError(msg)
+    return positions, outcomes

@@ -19,7 +19,7 @@ from stairway.base.errors import DataError
 from stairway.evaluation.moments import Undefined, moments
 from stairway.evaluation.significance.autocovariance import autocovariances
 from stairway.evaluation.significance.bootstrap import Resampling, block_for, resampled_means
-from stairway.evaluation.significance.sample import Unmeasured, require_series, require_table
+from stairway.evaluation.significance.sample import Unmeasured, series, table
 
 
 class Superiority(msgspec.Struct, frozen=True):
@@ -98,12 +98,12 @@ def superior_ability(
     return Superiority(best, statistic, lower, consistent, upper, block)
 
 
-def standard_errors(table: FloatArray, block_rows: float) -> FloatArray:
+def standard_errors(values: FloatArray, block_rows: float) -> FloatArray:
     """Give the standard error of each column's mean over stationary resamples, in closed form.
 
     Parameters
     ----------
-    table : (n, k) float64
+    values : (n, k) float64
 
     Returns
     -------
@@ -115,19 +115,19 @@ def standard_errors(table: FloatArray, block_rows: float) -> FloatArray:
     >>> standard_errors(noise, 1.0).round(2)
     array([0.05])
     """
-    n = table.shape[0]
+    n = values.shape[0]
     lags, stay = np.arange(1.0, n), 1.0 - 1.0 / block_rows
     weights: FloatArray = (1.0 - lags / n) * stay**lags + lags / n * stay ** (n - lags)
     variances: list[float] = []
-    for column in np.ascontiguousarray(table.T):
+    for column in np.ascontiguousarray(values.T):
         products = autocovariances(column - column.mean(), n - 1)
         variances.append(float(products[0] + 2.0 * (weights @ products[1:])))
     return np.sqrt(np.maximum(np.array(variances), 0.0) / n)
 
 
 def _leads(benchmark_losses: FloatArray, losses: FloatArray) -> FloatArray:
-    require_series(benchmark_losses, "losses of the benchmark")
-    require_table(losses, "losses")
+    benchmark_losses = series(benchmark_losses, "losses of the benchmark")
+    losses = np.ascontiguousarray(table(losses, "losses"))
     if losses.shape[0] != benchmark_losses.size or losses.shape[1] < 1:
         msg = (
             f"losses of shape {losses.shape} beside {benchmark_losses.size} of the benchmark: "

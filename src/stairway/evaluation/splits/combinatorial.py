@@ -30,7 +30,7 @@ from stairway.evaluation.splits.purge import (
     training_runs,
 )
 from stairway.evaluation.splits.recycled import Recycled
-from stairway.evaluation.splits.spans import require_rows, require_rules
+from stairway.evaluation.splits.spans import require_rows, require_rules, row_ends
 
 _MOST_SPLITS = 100_000
 
@@ -76,7 +76,8 @@ class PurgedCombinatorial:
         Blocks, gap, embargo.
     end : (n,) int64
         Where the label span ``[start, end)`` of each row ends, in rows; ``ends_in_rows``
-        makes it of times. It must not be changed afterwards.
+        makes it of times. A list or a Series of row numbers will do. It must not be changed
+        afterwards.
     blocks
         Of each block, its rows and how far it reaches among the others.
 
@@ -112,6 +113,7 @@ class PurgedCombinatorial:
 
     def __post_init__(self) -> None:
         require_rules(self.rules, CombinatorialRules, "PurgedCombinatorial")
+        object.__setattr__(self, "end", row_ends(self.end))
         rules, n = self.rules, self.end.size
         _require_count(rules, n)
         embargo = embargo_rows(n, rules.embargo_frac)
@@ -174,8 +176,8 @@ class PurgedCombinatorial:
         Parameters
         ----------
         answers
-            For each split, one value for each of its test rows, in their order. NaN stays
-            where it is: whoever measures a path refuses it.
+            For each split, one value for each of its test rows, in their order, as an array
+            or a list. NaN stays where it is: whoever measures a path refuses it.
 
         Returns
         -------
@@ -184,12 +186,13 @@ class PurgedCombinatorial:
         Raises
         ------
         DataError
-            If an answer is missing or has another number of rows than its test.
+            If an answer is missing, holds no numbers, or has another number of rows than
+            its test.
         """
-        self._require_answers(answers)
+        told = self._told(answers)
         found = np.empty((self.rules.n_paths, self.end.size))
         next_path = [0] * self.rules.n_blocks
-        for choice, answer in zip(self.choices(), answers, strict=True):
+        for choice, answer in zip(self.choices(), told, strict=True):
             at = 0
             for number in choice:
                 block = self.blocks[number]
@@ -200,15 +203,28 @@ class PurgedCombinatorial:
                 at += block.size
         return found
 
-    def _require_answers(self, answers: Sequence[FloatArray]) -> None:
-        if len(answers) != self.rules.n_splits:
-            msg = f"{len(answers)} answers, but there are {self.rules.n_splits} splits"
+    def _told(self, answers: Sequence[FloatArray]) -> list[FloatArray]:
+        """Return the answers as arrays, each as long as its test."""
+        n = self.rules.n_splits
+        given = len(answers) if hasattr(answers, "__len__") else type(answers).__name__
+        if given != n:
+            msg = f"{given} answers, but there are {n} splits; give one for each"
             raise DataError(msg)
-        for at, (choice, answer) in enumerate(zip(self.choices(), answers, strict=True)):
+        told = [_numbers(answer, at) for at, answer in enumerate(answers)]
+        for at, (choice, answer) in enumerate(zip(self.choices(), told, strict=True)):
             needed = sum(self.blocks[block].size for block in choice)
             if answer.shape != (needed,):
                 msg = f"answer {at} has shape {answer.shape}, but its test has {needed} rows"
                 raise DataError(msg)
+        return told
+
+
+def _numbers(answer: Any, at: int) -> FloatArray:
+    try:
+        return np.asarray(answer, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        msg = f"answer {at} is not one number for each row of its test: {error}"
+        raise DataError(msg) from error
 
 
 def _require_count(rules: CombinatorialRules, n_rows: int) -> None:

@@ -15,7 +15,7 @@ from msgspec import Meta
 from stairway.base.arrays import IntArray
 from stairway.base.config import Config
 from stairway.evaluation.splits.combinatorial import CombinatorialRules, PurgedCombinatorial
-from stairway.evaluation.splits.spans import require_rules
+from stairway.evaluation.splits.spans import require_rules, row_ends
 
 
 class FoldRules(Config, frozen=True, kw_only=True):
@@ -46,7 +46,7 @@ class PurgedKFold:
         Folds, gap, embargo.
     end : (n,) int64
         Where the label span ``[start, end)`` of each row ends, in rows; ``ends_in_rows``
-        makes it of times.
+        makes it of times. A list or a Series of row numbers will do.
 
     Raises
     ------
@@ -73,6 +73,7 @@ class PurgedKFold:
 
     def __post_init__(self) -> None:
         require_rules(self.rules, FoldRules, "PurgedKFold")
+        object.__setattr__(self, "end", row_ends(self.end))
         self.combined()
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:  # noqa: ARG002, N803 - scikit-learn's signature

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
 from stairway.base.arrays import IntArray
+from stairway.compiled import njit
 
 _LINE = 8
 """Numbers in a cache line."""
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def label_rows(end: IntArray) -> tuple[np.int64, np.int64]:
     """Find the longest label, and the first that ends before its own row.
 
@@ -36,7 +36,7 @@ def label_rows(end: IntArray) -> tuple[np.int64, np.int64]:
     return longest, np.int64(-1)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def free_runs(end: IntArray, first: int, clear: int, stop: int) -> IntArray:
     """Find the runs of rows whose labels end in time.
 
@@ -68,7 +68,7 @@ def free_runs(end: IntArray, first: int, clear: int, stop: int) -> IntArray:
     return runs[:n]
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def write_runs(runs: IntArray, out: IntArray) -> None:
     """Write down the rows of every run, one after another.
 

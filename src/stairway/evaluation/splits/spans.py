@@ -91,7 +91,59 @@ def ends_of(t1: EndsByStart) -> IntArray:
     >>> ends_of(pd.Series(days + pd.Timedelta(days=2), index=days))
     array([2, 3, 5, 5])
     """
-    return ends_in_rows(t1.index, t1)
+    index: Any = getattr(t1, "index", None)
+    if index is None or callable(index):
+        msg = (
+            f"ends_of takes a Series with ends as values and starts as index, got "
+            f"{type(t1).__name__}; give starts and ends apart, to ends_in_rows(start, end)"
+        )
+        raise DataError(msg)
+    return ends_in_rows(index, t1)
+
+
+def row_ends(end: Any) -> IntArray:
+    """Take ends in rows from an array, a list, or a Series of row numbers.
+
+    Raises
+    ------
+    DataError
+        If they are not one whole number for each row, or a Series whose index does not
+        say plainly that its values are places of rows.
+
+    Examples
+    --------
+    >>> row_ends([2, 3, 3])
+    array([2, 3, 3])
+    """
+    try:
+        array = np.asarray(end)
+    except ValueError as error:  # lists of several lengths
+        msg = f"label ends must be one row number for each row: {error}"
+        raise DataError(msg) from error
+    if not (array.ndim == 1 and array.size > 0 and array.dtype.kind in "iu"):
+        msg = (
+            f"label ends must be one row number for each row, got {array.dtype} of shape "
+            f"{array.shape}; make them with ends_in_rows(start, end), or of a Series of dates "
+            f"with ends_of(t1)"
+        )
+        raise DataError(msg)
+    _require_places(getattr(end, "index", None), array.size)
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def _require_places(index: Any, n: int) -> None:
+    """Refuse a Series out of order, or one whose own numbers are no places of rows."""
+    if index is None or callable(index):  # a list has a method of that name
+        return
+    _require_index(index)
+    own = np.asarray(index)
+    if own.dtype.kind in "iu" and not np.array_equal(own, np.arange(n)):
+        msg = (
+            f"the index of the label ends is {own[0]} to {own[-1]}, not 0 to {n - 1}: are they "
+            "ends in that index, or row numbers? Give ends_of(end) for the first, or "
+            "end.to_numpy() for the second"
+        )
+        raise DataError(msg)
 
 
 def require_ends(end: IntArray) -> int:
@@ -141,11 +193,17 @@ def require_rows(rows: Any, n: int) -> None:
     """
     if rows is None:
         return
+    if not hasattr(rows, "__len__"):
+        msg = f"split was given {type(rows).__name__}; give the table of rows, or None"
+        raise DataError(msg)
     given = int(rows.shape[0]) if hasattr(rows, "shape") else len(rows)
     if given != n:
         msg = f"split was given {given} rows, but there are labels for {n}"
         raise DataError(msg)
-    index: Any = getattr(rows, "index", None)
+    _require_index(getattr(rows, "index", None))
+
+
+def _require_index(index: Any) -> None:
     in_order = getattr(index, "is_monotonic_increasing", True)
     if not (in_order and getattr(index, "is_unique", True)):
         msg = (
@@ -163,7 +221,7 @@ def _dates(values: Any) -> bool:
 def _times(values: Any, what: str) -> np.ndarray:
     array = np.asarray(values)
     if array.dtype.kind == "O":  # dates with a time zone: the same instants, without it
-        array = np.asarray(values, dtype="datetime64[ns]")
+        array = _instants(values, what)
     if array.ndim != 1 or array.size == 0:
         msg = f"{what} must be one time for each row, got an array of shape {array.shape}"
         raise DataError(msg)
@@ -178,6 +236,14 @@ def _times(values: Any, what: str) -> np.ndarray:
         whole = array.astype(np.int64)
     _refuse_first(whole != array, what + " of row {} is not a whole number of 64 bits")
     return whole
+
+
+def _instants(values: Any, what: str) -> np.ndarray:
+    try:
+        return np.asarray(values, dtype="datetime64[ns]")
+    except (TypeError, ValueError) as error:
+        msg = f"{what} must be dates or whole numbers: {error}"
+        raise DataError(msg) from error
 
 
 def _require_order(starts: IntArray) -> None:

@@ -26,7 +26,12 @@ from stairway.base.arrays import IntArray
 from stairway.base.config import Config
 from stairway.base.errors import DataError, TooLittleError
 from stairway.evaluation.splits.purge import embargo_rows, rows_before
-from stairway.evaluation.splits.spans import require_ends, require_rows, require_rules
+from stairway.evaluation.splits.spans import (
+    require_ends,
+    require_rows,
+    require_rules,
+    row_ends,
+)
 
 _ROUNDING = 1e-9
 
@@ -62,7 +67,8 @@ class PurgedWalkForward:
         Blocks, gap, embargo.
     end : (n,) int64
         Where the label span ``[start, end)`` of each row ends, in rows. Two instruments
-        share bar time, so a row stands for both and ends with the later of the two.
+        share bar time, so a row stands for both and ends with the later of the two. A list
+        or a Series of row numbers will do; ``ends_in_rows`` makes them of times.
     window_rows
         None: anchored. Otherwise the window rolls: at most so many rows train, the newest.
 
@@ -103,6 +109,7 @@ class PurgedWalkForward:
 
     def __post_init__(self) -> None:
         require_rules(self.rules, SplitRules, "PurgedWalkForward")
+        object.__setattr__(self, "end", row_ends(self.end))
         require_ends(self.end)
         if self.window_rows is not None and not self.window_rows >= 1:
             msg = f"a window of {self.window_rows} rows; give at least 1, or None for all"

@@ -14,9 +14,8 @@ from __future__ import annotations
 import math
 from typing import TypeAlias
 
-from numba import njit
-
 from stairway.base.arrays import FloatArray
+from stairway.compiled import njit
 
 Ohlcv: TypeAlias = tuple[float, float, float, float, float]
 Pair: TypeAlias = tuple[Ohlcv, Ohlcv]

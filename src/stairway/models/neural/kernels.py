@@ -16,9 +16,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from stairway.base.arrays import Float32Array, FloatArray, IntArray
+from stairway.compiled import njit
 
 
 @njit(cache=True, nogil=True)

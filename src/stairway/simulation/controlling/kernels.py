@@ -12,9 +12,9 @@ import math
 from typing import TypeAlias
 
 import numpy as np
-from numba import njit
 
 from stairway.base.arrays import FloatArray
+from stairway.compiled import njit
 from stairway.simulation.terms import BONUS as TERMS_BONUS
 from stairway.simulation.terms import TICKET as TERMS_TICKET
 

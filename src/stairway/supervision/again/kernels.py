@@ -13,9 +13,9 @@ What is noted is what :func:`~stairway.supervision.events.kernels.both_levels` n
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from stairway.base.arrays import IntArray
+from stairway.compiled import njit
 from stairway.supervision.events.kernels import (
     ANSWER,
     ANSWERS,

@@ -14,10 +14,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stairway.base.arrays import FloatArray, IntArray
+from stairway.compiled import njit
 from stairway.supervision.scan.kernels import (
     NOTHING,
     ODD,
@@ -59,7 +59,7 @@ MEMBER, OF_ENSEMBLE, OF_INTENT = 1, 2, 3
 WHOLE_RECORD, INTENT_KIND = -1, 1
 _TYPED = np.frombuffer(b'"trade.intent"', np.uint8).copy()
 _QUOTE, _OPEN, _NULL, _MINUS, _NINE, _ZERO = 34, 123, 110, 45, 57, 48
-ANSWERS, ROOM, FULL = range(3)
+ANSWERS, ROOM, FULL, INNER = range(4)
 
 
 class Tape(NamedTuple):
@@ -68,7 +68,8 @@ class Tape(NamedTuple):
     ``event[i, level, 2 * field]`` and the place after it are where a value begins and ends,
     0 and 0 where there is none. ``level[i]`` speaks: 0 the record itself, 1 its payload.
     ``form`` is given: -1 of a whole record, else of a payload alone: 1 of an intent, 0 of
-    another kind. ``used`` counts answers and bytes, and tells when there is no more room.
+    another kind. ``used`` counts answers and bytes, tells when there is no more room, and
+    where the text lies that is the payload of the event read last, ``NONE`` if nowhere.
     """
 
     form: NDArray[np.int8]
@@ -83,6 +84,7 @@ class Tape(NamedTuple):
 @njit(cache=True, nogil=True)
 def both_levels(b: Bytes, p: int, e: int, i: int, tape: Tape) -> int:
     """Read what lies around a payload, and the payload; return the level that speaks."""
+    tape.used[INNER] = NONE
     if tape.form[i] != WHOLE_RECORD:
         return 1 if whole_object(b, p, e, i, 1, tape) else ODD
     before = tape.used[ANSWERS]
@@ -138,7 +140,7 @@ def event_fields(b: Bytes, p: int, e: int, i: int, level: int, tape: Tape) -> in
         seen |= (1 << name) if name >= 0 else 0
         at, end = p, 0
         if name == PAYLOAD and level == 0 and b[p] == _QUOTE:
-            at = tape.used[ROOM]
+            tape.used[INNER], at = p, tape.used[ROOM]
             behind, end = unescape(b, p + 1, e, at)
             tape.used[ROOM] = max(end, at)
             behind += behind >= 0

@@ -1,13 +1,15 @@
 """Compiled learning of what an event looks like: where its values lie, and what between them.
 
 1. An event that was read field by field is walked over once more, and parted into texts and
-   numbers, which may change, and the bytes between them, which may not.
-2. For each value it is looked up where the first reading noted it. Whatever it noted of a
-   value that may change has to be found so; where that is not certain, nothing is learnt.
-3. A text that begins an object is looked into: there, quotes have strokes before them. What
-   has any other escape in it stays among the bytes that may not change, or is not learnt.
-4. An event whose payload is text without escapes is not learnt: such a text is read as an
-   event, and where its values would lie nobody noted.
+   numbers, which may change, and the bytes between them, which may not. Brackets and names
+   are such bytes, so that the walk need not know them.
+2. Each value is looked up where the first reading noted it. Nothing is learnt unless all that
+   was noted of values that may change was found so, each once.
+3. A text that begins an object is looked into: there, quotes have strokes before them. Which
+   of them is the payload says the place where the first reading found it, and what is noted
+   lies in that one alone. A text with any other escape in it may not change.
+4. An event whose payload is text without escapes, or begins no object, is not learnt: such a
+   text is read as an event, and where its values would lie nobody noted.
 """
 
 from __future__ import annotations
@@ -15,10 +17,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stairway.base.arrays import FloatArray, IntArray
+from stairway.compiled import njit
 from stairway.supervision.events.kernels import (
     ACTION,
     ANSWER,
@@ -29,13 +31,13 @@ from stairway.supervision.events.kernels import (
     ENSEMBLE,
     FIELDS,
     ID,
+    INNER,
     MEMBERS,
     MODEL,
     NONE,
     PAYLOAD,
     REASON,
     Tape,
-    name_of,
 )
 from stairway.supervision.scan.kernels import Bytes, escaped_end, number, past_space
 from stairway.supervision.words.kernels import plain_end
@@ -53,10 +55,9 @@ AT, SIZE, KIND, TARGET = range(4)
 SLOTS, ROWS, LEVEL, LAST_AT, LAST_SIZE, WAIT, WAITED, USED = range(8)
 IN_ANSWERS, IN_BELIEFS = 1_000, 10_000
 
-_P, _LAST, _FOUND, _DEPTH, _KEY, _INSIDE, _SHIFT = range(7)
+_P, _LAST, _FOUND, _INSIDE, _SHIFT = range(5)
 _QUOTE, _SLASH, _OPEN, _COLON, _MINUS, _ZERO, _NINE = 34, 92, 123, 58, 45, 48, 57
-_DEEPER = np.zeros(256, np.int64)
-_DEEPER[[123, 91]], _DEEPER[[125, 93]] = 1, -1
+_LIST, _TRUE, _FALSE, _NULL = 91, 116, 102, 110
 
 
 class Form(NamedTuple):
@@ -110,6 +111,8 @@ def learn(
     if level == 1 and around > 0:
         return
     found, last = part(b, span, (i, before), tape, form.slots)
+    if not has_all(form.slots, found, noted_in(b, (i, before), tape)):
+        return
     state[SLOTS], state[ROWS], state[LEVEL] = found, rows, level
     state[LAST_AT], state[LAST_SIZE] = last, span[1] - last
     form.event[:] = tape.event[i]
@@ -125,19 +128,19 @@ def part(
 
     ``NONE`` values where they cannot be told from what lies between.
     """
-    walk = np.array([span[0], span[0], 0, 0, NONE, 0, NONE])
+    walk = np.array([span[0], span[0], 0, 0, NONE])
     is_clear = True
     while is_clear and walk[_P] < span[1]:
         c = b[walk[_P]]
         if c == _MINUS or _ZERO <= c <= _NINE:
             is_clear = part_number(b, span[1], walk, known, tape, slots)
         elif c == _QUOTE and walk[_INSIDE] == 1:
-            walk[_INSIDE], walk[_P] = 0, walk[_P] + 1
+            is_clear = look_out(walk, known[0], tape)
         elif c in (_QUOTE, _SLASH):
             is_clear = part_text(b, span[1], walk, known, tape, slots)
         else:
-            walk[_DEPTH] += _DEEPER[c]
             walk[_P] += 1
+    is_clear &= walk[_INSIDE] == 0 and walk[_P] == span[1]
     return (walk[_FOUND] if is_clear else NONE), walk[_LAST]
 
 
@@ -169,18 +172,17 @@ def part_text(
         if b[p + 1] != _QUOTE or b[stop] != _SLASH or b[stop + 1] != _QUOTE:
             return False
     elif b[stop] == _SLASH:
-        look_into(b, e, walk, known[0], tape)
-        return True
+        return look_into(b, e, walk, known[0], tape)
+    if stop + inside >= e or b[stop + inside] != _QUOTE:
+        return False
     noted = noted_at(walk, p)
     walk[_P] = stop + 1 + inside
     if walk[_SHIFT] != NONE:
         walk[_SHIFT] -= 2 * inside
     if b[past_space(b, walk[_P], e)] == _COLON:
-        walk[_KEY] = NONE if inside == 1 else name_of(b, at, stop)
         return True
     target = target_of(tape, known, noted)
-    is_payload = inside == 0 and walk[_DEPTH] == 1 and walk[_KEY] == PAYLOAD
-    if target >= IN_BELIEFS or walk[_FOUND] == MOST or is_payload:
+    if target >= IN_BELIEFS or walk[_FOUND] == MOST or p == tape.used[INNER]:
         return False
     add_slot(slots, walk, at, (COPIED if inside == 1 else TEXT, target))
     walk[_LAST] = stop
@@ -188,15 +190,26 @@ def part_text(
 
 
 @njit(cache=True, nogil=True)
-def look_into(b: Bytes, e: int, walk: IntArray, i: int, tape: Tape) -> None:
+def look_into(b: Bytes, e: int, walk: IntArray, i: int, tape: Tape) -> bool:
     """Step into a text that begins an object, or over another one that has escapes."""
     at = walk[_P] + 1
+    is_payload = walk[_P] == tape.used[INNER]
     if b[at] != _OPEN:
-        walk[_P] = escaped_end(b, at, e) + 1
-        return
+        end = escaped_end(b, at, e)
+        walk[_P] = end + 1
+        return end >= 0 and not is_payload
     walk[_P], walk[_INSIDE], walk[_SHIFT] = at, 1, NONE
-    if walk[_DEPTH] == 1 and walk[_KEY] == PAYLOAD:
+    if is_payload:
         walk[_SHIFT] = tape.event[i, 0, 2 * PAYLOAD] - at
+    return True
+
+
+@njit(cache=True, nogil=True)
+def look_out(walk: IntArray, i: int, tape: Tape) -> bool:
+    """Step out of a text; that of the payload ends here and where it was written out."""
+    p, shift = walk[_P], walk[_SHIFT]
+    walk[_P], walk[_INSIDE], walk[_SHIFT] = p + 1, 0, NONE
+    return bool(shift == NONE or p + shift == tape.event[i, 0, 2 * PAYLOAD + 1])
 
 
 @njit(cache=True, nogil=True)
@@ -205,6 +218,43 @@ def noted_at(walk: IntArray, p: int) -> int:
     if walk[_INSIDE] == 0:
         return p
     return p + walk[_SHIFT] if walk[_SHIFT] != NONE else NONE
+
+
+@njit(cache=True, nogil=True)
+def noted_in(b: Bytes, known: tuple[int, int], tape: Tape) -> int:
+    """Count the values that were noted of an event and its answers, and that may change."""
+    i, before = known
+    n = 0
+    for level in range(2):
+        for column in range(0, 2 * FIELDS, 2):
+            is_there = tape.event[i, level, column + 1] > 0
+            n += is_there and may_change(b, tape.event[i, level, column])
+    for row in range(before, tape.used[ANSWERS]):
+        for name in (ACTION, REASON, MODEL):
+            is_there = tape.answer[row, COLUMN[name] + 1] > 0
+            n += is_there and may_change(b, tape.answer[row, COLUMN[name]])
+        for column in (BELIEF_AT, BELIEF_AT + 1):
+            at = tape.answer[row, column]
+            n += at > 0 and may_change(b, at)
+    return n
+
+
+@njit(cache=True, nogil=True)
+def may_change(b: Bytes, at: int) -> bool:
+    """Whether a value is anything but an object, a list or one of three words."""
+    return b[at] not in (_OPEN, _LIST, _TRUE, _FALSE, _NULL)
+
+
+@njit(cache=True, nogil=True)
+def has_all(slots: IntArray, found: int, noted: int) -> bool:
+    """Whether so many different values are noted of the slots, and none of them twice."""
+    n = 0
+    for k in range(found):
+        for other in range(k):
+            if slots[k, TARGET] >= 0 and slots[k, TARGET] == slots[other, TARGET]:
+                return False
+        n += slots[k, TARGET] >= 0
+    return found >= 0 and n == noted
 
 
 @njit(cache=True, nogil=True)

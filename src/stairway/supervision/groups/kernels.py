@@ -7,10 +7,10 @@ taken for one in a pass over a billion with a chance below 1e-19.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stairway.base.arrays import IntArray
+from stairway.compiled import njit
 
 FULL = -1
 

@@ -20,10 +20,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stairway.base.arrays import IntArray
+from stairway.compiled import njit
 
 AHEAD = 64
 """Rows of which the keys are looked up ahead."""

@@ -13,8 +13,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from stairway.compiled import njit
 
 ODD = -1
 DEEPEST = 60

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stairway.base.arrays import FloatArray, IntArray
+from stairway.compiled import njit
 from stairway.supervision.scan.kernels import ODD, Bytes, number
 
 NO_STAMP, ISO, WHOLE, BROKEN, STRANGE = range(5)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stairway.base.arrays import IntArray
+from stairway.compiled import njit
 from stairway.supervision.scan.kernels import ODD, Bytes
 
 SPARE = 16

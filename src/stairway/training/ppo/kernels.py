@@ -17,9 +17,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from stairway.base.arrays import Float32Array, FloatArray, IntArray
+from stairway.compiled import njit
 from stairway.training.ppo.nets.kernels import (
     POLICY,
     VALUE,

@@ -15,9 +15,9 @@ is followed from the fill that opens it to the fill, or the session's end, that 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from stairway.base.arrays import Float32Array, FloatArray, IntArray
+from stairway.compiled import njit
 from stairway.models.observation import HOLD_BOTH
 from stairway.simulation import kernels as market_kernels
 from stairway.simulation import reward

@@ -13,9 +13,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from stairway.base.arrays import Float32Array, IntArray
+from stairway.compiled import njit
 
 INPUTS, OUTPUTS, WEIGHT, BIAS, UNITS = range(5)
 """Columns of ``Net.layers``; the last is where a layer's units begin, in floats a row."""

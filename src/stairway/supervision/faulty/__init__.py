@@ -1,0 +1,1 @@
+"""Which answers are at fault, and in what way."""
