@@ -269,7 +269,7 @@ def test_a_policy_of_another_pair_is_refused(
 RULES = st.builds(
     SplitRules,
     n_blocks=st.integers(2, 6),
-    first_train_frac=st.floats(0.05, 0.9),
+    first_train_frac=st.floats(0.05, 0.85),
     gap_bars=st.integers(0, 30),
     embargo_frac=st.floats(0.0, 0.1),
 )
