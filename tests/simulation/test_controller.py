@@ -97,7 +97,7 @@ def test_the_bonus_is_twice_s_times_four_errors_clipped(hold: float) -> None:
 def test_the_trades_lane_is_what_the_law_says(fills: float, integral: float) -> None:
     before = Regulated(RULES.scale_bps**2, integral, 0.0, 0.0, 7)
     state, terms = took(before, replace(SEEN, fills_per_session=fills))
-    x = max(-1.0, min(math.log(fills / 20.0), 1.0)) if fills > 0.0 else -1.0
+    x = max(-1.0, min(math.log(fills / 20.0), 1.0)) if fills / 20.0 > 0.0 else -1.0
     u = x + integral
     w = max(-1.0, min(u, 1.0))
     grown = integral + 0.05 * x + 0.5 * (w - u)

@@ -148,7 +148,8 @@ def grain(column: FloatArray) -> Grain:
     with np.errstate(invalid="ignore", over="ignore"):
         steps = np.abs(np.diff(column))
     steps = steps[np.isfinite(steps) & (steps != 0.0)]
-    step = float(np.median(steps)) if steps.size else 0.0
+    # Halves, since the mean of the two in the middle may be larger than a number can be.
+    step = 2.0 * float(np.median(0.5 * steps)) if steps.size else 0.0
     return Grain(step, _usual(column), _largest(column))
 
 
