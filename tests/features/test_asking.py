@@ -349,8 +349,8 @@ def test_steps_near_the_largest_number_there_is_hide_no_change() -> None:
     column = np.array([0.0, 8.98846567431158e307, 0.0])
     assert grain(column).step == column[1]
     other = column * np.array([1.0, 1.0 + 1e-5, 1.0])
-    assert moved(column, other, 1e-9) == (1, 1e-5)
-    assert moved(column, other, 0.0) == (1, 1e-5)
+    assert moved(column, other, 1e-9) == (1, pytest.approx(1e-5))
+    assert moved(column, other, 0.0) == (1, pytest.approx(1e-5))
 
 
 def test_a_column_of_one_value_and_holes_does_not_vary() -> None:
