@@ -114,16 +114,6 @@ def fault_of(time_ns: int, symbol: int, action: int, confidence: float) -> int:
 
 
 @njit(cache=True, nogil=True)
-def find_faults(rows: Rows, faults: NDArray[np.int8]) -> None:
-    """Write the fault of each answer that counts; -1 for none."""
-    time_ns, _, symbol, action, confidence, _, _, _, take = rows
-    for i in range(len(take)):
-        faults[i] = -1
-        if take[i] & 1 == 1:  # odd ones count
-            faults[i] = fault_of(time_ns[i], symbol[i], action[i], confidence[i])
-
-
-@njit(cache=True, nogil=True)
 def count_answers(rows: Rows, counts: Counts, start: int, keep: int) -> int:
     """Count rows from ``start`` on; return where a model without a slot stopped it.
 
