@@ -11,9 +11,7 @@ from stairway.base.errors import DataError
 from stairway.base.verdict import Finding
 from stairway.features.asking import (
     Change,
-    Raised,
     ask,
-    attempted,
     compared,
     grain,
     guarded,
@@ -240,26 +238,6 @@ def test_a_pipeline_that_ends_the_process_is_a_finding() -> None:
 
     answer = ask(leaving, BARS, "truncated")
     assert code(answer) == "causality.raised"
-
-
-def test_whatever_is_raised_is_a_value_of_one_line() -> None:
-    def raising() -> None:
-        msg = "two\n lines " + "x" * 400
-        raise ValueError(msg)
-
-    raised = attempted(raising)
-    assert isinstance(raised, Raised)
-    assert raised.name == "ValueError"
-    assert raised.said.startswith("two lines xxx")
-    assert len(raised.said) == 300
-    assert attempted(lambda: 7) == 7
-
-
-def test_a_quiet_error_is_said_to_be_quiet() -> None:
-    def raising() -> None:
-        raise ValueError
-
-    assert attempted(raising) == Raised("ValueError", "without a word")
 
 
 def test_neither_zeros_nor_holes_count_as_usual_sizes_or_steps() -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, TypeAlias, TypeVar, cast
 
+from stairway.base.attempted import words_of
 from stairway.base.errors import ConfigError
 
 A = TypeVar("A")
@@ -80,10 +81,9 @@ def _made(where: str, kind: type) -> Any:
         with apart():
             return kind()
     except (Exception, SystemExit) as error:  # what somebody else's class raises
-        said = " ".join(str(error).split()) or "without a word"
         msg = (
-            f"{kind.__name__} of {where} cannot be made, {type(error).__name__}: {said}; it is "
-            "called without arguments"
+            f"{kind.__name__} of {where} cannot be made, {type(error).__name__}: "
+            f"{words_of(error)}; it is called without arguments"
         )
         raise ConfigError(msg) from error
 
@@ -126,9 +126,8 @@ def _imported(where: str) -> ModuleType:
     except ConfigError:
         raise
     except (Exception, SystemExit) as error:  # what somebody else's module raises
-        said = " ".join(str(error).split()) or "without a word"
         msg = (
-            f"{where} cannot be imported, {type(error).__name__}: {said}; "
+            f"{where} cannot be imported, {type(error).__name__}: {words_of(error)}; "
             f"see what this says: {_try(where)}"
         )
         raise ConfigError(msg) from error

@@ -13,10 +13,10 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 
 from stairway.base.arrays import FloatArray
+from stairway.base.attempted import Raised, attempted
 from stairway.base.verdict import Finding
 from stairway.market.bars import PairBars
 
-_LONGEST = 300
 _UNITS = 64
 _USUAL = 0.99
 
@@ -60,40 +60,6 @@ def guarded(call: Callable[[], T], doing: str) -> T | Finding:
         f"the pipeline raised {got.name} {doing}: {got.said}; it must answer for any "
         "beginning of the bars, with NaN where it knows nothing",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """What somebody else's code raised: the name of the error, and what it said."""
-
-    name: str
-    said: str
-
-
-def attempted(call: Callable[[], T]) -> T | Raised:
-    """Call somebody else's code; whatever it raises is a value, an interrupt goes through.
-
-    Examples
-    --------
-    >>> attempted(lambda: 1 / 0)
-    Raised(name='ZeroDivisionError', said='division by zero')
-    """
-    try:
-        return call()
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - somebody else's code: what it raises is a refusal
-        return Raised(type(error).__name__, _said(error))
-
-
-def _said(error: BaseException) -> str:
-    """Give the words of somebody else's error, which may be none, or no text."""
-    try:
-        words = str(error)
-    except Exception:  # noqa: BLE001 - how it is written is somebody else's code as well
-        words = ""
-    whole = words.encode(errors="backslashreplace").decode()
-    return " ".join(whole.split())[:_LONGEST] or "without a word"
 
 
 def misfit(answer: Columns, base: Columns, rows: int, why: str) -> Finding | None:

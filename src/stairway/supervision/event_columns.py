@@ -8,9 +8,10 @@ import polars as pl
 
 from stairway.base.errors import ConfigError, DataError
 from stairway.supervision import cells
+from stairway.supervision.loose_json import halved
 from stairway.supervision.picking import parsed
 from stairway.supervision.ports import Chunk, Documents, Table
-from stairway.supervision.unfold import Event, halved, payloads
+from stairway.supervision.unfold import Event, payloads
 
 _OWN: dict[str, Any] = {
     "type": pl.String, "model": pl.String, "version": pl.String, "symbol": pl.String,

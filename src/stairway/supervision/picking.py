@@ -16,10 +16,10 @@ import polars as pl
 from stairway.base.errors import ConfigError, DataError
 from stairway.supervision.cells import column, only_names
 from stairway.supervision.field_map import Field, Said
-from stairway.supervision.literal import read_literal, read_wide
+from stairway.supervision.literal import read_literal
+from stairway.supervision.loose_json import halved, read_loose
 from stairway.supervision.ports import Chunk, Documents
 from stairway.supervision.twice import require_keys_once
-from stairway.supervision.unfold import halved, too_deep
 
 _DECODE = msgspec.json.Decoder().decode
 
@@ -42,7 +42,7 @@ def parsed(
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         found, reprs = [], 0
         for row, text in enumerate(texts):
-            value, is_repr = _either(text, place, row)
+            value, is_repr = read_loose(text, place, row)
             found.append(value)
             reprs += is_repr
     for row, value in enumerate(found):
@@ -52,24 +52,6 @@ def parsed(
         if used:
             require_keys_once(texts[row], cast("Any", value), used, place(row))
     return found, reprs
-
-
-def _either(text: str | bytes, place: Callable[[int], str], row: int) -> tuple[Any, bool]:
-    try:
-        return _DECODE(text), False
-    except UnicodeEncodeError as error:
-        raise halved(place(row)) from error
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        why = str(error)
-    except RecursionError as error:
-        raise too_deep(place(row)) from error
-    if (wide := read_wide(text)) is not None:
-        return wide, False
-    try:
-        return read_literal(text if isinstance(text, str) else text.decode()), True
-    except (DataError, UnicodeDecodeError) as error:
-        msg = f"{place(row)} is neither JSON nor a Python value ({why}): {str(text)[:60]}"
-        raise DataError(msg) from error
 
 
 class Picker:

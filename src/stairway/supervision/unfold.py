@@ -22,7 +22,7 @@ import numpy as np
 from stairway.base.arrays import IntArray
 from stairway.base.errors import DataError
 from stairway.supervision.answers import ENSEMBLE, INTENT, Stage
-from stairway.supervision.literal import read_literal, read_wide
+from stairway.supervision.loose_json import halved, read_loose
 
 Loose: TypeAlias = str | int | float | None
 
@@ -60,7 +60,6 @@ class Wrapped(Event, gc=False):
 
 
 _EVENT, _WRAPPED = msgspec.json.Decoder(Event), msgspec.json.Decoder(Wrapped)
-_ANYTHING = msgspec.json.Decoder()
 _HALVES = (b"\\ud", b"\\u0000d")
 """How half a character begins, in JSON and in Python."""
 
@@ -137,7 +136,7 @@ def _whole(text: str | bytes, place: Any, row: int) -> Wrapped:
     try:
         return _WRAPPED.decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        value, _ = _value(text, place, row)
+        value, _ = read_loose(text, place, row)
         return _event(value, place, row, Wrapped)
 
 
@@ -145,27 +144,8 @@ def _payload(text: str, place: Any, row: int) -> tuple[Event, bool]:
     try:
         return _EVENT.decode(text), False
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        value, is_repr = _value(text, place, row)
+        value, is_repr = read_loose(text, place, row)
         return _event(value, place, row, Event), is_repr
-
-
-def _value(text: str | bytes, place: Any, row: int) -> tuple[Any, bool]:
-    try:
-        return _ANYTHING.decode(text), False
-    except UnicodeEncodeError as error:
-        raise halved(place(row)) from error
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        why = str(error)
-    except RecursionError as error:
-        raise too_deep(place(row)) from error
-    if (wide := read_wide(text)) is not None:
-        return wide, False
-    try:
-        return read_literal(text if isinstance(text, str) else text.decode()), True
-    except (DataError, UnicodeDecodeError) as error:
-        shown = str(text[:60])
-        msg = f"{place(row)} is neither JSON nor a Python value ({why}): {shown}"
-        raise DataError(msg) from error
 
 
 def _require_whole(texts: Sequence[object], read: Sequence[Event | None], place: Any) -> None:
@@ -183,16 +163,6 @@ def _may_be_halved(text: object) -> bool:
     if isinstance(text, bytes):
         return b"\\u" in text.lower() and any(code in text.lower() for code in _HALVES)
     return isinstance(text, str) and _may_be_halved(text.encode(errors="replace"))
-
-
-def halved(where: str) -> DataError:
-    """Return the error of a record that holds half of a character."""
-    return DataError(f"{where} has half a character (a code of \\ud800 to \\udfff alone)")
-
-
-def too_deep(where: str) -> DataError:
-    """Return the error of a record in which values lie in values without end."""
-    return DataError(f"{where} is nested too deeply")
 
 
 def _event(value: Any, place: Any, row: int, form: type[Any]) -> Any:

@@ -16,6 +16,13 @@ BARS = {"close": ROW + 1.0}
 FINE = Labelled(ROW % 2, ROW, ROW + 1)
 
 
+class WordlessError(Exception):
+    """Raises where it is to be written down."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
 class Study:
     """Answers as it is told to."""
 
@@ -59,7 +66,9 @@ def fault(step: str, **answers: Any) -> Finding:
     [("made", "features"), ("made", "labels"), ("folds", "folds"), ("positions", "positions")],
 )
 @pytest.mark.parametrize(
-    "error", [ValueError("a  b"), SystemExit(3), MemoryError()], ids=["value", "exit", "memory"]
+    "error",
+    [ValueError("a  b"), SystemExit(3), MemoryError(), WordlessError()],
+    ids=["value", "exit", "memory", "wordless"],
 )
 def test_what_a_step_raises_names_the_step(step: str, name: str, error: BaseException) -> None:
     found = fault(step, **{name: error})

@@ -14,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stairway.base.arrays import FloatArray, IntArray
+from stairway.base.attempted import words_of
 from stairway.base.verdict import Finding
 from stairway.evaluation.battery.study import Fold, Labelled
 from stairway.features.series import Series
 
 T = TypeVar("T")
-
-_LONGEST = 300
 
 
 class Held(Protocol):
@@ -144,10 +143,9 @@ def _answer(step: str, call: Callable[[], T]) -> T:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        said = " ".join(str(error).split())[:_LONGEST] or "without a word"
         detail = (
-            f"the study raised {type(error).__name__} in {step}: {said}; it must answer for "
-            "whatever comes behind a bar"
+            f"the study raised {type(error).__name__} in {step}: {words_of(error)}; it must "
+            "answer for whatever comes behind a bar"
         )
         raise AtFaultError(Finding("causality.raised", detail)) from error
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from stairway.base.attempted import Raised, attempted
 from stairway.base.verdict import Inconclusive, Pass, Refuse, Verdict, all_of, refuse
 from stairway.evaluation.battery.futures import Foresight, foresight
 from stairway.evaluation.battery.purge_oracle import doubly_tested, judged, touches
@@ -25,7 +26,6 @@ from stairway.evaluation.battery.redraw import really_redrawn
 from stairway.evaluation.battery.sentinel import Sentinel, sentinel
 from stairway.evaluation.battery.study import BatteryReport, BatteryRules, FoldTouch, Study
 from stairway.evaluation.battery.surrogates import Surrogates, surrogates
-from stairway.features.asking import Raised, attempted
 from stairway.features.function import Listen, unheard
 
 M = TypeVar("M")
