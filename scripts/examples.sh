@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Run the README's commands for real and keep what they print in docs/examples, then put
-# that and the figures of benchmarks/results into the README.
+# that and the figures of benchmarks/results into the README, and take the picture of the
+# drill's report, for which it needs Chromium.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
@@ -17,3 +18,4 @@ mkdir -p "$root/docs/examples"
   "$root/.venv/bin/stairway" replay runs/sample-2
 } >"$root/docs/examples/replay.txt"
 "$root/.venv/bin/python" "$root/scripts/readme.py"
+"$root/.venv/bin/python" "$root/scripts/pictures.py" runs/sample-2

@@ -21,6 +21,7 @@ from stairway.base.errors import DataError, InvariantError
 from stairway.base.units import Lots, Micros, Ticks, UtcNs
 from stairway.base.verdict import Finding, Pass
 from stairway.evaluation.significance.deflated import Trials
+from stairway.evaluation.skill import Skill
 from stairway.events.streams import MEASURED, TELEMETRY, is_durable
 from stairway.execution.facts import VenueSaid
 from stairway.execution.orders import Accepted, Filled
@@ -85,11 +86,22 @@ def struct(cls: type) -> st.SearchStrategy[Any]:
         return st.sampled_from(INSTRUMENTS)
     if cls is Trials:
         return st.builds(Trials, st.integers(1, 10**6), st.floats(0.0, 1e6))
+    if cls is Skill:
+        return skills()
     needs_a_reason = cls.__name__ in {"Refuse", "Inconclusive"}
     fields = {f.name: made(f.type) for f in inspect.type_info(cls).fields}  # type: ignore[attr-defined]
     if needs_a_reason:
         fields["findings"] = st.lists(struct(Finding), min_size=1, max_size=2).map(tuple)
     return st.fixed_dictionaries(fields).map(lambda values: cls(**values))
+
+
+def skills() -> st.SearchStrategy[Skill]:
+    """Skills with an interval, and such as had too few bars for one."""
+    number, few = st.floats(-1e6, 1e6), st.integers(0, 50)
+    figures = (st.integers(1, 10**6), number, number, number, number)
+    return st.builds(Skill, *figures, number, number) | st.builds(
+        Skill, *figures, st.none(), st.none(), few, st.integers(51, 100)
+    )
 
 
 def test_the_form_of_no_recorded_fact_has_changed() -> None:

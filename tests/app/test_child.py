@@ -58,6 +58,14 @@ def test_progress_is_passed_on_and_each_stage_begins_once(speaking) -> None:
     assert heard.done == [0, 5, 9, 0]
 
 
+def test_a_stage_that_does_not_say_where_it_begins_has_begun_all_the_same(speaking) -> None:
+    heard = Heard()
+    with speaking(line(0) + line(9) + line(1, "leak battery") + line(2, "leak battery")) as one:
+        one.listen(heard)
+    assert heard.begun == [("climbing", 9), ("leak battery", 9)]
+    assert heard.done == [0, 9, 1, 2]
+
+
 def test_what_is_not_meant_for_us_goes_to_standard_error(
     speaking, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -29,6 +29,7 @@ from stairway.base.errors import (
 from stairway.base.units import UtcNs
 from stairway.lifecycle.facts import ModelMoved, OperatorMoved
 from stairway.lifecycle.stage import Stage
+from stairway.market.calendar import utc_text
 from stairway.testing.runs import MOVES
 
 Ready = tuple[Prepared, Shelf]
@@ -95,6 +96,21 @@ def test_a_climb_begins_with_a_start_and_ends_with_a_finish(ready: Ready) -> Non
     assert climbed.checked == 0
     assert climbed.appended > len(ready[0].bars)
     assert ready[0].folder.perf.exists()
+
+
+def test_every_step_is_said_as_it_is_taken(
+    ready: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    monkeypatch.setattr(Silent, "note", lambda _, line: heard.append(line))
+    go(ready)
+    moves = [f for f in facts(ready[0].folder, ready, MOVES) if isinstance(f, ModelMoved)]
+    assert moves
+    said = [line for line in heard if " goes from " in line]
+    assert said == [
+        f"{utc_text(m.time_ns)} {m.model} {m.digest[:8]} goes from {m.before} to {m.after}"
+        for m in moves
+    ]
 
 
 def test_climbing_again_over_a_record_compares_and_appends_nothing(ready: Ready) -> None:

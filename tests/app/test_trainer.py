@@ -15,13 +15,14 @@ from stairway.app.shelf import made
 from stairway.app.trainer import Job, main, read_job, train, tried
 from stairway.base.errors import ConfigError, DataError
 from stairway.base.verdict import Inconclusive, Pass, Refuse
-from stairway.evaluation.proof import Proof, from_bytes, hash_of
+from stairway.evaluation.proof import DEFLATED, Proof, apart, deflated_at, from_bytes, hash_of
+from stairway.evaluation.significance.deflated import chance_variance
 from stairway.lifecycle.facts import GateGiven
 from stairway.market.bars import PairBars
 from stairway.models.manifest import Family, GateEvidence
 from stairway.models.sealed import SealedModel
 from stairway.testing.bars import random_walk
-from stairway.training.candidate import BINDING_GATES, Backtest
+from stairway.training.candidate import BINDING_GATES, Backtest, binding_verdict
 from stairway.training.leak import LEAKING
 from stairway.training.material import Observed
 from stairway.training.report import TrainingReport
@@ -153,6 +154,33 @@ def test_every_model_carries_a_proof_that_its_report_names(
         assert "416 of 500 returns needed" in asked["baseline"]["spa"].findings[0].detail
         assert "not shown" in asked["costs"]["taken"].findings[0].detail
     assert open_sealed(root / "models", report.baseline, trust).proof is None
+
+
+def far_apart(_job: Job, _observed: Observed) -> Backtest:
+    """Earn well on one family's probabilities, and badly on the other's."""
+    heard: dict[bytes, int] = {}
+
+    def earned(confidence: np.ndarray) -> np.ndarray:
+        sign = heard.setdefault(confidence.tobytes(), 1 - 2 * (len(heard) % 2))
+        return np.random.default_rng(len(heard)).normal(sign * 0.01, 0.01, confidence.shape[0])
+
+    return Backtest(earned, nothing_earned, 252.0)
+
+
+def test_the_verdict_of_a_candidate_is_that_of_its_evidence_with_all_tries_known(
+    tmp_path: Path,
+) -> None:
+    report = train(job_in(tmp_path), far_apart, silent)
+    trust = (tmp_path / "trust.pub").read_bytes()
+    for found in report.candidates:
+        proof = from_bytes(open_sealed(tmp_path / "models", found.digest, trust).proof)
+        spread = apart(proof.shown)
+        assert spread > 10 * chance_variance(proof.account.n_bars)
+        (luck,) = (e.verdict for e in found.evidence if e.gate == DEFLATED)
+        assert luck == deflated_at(proof.account, 2, spread)
+        assert luck != deflated_at(proof.account, 2, 0.0)
+        assert found.verdict == binding_verdict(found.evidence)
+        assert found.evidence == proof.evidence
 
 
 def test_the_leak_battery_judged_the_pipeline_once_for_all(

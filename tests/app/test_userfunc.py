@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stairway.app.userfunc import OverdueError, apart, load, within
+from stairway.app.userfunc import apart, load, load_study, within
+from stairway.base.attempted import OverdueError
 from stairway.base.errors import ConfigError
 
 
@@ -63,7 +64,29 @@ def test_what_is_printed_apart_goes_to_standard_error(
 
 
 def test_a_call_that_takes_too_long_raises_and_the_next_one_need_not() -> None:
-    with pytest.raises(OverdueError, match=r"not done after 0\.05 s"):
+    with pytest.raises(OverdueError, match=r"not done after 0\.05 s; .* raise --limit-s"):
         within(time.sleep, 0.05)(5.0)
     assert within(abs, 0.05)(-1) == 1
     time.sleep(0.06)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("features", "is a function, .*; missing are all of them"),
+        ("Half", "is a Half, .*; missing are redrawn, folds, positions, profit"),
+        ("gone", "nothing named 'gone'"),
+    ],
+)
+def test_a_study_without_its_steps_is_refused_when_it_is_loaded(
+    name: str, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "study_6b.py").write_text(
+        "def features(bars): return bars\n"
+        "class Half:\n    folds = 7\n    def features(self, bars): return bars\n"
+        "    def labels(self, bars): return bars\n"
+        "class Whole(Half):\n    redrawn = folds = positions = profit = len\n"
+    )
+    assert type(load_study("study_6b.py:Whole")).__name__ == "Whole"
+    with pytest.raises(ConfigError, match=words):
+        load_study(f"study_6b.py:{name}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stairway.base.attempted import Raised, attempted, words_of
+from stairway.base.attempted import OverdueError, Raised, attempted, words_of
 
 
 def test_whatever_is_raised_is_a_value_of_one_line() -> None:
@@ -49,3 +49,12 @@ def test_an_end_of_the_process_is_a_value_and_an_interrupt_is_none() -> None:
     assert attempted(leaving) == Raised("SystemExit", "3")
     with pytest.raises(KeyboardInterrupt):
         attempted(stopped)
+
+
+def test_what_ours_raised_says_what_to_do_and_what_others_raised_may_not() -> None:
+    def late() -> None:
+        msg = "too late"
+        raise OverdueError(msg)
+
+    assert attempted(late) == Raised("OverdueError", "too late", advised=True)
+    assert attempted(lambda: 1 / 0) == Raised("ZeroDivisionError", "division by zero")

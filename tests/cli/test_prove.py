@@ -81,7 +81,10 @@ def test_labels_are_handed_over_and_a_label_read_at_once_looks_ahead(
     said = stairway(*asked, "--labels", "labels.csv", "--json")
     proof = json.loads(said.out)["proof"]
     assert (said.code, proof["offences"][0]["ahead_bars"]) == (2, 5)
-    assert stairway(*asked).code == 2, "without labels there is no such column"
+    bare = stairway(*asked, "--json")
+    assert bare.code == 2, "without labels there is no such column"
+    (told,) = json.loads(bare.out)["proof"]["verdict"]["findings"]
+    assert told["detail"].endswith("these bars have none; give stairway prove --labels FILE")
 
 
 @pytest.mark.usefixtures("files")
@@ -96,6 +99,10 @@ def test_a_function_that_never_comes_back_or_leaves_is_a_sentence(
     said = stairway(*asked)
     assert said.code == 2
     assert word in said.out
+    told = " ".join(said.out.split())
+    assert ("raise --limit-s" in told) == (
+        "beginning of the bars" not in told
+    ) or name == "quitting"
 
 
 @pytest.mark.usefixtures("files")

@@ -14,7 +14,7 @@ import pytest
 
 from stairway.adapters.artifacts.directory import new_key, public_bytes
 from stairway.app.folder import RunFolder
-from stairway.base.errors import StairwayError
+from stairway.base.errors import StairwayError, TwiceError
 from stairway.cli import run as command
 from stairway.dashboard import conclude as concluding
 from stairway.testing.bars import random_walk
@@ -512,8 +512,9 @@ def test_every_kind_of_error_of_ours_ends_with_1(
     for kind in kinds:
 
         def failing(*_: object, kind: type[StairwayError] = kind) -> None:
-            raise kind(kind.__name__)
+            raise kind(kind.__name__, "key") if kind is TwiceError else kind(kind.__name__)
 
         monkeypatch.setattr(concluding, "conclude", failing)
         said = stairway("run", "--resume", finished_run)
-        assert (said.code, said.sentence) == (1, kind.__name__)
+        assert said.code == 1
+        assert said.sentence.startswith(kind.__name__)

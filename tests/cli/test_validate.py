@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import inspect
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,33 @@ import numpy as np
 import polars as pl
 import pytest
 
+from stairway.features.usual import CUTS, LIMIT_S, SEED, WARM_UP_BARS
+from stairway.app.validate.asked import Asked
+from stairway.cli import prove
+from stairway.cli import validate as command
 from stairway.testing.leaks import series
+
+EVERYTHING = Asked(
+    target=Path("my returns.csv"),
+    policy="my bounds.toml",
+    seed=7,
+    chosen="a b",
+    baseline="it's",
+    champion="$HOME",
+    costs=("fees", "-spread paid"),
+    gross="gross",
+    position="held",
+    market="came",
+    probabilities=Path("what I said.csv"),
+    periods_per_year=365.2425,
+    n_trials=40,
+    function="my code.py:make",
+    study="own.py:Study",
+    bars="bars.csv",
+    model="lightgbm",
+    limit_s=0.1,
+)
+"""Nothing is as it is where nobody says."""
 
 N = 600
 YEAR = ("--periods-per-year", 252)
@@ -68,7 +96,7 @@ def test_a_page_and_its_data_are_written_whole_and_nothing_else(
     ("options", "sentence"),
     [
         ((), "--periods-per-year is needed"),
-        ((*YEAR, "--trials", 1), "1 trials, but 2 columns"),
+        ((*YEAR, "--trials", 1), "--trials 1, but 2 columns"),
         ((*YEAR, "--chosen", "z"), "none of the columns"),
         ((*YEAR, "--model", "a"), "--model is for the folder of a run"),
         ((*YEAR, "--bars", "bars.csv"), "--bars is for --function or --study"),
@@ -83,6 +111,17 @@ def test_what_cannot_be_is_one_sentence(
     refused: Callable[..., str], options: tuple[Any, ...], sentence: str
 ) -> None:
     assert sentence in refused("validate", "returns.csv", *options)
+
+
+@pytest.mark.usefixtures("returns")
+def test_a_folder_that_cannot_be_written_is_found_before_the_work(
+    refused: Callable[..., str],
+) -> None:
+    Path("full").write_text("")
+    said = refused("validate", "gone.csv", *YEAR, "--out", "full/proof")
+    assert "full is no folder" in said
+    refused("validate", "gone.csv", *YEAR, "--out", "deep/proof")
+    assert not Path("deep").exists()
 
 
 def test_a_target_that_is_neither_file_nor_run_is_one_sentence(
@@ -205,3 +244,42 @@ def test_per_cent_is_told_and_measured_never(refused: Callable[..., str]) -> Non
     said = refused("validate", "percent.csv", *YEAR)
     assert "are these per cent" in said
     assert "Warning" not in said
+
+
+def test_the_command_that_is_printed_asks_for_the_very_same(
+    stairway: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Asked] = []
+
+    def answered(asked: Asked, out: Path | None, *, as_json: bool) -> int:
+        assert (out, as_json) == (None, False)
+        heard.append(asked)
+        return 0
+
+    monkeypatch.setattr(command, "_answered", answered)
+    for asked in (
+        EVERYTHING,
+        Asked(target=Path("-a b.csv"), periods_per_year=31556952.0, limit_s=0.1 + 0.2),
+        Asked(target=Path("runs/my run"), model="lightgbm", seed=0),
+    ):
+        assert stairway(*shlex.split(asked.command)[1:]).code == 0
+        assert heard.pop() == asked
+
+
+@pytest.mark.usefixtures("returns")
+def test_one_bar_beside_a_study_is_no_fault_of_ours(
+    study: tuple[str, ...], stairway: Callable[..., Any]
+) -> None:
+    pl.read_csv("bars.csv").head(1).write_csv("bars.csv")
+    said = stairway(*study, "--study", "own.py:Study")
+    assert said.code == 2
+    assert "stairway itself" not in said.err
+
+
+def test_defaults_of_both_commands_are_those_of_one_place() -> None:
+    for one, names in (
+        (prove.command, {"cuts": CUTS, "seed": SEED, "warm_up": WARM_UP_BARS}),
+        (command.command, {"seed": SEED}),
+    ):
+        said = {name: p.default for name, p in inspect.signature(one).parameters.items()}
+        assert said | names | {"limit_s": LIMIT_S} == said

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stairway.base.verdict import Verdict, inconclusive, passed, refuse
-from stairway.dashboard import gates
+from stairway.dashboard import gates, words
 from stairway.dashboard.views import RunView
 
 
@@ -44,8 +44,33 @@ def test_every_verdict_of_the_record_is_in_a_tally(story: RunView) -> None:
     tables = gates.tables(story)
     rows = [row for table in tables for row in (*table.gates, *table.measured)]
 
-    assert sum(sum(row.tally.values()) for row in rows) == len(story.gates)
-    assert sum(run.times for row in rows for run in row.history) == len(story.gates)
+    steps = [move for move in story.moves if move.cause.startswith("promotion.")]
+    said = len(story.gates) + len(steps)
+    assert steps
+    assert sum(sum(row.tally.values()) for row in rows) == said
+    assert sum(run.times for row in rows for run in row.history) == said
+
+
+def test_a_gate_that_let_a_model_up_has_passed_it(story: RunView) -> None:
+    steps = [move for move in story.moves if move.cause == "promotion.champion"]
+
+    for step in steps:
+        table = next(t for t in gates.tables(story) if t.digest == step.digest[:8])
+        row = next(row for row in table.gates if row.gate == "promotion.champion")
+        assert row.tally["pass"] == sum(s.digest == step.digest for s in steps)
+    assert steps
+
+
+def test_what_a_gate_said_stands_in_the_order_of_time(teller: Any) -> None:
+    # Given a model that must wait, climbs, falls, and must wait again
+    teller.gate("promotion.canary", verdict("inconclusive"), 22)
+    teller.move(24, "shadow", "canary", "promotion.canary")
+    teller.gate("promotion.canary", verdict("refuse"), 25)
+
+    row = the_row(teller.view(), "promotion.canary")
+
+    assert [run.word for run in row.history] == ["inconclusive", "pass", "refuse"]
+    assert row.word == "refuse"
 
 
 def test_the_last_word_of_a_gate_is_its_word(story: RunView) -> None:
@@ -103,3 +128,35 @@ def test_a_history_holds_every_verdict_in_its_order(words: list[str]) -> None:
 
 def test_a_record_without_gates_has_no_tables(teller: Any) -> None:
     assert gates.tables(teller.view()) == ()
+
+
+def test_a_finding_reads_below_as_it_reads_at_the_top(teller: Any) -> None:
+    told = "over all bars: interval -0.0615 to +0.0560, in 3116 outcomes"
+    said = refuse("evidence.skill", told, -0.06153, 0.0, 338)
+
+    line = the_row(teller.gate("calibration_skill", said).view(), "calibration_skill").lines[0]
+
+    assert line.detail == "over all bars: interval -0.0615 to +0.056, in 3,116 outcomes"
+    assert words.sentence(said.findings[0]) == (
+        f"{line.detail} ({line.end} {line.value} against {line.bound}, n {line.n})"
+    )
+
+
+def test_a_line_says_which_end_of_an_interval_its_figure_is(teller: Any) -> None:
+    both = [
+        passed("evidence.skill", "in trend", 0.0221, 0.0, 68),
+        passed("evidence.harm", "in trend", 0.217, 0.0, 68),
+        passed("gate.std", "spread", 0.2, 0.05, 68),
+    ]
+    for name, one in zip("abc", both, strict=True):
+        teller.gate(name, one)
+    seen = teller.view()
+
+    assert [the_row(seen, name).lines[0].end for name in "abc"] == ["low end", "high end", ""]
+
+
+def test_a_figure_of_a_line_is_told_apart_from_its_bound(teller: Any) -> None:
+    said = refuse("gate.majority", "BUY too often", 0.70004, 0.7, 300)
+    line = the_row(teller.gate("quality_gate", said).view(), "quality_gate").lines[0]
+
+    assert (line.value, line.bound) == ("0.70004", "0.7")

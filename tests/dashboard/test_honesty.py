@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from typing import Any
+
 import msgspec
 import numpy as np
 
 from stairway.base.units import UtcNs
-from stairway.dashboard.honesty import Honesty, banded, honesty, pictures
+from stairway.dashboard import report
+from stairway.dashboard.honesty import Honesty, banded, honesty, pictures, said
+from stairway.dashboard.stairs import stairs
+from stairway.dashboard.views import view
 from stairway.evaluation import calibration_state as tallies
 from stairway.evaluation.calibration import Estimate
 from stairway.evaluation.calibration_state import CalibrationState, Outcome
@@ -79,3 +86,51 @@ def test_rows_are_plain_enough_to_be_written_and_read() -> None:
 def test_a_band_is_written_beside_its_number() -> None:
     assert banded(Estimate(0.5, 0.25, 0.75)) == "0.500 (0.250 to 0.750)"
     assert banded(None) == ""
+
+
+def test_what_a_row_shows_is_not_said_again_in_it() -> None:
+    facts = (
+        read(80, upside_down=True),
+        read(80, upside_down=False, digest="b" * 64),
+        read(9, upside_down=False, digest="c" * 64),
+    )
+    rows = honesty(Seen(*facts))  # type: ignore[arg-type]
+
+    assert [said(row) for row in rows] == ["alarm", "skilled", "9 of 40"]
+    odd = msgspec.structs.replace(rows[1], verdict="inconclusive")
+    assert said(odd) == "unproven"
+
+
+def test_too_few_are_counted_as_everywhere_else() -> None:
+    (row,) = honesty(Seen(read(9, upside_down=False)))  # type: ignore[arg-type]
+    few = msgspec.structs.replace(row, why="142 of 1000 outcomes")
+
+    assert said(few) == "142 of 1,000"
+
+
+def test_the_page_shows_a_row_of_figures_and_a_word(teller: Any, tmp_path: Path) -> None:
+    fact = read(80, upside_down=True)
+    folder = (
+        teller.model().marks("capital", [1.0] * 60).tell(fact).finish().write(tmp_path / "r")
+    )
+    seen = view(folder.root)
+
+    page = report.page(folder, seen, stairs(seen), ())
+
+    rows = (
+        page.split('aria-label="Live calibration"')[1].split("<tbody>")[1].split("</tbody>")[0]
+    )
+    (row,) = honesty(seen)
+    assert f'title="{row.why}"' in rows
+    assert rows.count(row.why) == 1
+    assert rows.rstrip().endswith("</span> alarm</td></tr>")
+
+
+def test_words_behind_figures_stand_apart_from_them() -> None:
+    css = Path(report.__file__).with_name("templates") / "report.css"
+    (apart,) = re.findall(
+        r"^\.num \+ :not\(\.num\) \{ padding-left: ([\d.]+)rem; \}$",
+        css.read_text("utf-8"),
+        re.MULTILINE,
+    )
+    assert float(apart) >= 1.0

@@ -116,6 +116,12 @@ def test_every_model_stands_on_the_stairs_with_its_reason(page: Page) -> None:
     assert "e_detector rang after 10 recent trades" in page.text
 
 
+def test_a_gate_says_which_end_of_an_interval_it_held_against_its_bound(page: Page) -> None:
+    gates = page.text.partition("What the gates said")[2]
+
+    assert "no skill low end -0.03 against 0, n 298" in gates
+
+
 def test_a_refused_candidate_shows_the_column_that_gave_it_away(page: Page) -> None:
     assert page.text.count("SP500.momentum_short") >= 3
 

@@ -78,7 +78,7 @@ def test_a_refused_model_names_the_gate_that_refused_it(story: RunView) -> None:
     step = step_of(story, "xgboost")
 
     assert step.stage == "retired"
-    assert step.why == ("over all bars: no skill (-0.03 against 0, n 298)",)
+    assert step.why == ("over all bars: no skill (low end -0.03 against 0, n 298)",)
 
 
 def test_a_model_turned_away_before_training_names_its_column(story: RunView) -> None:

@@ -164,6 +164,17 @@ def test_a_bound_that_the_sentence_leaves_out_is_added() -> None:
         ("is 0.05002, at most 0.05", "is 0.05002, at most 0.05"),
         ("is 0.123456, at most 0.123457", "is 0.123456, at most 0.123457"),
         ("is 0.0500, at most 0.05", "is 0.05, at most 0.05"),
+        ("BUY in 1200 of 1200 answers", "BUY in 1,200 of 1,200 answers"),
+        ("142 of 1000 outcomes", "142 of 1,000 outcomes"),
+        ("142 of 1000", "142 of 1,000"),
+        ("in 3035 outcomes", "in 3,035 outcomes"),
+        ("5137 hours of answers, 6793.0 hours", "5,137 hours of answers, 6,793.0 hours"),
+        ("moved on 2018-12-31", "moved on 2018-12-31"),
+        ("column 3 of 2018.csv", "column 3 of 2018.csv"),
+        ("row 4 of 2018-12.csv", "row 4 of 2018-12.csv"),
+        ("line 5 of 2018/one.csv", "line 5 of 2018/one.csv"),
+        ("model ab1200 of 7", "model ab1200 of 7"),
+        ("the year 2018", "the year 2018"),
     ],
 )
 def test_long_numbers_are_shortened_and_names_are_left_alone(text: str, plain: str) -> None:
@@ -186,3 +197,46 @@ def test_a_ratio_without_a_value_is_undefined_and_no_nought() -> None:
     assert words.ratio(None) == "undefined"
     assert words.ratio(math.nan) == "not a number"
     assert words.ratio(-2.877) == f"{words.MINUS}2.88"
+
+
+@pytest.mark.parametrize(
+    ("value", "bound", "texts"),
+    [
+        (0.52, 0.5, ("0.52", "0.5")),
+        (0.50004, 0.5, ("0.50004", "0.5")),
+        (1000.4, 1000, ("1000.4", "1000")),
+        (0.5, 0.5, ("0.5", "0.5")),
+        (math.nan, math.nan, ("not a number", "not a number")),
+        (0.13, None, ("0.13", "")),
+        (None, 0.5, ("", "0.5")),
+    ],
+)
+def test_a_figure_reads_as_its_bound_only_where_it_is_its_bound(
+    value: float | None, bound: float | None, texts: tuple[str, str]
+) -> None:
+    assert words.beside(value, bound) == texts
+
+
+@given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6))
+def test_two_numbers_that_differ_are_written_so_that_they_do(one: float, two: float) -> None:
+    shown, other = words.beside(one, two)
+
+    assert one == two or shown != other
+
+
+def test_the_end_of_an_interval_that_was_held_against_the_bound_is_named() -> None:
+    told = "in trend: skill over climatology +0.1190, interval +0.0221 to +0.2170"
+
+    low = words.sentence(Finding("evidence.skill", told, 0.02208, 0.0, 68))
+    high = words.sentence(Finding("evidence.harm", told, 0.21703, 0.0, 68))
+
+    assert low.endswith("(low end 0.0221 against 0, n 68)")
+    assert high.endswith("(high end 0.217 against 0, n 68)")
+    stated = words.sentence(Finding("evidence.harm", told, 0.2170, 0.0, 68))
+    assert stated.endswith("(high end at a bound of 0, n 68)")
+
+
+def test_a_refusal_just_beyond_its_bound_does_not_read_as_the_bound() -> None:
+    said = words.sentence(Finding("gate.majority", "one action", 0.70004, 0.7, 300))
+
+    assert said == "one action (0.70004 against 0.7, n 300)"

@@ -30,3 +30,9 @@ def test_the_example_prints_what_the_page_says() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert f"That prints `{done.stdout.strip()}`." in PAGE
+
+
+def test_the_readme_counts_the_leaks_of_the_table() -> None:
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
+    (said,) = re.findall(r"\[The (\d+) leaks it knows\]\(docs/prove\.md\)", readme)
+    assert int(said) == len(table("leak"))

@@ -7,13 +7,14 @@ import math
 import os
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from scipy.stats import norm
+from scipy.stats import binomtest, norm
 from sklearn.isotonic import IsotonicRegression
 
 from stairway.base.errors import DataError
@@ -307,3 +308,26 @@ def test_real_forecasts_come_apart_exactly() -> None:
         exact.reliability.value - exact.resolution.value + exact.uncertainty.value
     )
     assert 0.0 < found.miscalibration < 0.01 < found.discrimination < found.uncertainty
+
+
+@pytest.mark.parametrize("level", [0.6, 0.95, 0.99])
+def test_the_diagram_is_as_sure_as_was_asked(level: float) -> None:
+    p, y = honest(1_000, 4)
+    found = measure(p, y, msgspec.structs.replace(RULES, level=level))
+    assert isinstance(found, Measures)
+
+    for one in found.reliability.bins:
+        wilson = binomtest(round(one.hit_frac * one.n), one.n).proportion_ci(level, "wilson")
+        assert (one.low, one.high) == pytest.approx((wilson.low, wilson.high))
+    # What chance shows on average is the bound of one half.
+    half = metrics.reliability(p, y, RULES.n_bins, level=0.5).ece_bound
+    usual = metrics.reliability(p, y, RULES.n_bins).ece_bound
+    assert (found.reliability.ece_bound - half) / (usual - half) == pytest.approx(
+        norm.ppf(level) / norm.ppf(0.95)
+    )
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, -0.5, math.nan])
+def test_a_diagram_at_no_confidence_is_an_error(level: float) -> None:
+    with pytest.raises(DataError, match="level of confidence"):
+        metrics.reliability(*honest(100, 4), 10, level=level)

@@ -91,7 +91,7 @@ def test_counting_one_by_one_is_measuring_all_at_once(
     table = bins.by_width(p, y, RULES.n_bins)
     loss, clipped = metrics.log_loss(p, y, RULES.eps)
     apart = murphy(table, found.murphy.brier, RULES.level, found.independent_frac)
-    plain = metrics.reliability_of(table, found.independent_frac)
+    plain = metrics.reliability_of(table, found.independent_frac, RULES.level)
 
     assert found.n == p.size
     assert found.murphy.brier.value == pytest.approx(metrics.brier(p, y))
@@ -198,11 +198,36 @@ def test_outcomes_that_do_not_overlap_count_nearly_fully() -> None:
     assert found.skill.low < found.skill.value < found.skill.high
 
 
-@given(st.integers(10, 5_000), st.floats(0.5, 0.99))
-def test_critical_values_are_students(n_blocks: int, level: float) -> None:
+@given(st.integers(10, 5_000), st.floats(0.5, 0.9999))
+def test_critical_values_are_students_as_nearly_as_is_said(n_blocks: int, level: float) -> None:
+    near = 1e-3 if level <= 0.99 else 1e-2
+
     assert critical(level, n_blocks) == pytest.approx(
-        t.ppf(0.5 + level / 2, n_blocks - 1), rel=5e-3
+        t.ppf(0.5 + level / 2, n_blocks - 1), rel=near
     )
+
+
+def test_outcomes_that_repeat_one_another_are_worth_one_in_each_block() -> None:
+    # Given blocks of four that hold one and the same error
+    p = np.repeat(np.tile([0.1, 0.4], 6), 4)
+    y = np.repeat([0, 1, 1, 0, 1, 0, 0, 1, 1, 0, 0, 1], 4)
+
+    found = of_trend(counted(p, np.full(p.size, 0.5), y))
+
+    assert found.independent_frac == 0.25
+
+
+def test_the_diagram_is_as_sure_as_the_rules_say() -> None:
+    rng = np.random.default_rng(3)
+    p = rng.uniform(0.3, 0.7, 400)
+    y = (rng.random(p.size) < p).astype(np.int64)
+    plain, sure = (
+        of_trend(counted(p, np.full(p.size, 0.5), y, rules=rules)).reliability
+        for rules in (RULES, msgspec.structs.replace(RULES, level=0.999))
+    )
+
+    assert sure.ece_bound > plain.ece_bound
+    assert sure.bins[0].low < plain.bins[0].low
 
 
 # --- the state itself

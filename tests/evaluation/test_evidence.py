@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stairway.base.errors import DataError
 from stairway.base.verdict import Inconclusive, Pass, Refuse
 from stairway.evaluation.evidence import (
     Check,
@@ -355,3 +356,76 @@ def test_a_forecaster_who_falls_silent_passes_nothing(check: Check, seed: int) -
     fewer = replace(said, confidence=confidence)
 
     assert isinstance(calibration_skill(fewer, rules(check)), Inconclusive)
+
+
+def wrong_in_a_crisis(bars: int) -> Forecasts:
+    """A good forecaster, utterly wrong on so many scattered bars; labels reach over 30."""
+    said = forecaster(everywhere(0.2))
+    crisis = np.zeros(3_000, bool)
+    crisis[300 + 9 * np.arange(bars)] = True
+    wrong = np.where(said.outcome == 1, 0.1, 0.9)
+    end = said.end.copy()
+    end[100] = 130
+    return replace(
+        said,
+        confidence=np.where(crisis[:, None], wrong, said.confidence),
+        end=end,
+        regime=np.where(crisis, "crisis", "trend"),
+    )
+
+
+def test_a_regime_without_an_interval_is_open_and_says_how_many_bars_it_needs() -> None:
+    found = measures(wrong_in_a_crisis(61), rules())
+
+    for name in ("harm.crisis", "skill.crisis"):
+        verdict = found[name]
+        assert isinstance(verdict, Inconclusive)
+        (said,) = verdict.findings
+        assert (said.code, said.value, said.bound) == ("evidence.no_interval", 61.0, 62.0)
+        assert "no interval: 62 bars are needed, 61 were judged" in said.detail
+        assert "inf" not in said.detail
+    assert isinstance(decide(found, rules(Check.SKILL_POOLED)), Inconclusive)
+
+
+def test_one_bar_more_and_the_harm_is_found() -> None:
+    found = measures(wrong_in_a_crisis(62), rules())
+
+    assert isinstance(found["harm.crisis"], Refuse)
+    assert isinstance(decide(found, rules(Check.SKILL_POOLED)), Refuse)
+
+
+def test_without_an_interval_over_all_bars_nothing_is_concluded() -> None:
+    said = forecaster(everywhere(0.2), n=600)
+    far = replace(said, end=said.end + np.where(np.arange(600) == 5, 400, 0)[:, None])
+
+    for check in (Check.SKILL_POOLED, Check.TOO_GOOD):
+        verdict = calibration_skill(far, rules(check))
+        assert isinstance(verdict, Inconclusive)
+        assert verdict.findings[0].code == "evidence.no_interval"
+
+
+def test_skill_is_believed_while_part_of_its_interval_can_be() -> None:
+    said = forecaster(everywhere(0.2), n=600)
+    skill = brier_skill(said, np.ones(600, bool), 20.0, 0.95)
+    assert isinstance(skill, Skill)
+    assert skill.low is not None
+
+    # Given a bound that the skill itself exceeds
+    between = (skill.low + skill.skill) / 2.0
+    assert between < skill.skill
+
+    # Then only a bound under the whole interval refuses
+    alarms = [
+        measures(said, rules(too_good_skill=bound))["too_good.all"]
+        for bound in (between, skill.low, skill.low - 1e-9)
+    ]
+    assert [type(one) for one in alarms] == [Pass, Pass, Refuse]
+    assert alarms[0].findings[0].value == skill.low
+
+
+def test_a_regime_may_not_take_the_name_of_all_bars() -> None:
+    said = forecaster(everywhere(0.2))
+    named = replace(said, regime=np.where(said.regime == "crisis", "all", said.regime))
+
+    with pytest.raises(DataError, match="'all' stands for all bars"):
+        calibration_skill(named, rules())

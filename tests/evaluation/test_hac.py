@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from stairway.evaluation.hac import critical_value, newey_west_lags, standard_error_of_sum
+from stairway.base.errors import DataError
+from stairway.evaluation.hac import (
+    critical_value,
+    fewest_bars,
+    newey_west_lags,
+    standard_error_of_sum,
+)
 
 TERMS = hnp.arrays(np.float64, st.integers(1, 50), elements=st.floats(-10, 10, width=32))
 
@@ -80,3 +86,28 @@ def test_an_interval_covers_as_often_as_it_says(share: float) -> None:
 
 def test_lags_grow_slowly_with_the_sample() -> None:
     assert [newey_west_lags(n) for n in (0, 1, 100, 1_000, 10_000)] == [0, 1, 4, 6, 11]
+
+
+@pytest.mark.parametrize("lags", [64, 512, 513, 899, 900, 5_000])
+def test_many_lags_are_the_same_sum_as_few(lags: int) -> None:
+    # Given terms that hang together, as overlapping labels make them
+    terms = np.convolve(np.random.default_rng(1).standard_normal(919), np.ones(20), "valid")
+    centred = terms - terms.mean()
+
+    products = np.correlate(centred, centred, "full")[centred.size - 1 :]
+    weights = np.maximum(1.0 - np.arange(centred.size) / (lags + 1.0), 0.0)
+    total = products[0] + 2.0 * float(weights[1:] @ products[1:])
+
+    assert standard_error_of_sum(centred, lags) == pytest.approx(math.sqrt(total), rel=1e-9)
+
+
+@pytest.mark.parametrize("lags", [0, 1, 20])
+def test_the_fewest_bars_are_the_first_with_a_critical_value(lags: int) -> None:
+    assert critical_value(0.95, fewest_bars(lags) - 1, lags) == math.inf
+    assert critical_value(0.95, fewest_bars(lags), lags) < math.inf
+
+
+@pytest.mark.parametrize("level", [-0.5, 0.0, 1.0, 1.5, math.nan])
+def test_a_critical_value_of_no_confidence_is_an_error(level: float) -> None:
+    with pytest.raises(DataError, match="level of confidence"):
+        critical_value(level, 100, 4)

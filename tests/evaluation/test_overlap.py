@@ -72,3 +72,22 @@ def test_nothing_used_weighs_nothing() -> None:
 def test_a_label_without_a_bar_of_its_own_is_an_error(start: int, end: int) -> None:
     with pytest.raises(DataError, match="at least one bar"):
         uniqueness(np.array([0, start]), np.array([1, end]), np.array([True, True]))
+
+
+@given(SPANS, st.integers(1, 3_600_000_000_000))
+def test_labels_weigh_the_same_in_bars_and_in_nanoseconds(
+    spans: list[tuple[int, int, bool]], bar_ns: int
+) -> None:
+    start = np.array([s for s, _, _ in spans])
+    end = start + np.array([length for _, length, _ in spans])
+    used = np.array([u for _, _, u in spans])
+
+    weights = uniqueness(bar_ns * start, bar_ns * end, used)
+
+    np.testing.assert_allclose(weights, uniqueness(start, end, used), rtol=1e-12)
+
+
+def test_one_label_to_the_end_of_time_costs_no_more_than_another() -> None:
+    start, end = np.array([0, 3]), np.array([2, 2**62])
+
+    assert uniqueness(start, end, np.array([True, True])).tolist() == [1.0, 1.0]

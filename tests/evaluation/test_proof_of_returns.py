@@ -9,6 +9,8 @@ from stairway.base.verdict import Inconclusive, Pass, Refuse
 from stairway.evaluation.proof_of_returns import ReturnsProof, proof_of_returns, wealth
 from stairway.evaluation.sceptic.answer import Question
 from stairway.evaluation.sceptic.record import Record
+from stairway.evaluation.sceptic.timing import HELD, Timed
+from stairway.evaluation.skill import Forecasts
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +115,33 @@ def test_wealth_that_is_gone_stays_gone() -> None:
     worth, fall = wealth(np.array([0.5, -1.0, 3.0]))
     assert worth.tolist() == [1.0, 1.5, 0.0, 0.0]
     assert fall.tolist() == [0.0, 0.0, -1.0, -1.0]
+
+
+def foretold(returns: np.ndarray) -> Forecasts:
+    """Probabilities that know a part of the next move, for one instrument of two."""
+    n = returns.size
+    up = (returns > 0.0).astype(np.int64)
+    noise = np.random.default_rng(7).uniform(-0.2, 0.2, n)
+    confidence = np.column_stack([0.5 + 0.1 * (2.0 * up - 1.0) + noise, np.full(n, np.nan)])
+    outcome = np.column_stack([up, np.full(n, -1)])
+    bars = np.column_stack([np.arange(n)] * 2)
+    return Forecasts(confidence, outcome, bars, bars + 1, np.full(n, "range"))
+
+
+def test_where_no_positions_are_given_the_probabilities_are_timed(rules) -> None:
+    one = record(0.002)
+    said = proof_of_returns(one, foretold(one.returns), rules, np.random.default_rng(0))
+    timing = said.answers[0].checks["timing"]
+    assert isinstance(timing, Pass)
+    assert timing.findings[0].detail.startswith("what was said and what came")
+    assert len(said.figures.shifts) == 1
+
+
+def test_positions_that_are_given_are_timed_and_not_the_probabilities(rules) -> None:
+    one = record(0.002)
+    came = one.returns
+    held = Timed("", np.random.default_rng(8).standard_normal(came.size), came, 1, HELD)
+    found = proof_of_returns(one, foretold(came), rules, np.random.default_rng(0), (held,))
+    timing = found.answers[0].checks["timing"]
+    assert isinstance(timing, Refuse)
+    assert timing.findings[0].detail.startswith("what was held and what came")

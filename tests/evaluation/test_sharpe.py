@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from stairway.base.errors import DataError
+from stairway.evaluation.hac import critical_value, newey_west_lags
 from stairway.evaluation.moments import Undefined
-from stairway.evaluation.sharpe import Sharpe, sharpe
+from stairway.evaluation.sharpe import Sharpe, sharpe, sharpe_ratio
 
 RETURNS = hnp.arrays(
     np.float64, st.integers(3, 120), elements=st.floats(-0.1, 0.1, allow_subnormal=False)
@@ -147,3 +149,81 @@ def test_where_there_is_no_ratio_none_is_given(
 
     assert isinstance(found, Undefined)
     assert words in found.reason
+
+
+def half_width(found: Sharpe, n: int) -> float:
+    """Standard errors of the ratio per bar, freed of its year and its critical value."""
+    eta = found.annual / found.per_bar
+    return (found.high - found.low) / 2.0 / eta / critical_value(0.95, n, newey_west_lags(n))
+
+
+def test_the_robust_error_is_that_of_mean_and_variance_together() -> None:
+    # Given skewed returns that hang together, with a ratio that is not small
+    rng, n = np.random.default_rng(6), 400
+    noise = rng.exponential(1.0, n + 2) - 1.0
+    returns = 0.8 + noise[2:] + 0.5 * noise[1:-1]
+    found = measured(returns)
+
+    # When mean and variance are estimated together, and the ratio follows by their slopes
+    off, deviation, lags = returns - returns.mean(), returns.std(ddof=1), newey_west_lags(n)
+    terms = np.column_stack([off, off**2 - np.mean(off**2)])
+    together = terms.T @ terms / n
+    for lag in range(1, lags + 1):
+        cross = terms[lag:].T @ terms[:-lag] / n
+        together += (1.0 - lag / (lags + 1.0)) * (cross + cross.T)
+    slopes = np.array([1.0 / deviation, -returns.mean() / (2.0 * deviation**3)])
+
+    # Then the error is that of the sandwich
+    error = math.sqrt(slopes @ together @ slopes / n)
+    assert half_width(found, n) == pytest.approx(error, rel=1e-9)
+
+
+def test_the_robust_error_is_how_far_ratios_stray() -> None:
+    # Given many samples of normal returns with a ratio of 2, where its noise matters most
+    rng, n = np.random.default_rng(7), 400
+    found = [measured(2.0 + rng.standard_normal(n)) for _ in range(300)]
+
+    stray = float(np.std([one.per_bar for one in found]))
+
+    assert np.mean([half_width(one, n) for one in found]) == pytest.approx(stray, rel=0.12)
+
+
+def test_correlation_beyond_a_year_takes_nothing_from_it() -> None:
+    # Given a year of 2 bars, and returns that hang together over many more
+    returns = autoregressive(np.random.default_rng(4), 500, 0.9, mean=0.002)
+    found = sharpe(returns, 2.0, 0.95)
+    assert isinstance(found, Sharpe)
+
+    # Then only the correlation of one bar with the next can matter
+    unit, lags = (returns - returns.mean()) / returns.std(ddof=1), newey_west_lags(500)
+    rho = float(unit[1:] @ unit[:-1]) / 499
+    assert lags > 2
+    assert found.annual == pytest.approx(
+        found.per_bar * 2.0 / math.sqrt(2.0 + 2.0 * rho * (1.0 - 1.0 / (lags + 1.0)))
+    )
+
+
+@pytest.mark.parametrize("level", [-0.5, 0.0, 1.0, 1.5, math.nan])
+@pytest.mark.parametrize("n", [0, 100])
+def test_an_interval_of_no_confidence_is_an_error(level: float, n: int) -> None:
+    with pytest.raises(DataError, match="level of confidence"):
+        sharpe(np.arange(float(n)), 252.0, level)
+
+
+@pytest.mark.parametrize("risk_free", [math.nan, math.inf, -math.inf])
+def test_cash_that_earns_no_number_is_an_error(risk_free: float) -> None:
+    returns = np.random.default_rng(1).normal(0.001, 0.01, 500)
+
+    with pytest.raises(DataError, match="without risk"):
+        sharpe_ratio(returns, risk_free)
+    with pytest.raises(DataError, match="without risk"):
+        sharpe(returns, 252.0, 0.95, risk_free)
+
+
+@pytest.mark.parametrize("risk_free", [1e12, -1e200, 1e308])
+def test_beside_cash_that_earns_beyond_measure_returns_are_constant(risk_free: float) -> None:
+    returns = np.random.default_rng(1).normal(0.001, 0.01, 500)
+
+    for found in (sharpe_ratio(returns, risk_free), sharpe(returns, 252.0, 0.95, risk_free)):
+        assert isinstance(found, Undefined)
+        assert "constant beside" in found.reason

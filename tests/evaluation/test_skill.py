@@ -3,12 +3,14 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stairway.base.errors import DataError
+from stairway.evaluation.hac import critical_value, standard_error_of_sum
 from stairway.evaluation.skill import (
     Forecasts,
     Skill,
@@ -16,6 +18,7 @@ from stairway.evaluation.skill import (
     brier_skill,
     climatology,
     independent_samples,
+    share_up,
 )
 
 ANY = "range"
@@ -210,3 +213,117 @@ def test_no_labels_means_no_horizon() -> None:
     said = forecasts_of(np.full((4, 2), 0.5), np.full((4, 2), -1))
 
     assert said.horizon_bars == 0
+
+
+def test_an_interval_knows_labels_of_twice_their_reach_and_only_the_bars_judged() -> None:
+    # Given labels of 8 bars, and a tenth of a long history that is judged
+    said, horizon = coin_tosses(5, 2_000, 8), 8
+    rows = np.arange(2_000) % 100 < 10
+    found = skill_of(said, rows)
+
+    # When the error is worked out by hand, with lags of twice the reach of a label
+    rival = climatology(said.outcome, said.end, 200.0)[:, None]
+    saved, rivals = (
+        np.where(rows[:, None], (one - said.outcome) ** 2, 0.0)
+        for one in (said.confidence, rival)
+    )
+    influence = ((1.0 - found.skill) * rivals - saved).sum(axis=1) / rivals.sum()
+    error = standard_error_of_sum(influence, 2 * horizon)
+
+    # Then the interval is that many errors wide, the lags held against the bars judged
+    assert found.interval is not None
+    low, high = found.interval
+    assert (high - low) / 2.0 == pytest.approx(critical_value(0.95, 200, 2 * horizon) * error)
+
+
+def scattered(n_judged: int) -> tuple[Forecasts, np.ndarray]:
+    """Forecasts with one label of 30 bars, and so many bars of them far apart."""
+    rng = np.random.default_rng(0)
+    outcome = rng.integers(0, 2, (2_000, 2))
+    said = forecasts_of(0.4 + 0.2 * outcome, outcome)
+    said.end[100] = 130
+    rows = np.zeros(2_000, bool)
+    rows[300 + 9 * np.arange(n_judged)] = True
+    return said, rows
+
+
+def test_where_labels_reach_over_all_bars_there_is_no_interval_and_it_says_so() -> None:
+    few, enough = (skill_of(*scattered(n)) for n in (61, 62))
+
+    assert few.interval is None
+    assert (few.low, few.high, few.n_bars, few.needed_bars) == (None, None, 61, 62)
+    assert few.missing == "no interval: 62 bars are needed, 61 were judged"
+    assert enough.interval is not None
+    assert (enough.n_bars, enough.needed_bars, enough.missing) == (0, 0, "")
+
+
+@pytest.mark.parametrize("n_judged", [61, 62])
+def test_a_skill_with_or_without_an_interval_reads_back(n_judged: int) -> None:
+    found = skill_of(*scattered(n_judged))
+
+    assert msgspec.json.decode(msgspec.json.encode(found), type=Skill) == found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"low": None},
+        {"high": None},
+        {"low": None, "high": None},
+        {"n_bars": 5, "needed_bars": 6},
+        {"low": None, "n_bars": 5, "needed_bars": 6},
+        {"low": None, "high": None, "n_bars": 6, "needed_bars": 6},
+    ],
+    ids=["low", "high", "both", "bars", "one-end", "enough"],
+)
+def test_an_interval_cannot_be_left_out_without_saying_why(change: dict[str, object]) -> None:
+    found = skill_of(*scattered(62))
+
+    with pytest.raises(DataError, match="interval"):
+        msgspec.structs.replace(found, **change)
+
+
+def test_labels_in_nanoseconds_have_no_interval_rather_than_fill_the_memory() -> None:
+    hour = 3_600_000_000_000
+    end = np.repeat((np.arange(50)[:, None] + 1) * hour, 2, axis=1)
+    outcome = np.random.default_rng(0).integers(0, 2, (50, 2))
+    said = Forecasts(np.full((50, 2), 0.5), outcome, end - hour, end, np.full(50, ANY))
+
+    found = skill_of(said)
+
+    assert found.interval is None
+    assert found.needed_bars > hour
+
+
+@pytest.mark.parametrize("level", [-0.5, 0.0, 1.0, 1.5, math.nan])
+def test_a_skill_at_no_confidence_is_an_error(level: float) -> None:
+    said = coin_tosses(1, 100, 1)
+    nothing = np.zeros(100, bool)
+
+    for rows in (every(said), nothing):
+        with pytest.raises(DataError, match="level of confidence"):
+            brier_skill(said, rows, 20.0, level)
+
+
+@pytest.mark.parametrize("bad", [2, 7, -2])
+def test_an_outcome_that_is_no_label_is_an_error_that_names_it(bad: int) -> None:
+    outcome = np.random.default_rng(0).integers(-1, 2, (40, 2))
+    outcome[7, 1] = bad
+
+    with pytest.raises(DataError, match=f"outcome 7 of instrument 1 is {bad}, neither"):
+        forecasts_of(np.full((40, 2), 0.5), outcome)
+
+
+@pytest.mark.parametrize("bad", [0.5, math.nan])
+def test_half_an_outcome_is_none(bad: float) -> None:
+    outcome = np.zeros((40, 2))
+    outcome[3, 0] = bad
+
+    with pytest.raises(DataError, match="outcome 3 of instrument 0"):
+        forecasts_of(np.full((40, 2), 0.5), outcome)
+
+
+def test_the_share_of_up_is_one_formula_for_one_count_and_for_many() -> None:
+    known, ups = np.array([0.0, 4.0]), np.array([0.0, 3.0])
+
+    assert share_up(known, ups, 2.0).tolist() == [share_up(0, 0, 2.0), share_up(4, 3, 2.0)]

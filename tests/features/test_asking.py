@@ -331,7 +331,15 @@ def test_steps_near_the_largest_number_there_is_hide_no_change() -> None:
     assert moved(column, other, 0.0) == (1, pytest.approx(1e-5))
 
 
-def test_a_column_of_one_value_and_holes_does_not_vary() -> None:
+def test_a_column_of_one_value_that_warms_up_does_not_vary() -> None:
     assert not varies(np.array([np.nan, 1.0, 1.0]))
     assert not varies(np.full(3, np.nan))
     assert varies(np.array([np.nan, 1.0, np.inf]))
+    assert not varies(np.array([]))
+
+
+@pytest.mark.parametrize("hole", [1, 2, 4])
+def test_a_hole_behind_the_first_value_is_something_that_a_column_says(hole: int) -> None:
+    column = np.array([np.nan, *[1.0] * 4])
+    column[hole] = np.nan
+    assert varies(column) == (hole > 1)

@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 
 from stairway.base.verdict import Inconclusive, Pass, Refuse
 from stairway.features.asking import answered
-from stairway.features.elsewhere import _Moves, judged_by_time
+from stairway.features.elsewhere import _known, _Moves, judged_by_time
 from stairway.features.function import ProverRules, prove_function, read
 from stairway.features.series import Futures, checked
 from stairway.testing.leaks import series
@@ -28,10 +28,27 @@ def proved(function: Any, bars: Any = BARS) -> Any:
     return prove_function(function, bars, RULES, seed=1)
 
 
+RISES = {
+    at: after > now
+    for (at, now), after in zip(KNOWN.items(), [*BARS["close"][1:].tolist(), 0.0], strict=True)
+}
+
+
+def where_it_rises(bars: Any, said: Any, instead: float = np.nan) -> np.ndarray:
+    rises = np.array([RISES.get(at, False) for at in bars["time_ns"].tolist()], np.bool_)
+    return np.where(rises, said, instead)
+
+
 @pytest.mark.parametrize(
     "function",
-    [looked_up, lambda bars: looked_up(bars) / bars["close"]],
-    ids=["table", "mixed"],
+    [
+        looked_up,
+        lambda bars: looked_up(bars) / bars["close"],
+        lambda bars: where_it_rises(bars, 1.0),
+        lambda bars: where_it_rises(bars, bars["close"]),
+        lambda bars: where_it_rises(bars, 1.0, np.inf),
+    ],
+    ids=["table", "mixed", "holes", "holes of its own", "infinite"],
 )
 def test_tomorrow_read_from_a_table_by_time_is_refused(function: Any) -> None:
     verdict = proved(function).verdict
@@ -42,8 +59,12 @@ def test_tomorrow_read_from_a_table_by_time_is_refused(function: Any) -> None:
 
 @pytest.mark.parametrize(
     "function",
-    [lambda bars: bars["time_ns"] // 3_600_000_000_000 % 24, lambda b: looked_up(b, KNOWN)],
-    ids=["hour", "past"],
+    [
+        lambda bars: bars["time_ns"] // 3_600_000_000_000 % 24,
+        lambda b: looked_up(b, KNOWN),
+        lambda bars: np.where(bars["time_ns"] // 60_000_000_000 % 9 < 5, 1.0, np.nan),
+    ],
+    ids=["hour", "past", "holes"],
 )
 def test_what_depends_on_time_alone_and_tells_no_future_is_named(function: Any) -> None:
     verdict = proved(function).verdict
@@ -55,6 +76,60 @@ def test_what_comes_from_the_bars_is_not_named() -> None:
     assert len(proved(lambda bars: bars["close"] * 2).verdict.findings) == 1
     no_time = {"close": BARS["close"]}
     assert isinstance(proved(lambda bars: bars["close"] * 2, no_time).verdict, Pass)
+
+
+def test_a_file_read_by_row_is_seen_without_times_too() -> None:
+    after = np.append(BARS["close"][1:], np.nan)
+
+    def peek(bars: Any) -> np.ndarray:
+        return after[: bars["close"].size] / bars["close"]
+
+    verdict = proved(peek, {"close": BARS["close"]}).verdict
+    assert isinstance(verdict, Refuse)
+    assert verdict.findings[0].code == "causality.elsewhere"
+
+
+def next_moves(bars: Any) -> dict[int, float]:
+    moves = np.diff(bars["close"], append=0.0)
+    return dict(zip(bars["time_ns"].tolist(), moves, strict=True))
+
+
+@pytest.mark.parametrize("rows", [122, 140, 200])
+def test_a_table_is_seen_on_as_few_bars_as_are_asked_for(rows: int) -> None:
+    for seed in range(2):
+        bars = series(rows, seed)
+        after = next_moves(bars)
+        assert isinstance(judged(lambda b, t=after: looked_up(b, t), bars), Refuse)
+        assert isinstance(judged(windows, bars), Pass)
+
+
+@pytest.mark.parametrize("rows", [2, 100, 121])
+def test_what_cannot_be_asked_is_left_open_and_says_how_many_bars_it_takes(rows: int) -> None:
+    verdict = judged(lambda bars: bars["close"], series(rows, seed=1))
+    assert isinstance(verdict, Inconclusive)
+    (finding,) = verdict.findings
+    assert (finding.code, finding.value, finding.bound) == ("causality.too_few_bars", rows, 122)
+    assert f"{rows} bars of at least 122" in finding.detail
+
+
+def test_bars_that_became_known_together_are_parted_where_enough_are_left() -> None:
+    bars = series(400, seed=1)
+    after = next_moves(bars)
+    for together, answer in ((200, Refuse), (278, Refuse), (280, Inconclusive)):
+        known_ns = np.maximum(bars["time_ns"], bars["time_ns"][together])
+        given = {**bars, "available_ns": known_ns}
+        verdict = judged(lambda b: looked_up(b, after), given)
+        assert isinstance(verdict, answer), together
+    assert verdict.findings[0].code == "causality.no_cut"
+
+
+def test_times_without_a_close_leave_open_what_is_known_by_them() -> None:
+    funding = {"funding": BARS["close"], "time_ns": BARS["time_ns"]}
+    verdict = proved(lambda bars: bars["funding"] * 2.0, funding).verdict
+    assert isinstance(verdict, Inconclusive)
+    assert [one.code for one in verdict.findings] == ["causality.no_close"]
+    no_times = {"funding": BARS["close"]}
+    assert isinstance(proved(lambda bars: bars["funding"] * 2.0, no_times).verdict, Pass)
 
 
 def test_one_that_fails_on_other_prices_is_told_so() -> None:
@@ -113,6 +188,8 @@ def windows(bars: Any) -> dict[str, Any]:
             f"lagged_move_{n}": move.shift(n),
             f"share_up_{n}": move.clip(lower=0.0).rolling(n).sum()
             / move.abs().rolling(n).sum(),
+            f"falls_alone_{n}": (x - x.shift(n)).where(move < 0.0),
+            f"calm_{n}": (x * 0.0).where(of_moves.std() < of_moves.std().shift(1)),
         }
     return made
 
@@ -231,6 +308,21 @@ def test_a_table_is_known_by_its_growth_where_its_size_fades() -> None:
     verdict = judged(lambda bars: looked_up(bars) * fading, BARS)
     assert isinstance(verdict, Refuse)
     assert "the move 1 ahead" in verdict.findings[0].detail
+
+
+def test_where_a_column_is_known_is_told_from_its_first_value_on() -> None:
+    told = _known(np.array([np.nan, np.inf, 3.0, np.nan, 3.0, -np.inf]))
+    assert np.array_equal(told, [np.nan, np.nan, 1.0, 0.0, 1.0, 0.0], equal_nan=True)
+
+
+def test_without_times_no_column_is_said_to_depend_on_them() -> None:
+    row = np.arange(3_000)
+    close = 100.0 + 0.01 * np.minimum(row, 1_990 - row) + 0.1 * np.sin(row**2)
+    verdict = proved(
+        lambda bars: np.maximum.accumulate(bars["close"]), {"close": close}
+    ).verdict
+    assert isinstance(verdict, Pass)
+    assert [one.code for one in verdict.findings] == ["causality.clean"]
 
 
 @pytest.mark.parametrize("rows", [101, 192, 300])

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -117,6 +118,16 @@ def test_chance_belongs_to_the_seed() -> None:
 def test_whatever_a_function_does_is_one_sentence(function: Any, what: str) -> None:
     assert code(function) == what
     assert "\n" not in proof(function).verdict.findings[0].detail
+
+
+def test_what_is_never_known_says_what_would_help_here() -> None:
+    """Only a series that was cut has more bars; ``stairway prove`` has no such setting."""
+    silent = lambda bars: bars["close"] * np.nan  # noqa: E731
+    whole = proof(silent).verdict.findings[0].detail
+    assert whole == "column value is never known in 400 bars; bring more bars, or leave it out"
+    fewer = msgspec.structs.replace(RULES, max_bars=300)
+    cut = prove_function(silent, BARS, fewer, 1).verdict.findings[0].detail
+    assert cut == "column value is never known in 300 bars; raise max_bars, or leave it out"
 
 
 def test_an_interrupt_goes_through() -> None:

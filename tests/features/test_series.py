@@ -81,6 +81,18 @@ def test_a_label_whose_span_has_not_ended_is_another(kind: Perturbation) -> None
     assert (other[45:] != bars["labels"][45:50]).any()
 
 
+@pytest.mark.parametrize("kind", [Perturbation.NOISE, Perturbation.SIGN])
+def test_a_label_of_a_row_that_is_not_known_is_another_though_its_span_has_ended(
+    kind: Perturbation,
+) -> None:
+    bars = series(80, seed=2)
+    bars["available_ns"][3:9] = bars["available_ns"][-1] + np.arange(1, 7)
+    other = changed(bars, 50, kind).bars["labels"]
+    assert (bars["label_end_ns"][3:9] < np.sort(bars["available_ns"])[49]).all()
+    assert (other[3:9] != bars["labels"][3:9]).any()
+    assert (other[9:40] == bars["labels"][9:40]).all()
+
+
 def test_when_an_open_span_ends_is_a_part_of_the_future() -> None:
     bars = series(80, seed=2)
     now_ns = np.sort(bars["available_ns"])[49]

@@ -418,3 +418,15 @@ def test_no_samples_at_all_are_an_error() -> None:
 def test_rules_that_make_no_sense_cannot_be_written_down(field: str, value: float) -> None:
     with pytest.raises(msgspec.ValidationError):
         CalibrationRules(**{**msgspec.structs.asdict(RULES), field: value})
+
+
+def test_lists_and_numbers_of_another_byte_order_are_fitted_alike() -> None:
+    margins, outcomes = sample(200)
+    weights = np.full(200, 0.5)
+    regimes = ["trend"] * 200
+    plain = fit(margins, outcomes, np.array(regimes), weights, RULES)
+    assert fit(margins.tolist(), outcomes.tolist(), regimes, weights.tolist(), RULES) == plain
+    swapped = margins.astype(">f8"), outcomes.astype(">i4"), regimes, weights.astype(">f4")
+    assert fit(*swapped, RULES) == plain
+    with pytest.raises(DataError, match="margins must be numbers"):
+        fit(["a"] * 200, outcomes, regimes, None, RULES)  # type: ignore[list-item]

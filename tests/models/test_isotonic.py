@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
 from sklearn.isotonic import IsotonicRegression
@@ -83,3 +86,22 @@ def test_what_cannot_be_fitted_is_named(
 ) -> None:
     with pytest.raises(DataError, match=words):
         isotonic(np.array(x), np.array(y), np.array(weights))
+
+
+@pytest.mark.parametrize(
+    "kind", [list, tuple, lambda row: np.array(row, ">f8"), pd.Series], ids=range(4)
+)
+def test_numbers_of_any_kind_are_taken(kind: Callable[[list[float]], Any]) -> None:
+    x, y, weights = [3.0, 1.0, 2.0, 4.0], [2.0, 1.0, 3.0, 4.0], [1.0, 2.0, 1.0, 1.0]
+    plain = isotonic(np.array(x), np.array(y), np.array(weights))
+    for one, other in zip(isotonic(kind(x), kind(y), kind(weights)), plain, strict=True):
+        assert one.tolist() == other.tolist()
+    assert isotonic(kind(x), kind(y)).level.tolist() == [1.0, 2.5, 2.5, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("x", "name"), [(["a"], "x must be numbers"), ([[1.0]], "x must be one")]
+)
+def test_what_is_no_row_of_numbers_is_named(x: Any, name: str) -> None:
+    with pytest.raises(DataError, match=name):
+        isotonic(x, [1.0])

@@ -18,9 +18,10 @@ from stairway.app.run import run
 from stairway.app.train import read_report
 from stairway.app.validate.asked import Asked
 from stairway.app.validate.report import Report
+from stairway.app.validate.sealed import REGISTRY
 from stairway.app.validate.validated import validated
 from stairway.base.errors import ConfigError
-from stairway.base.verdict import Pass, Refuse, passed
+from stairway.base.verdict import Inconclusive, Pass, Refuse, passed
 from stairway.dashboard.proof.page import page
 from stairway.evaluation.evidence import EVIDENCE_GATES
 from stairway.testing.runs import quickly, write_source
@@ -94,6 +95,23 @@ def test_a_seal_that_training_is_made_to_forget_is_found_in_the_registry(
     assert isinstance(one.verdict, Refuse)
     assert entry.findings[0].detail.startswith("training.json names no sealed lightgbm")
     assert isinstance(one.sealed.checks["proof"], Pass)
+
+
+def test_a_finished_run_whose_record_is_gone_is_open_and_names_nobody_registered(
+    root: Path, tmp_path: Path
+) -> None:
+    folder = copied(root, tmp_path)
+    folder.result.write_text('{"finished": true}')
+    shutil.rmtree(folder.log)
+    report = validated(Asked(target=folder.root, model="lightgbm"), Silent())
+    (one,) = report.proofs
+    entry = one.sealed.checks["entry"]
+    assert isinstance(entry, Inconclusive)
+    assert "the run left a result, and no record says who was registered" in str(entry)
+    assert "restore the record" in str(entry)
+    assert one.sealed.registered is None
+    assert "registered: no" in page(report)
+    assert not [path for path in report.read if REGISTRY in path]
 
 
 def test_what_training_is_made_to_say_of_the_future_is_held_against_the_seal(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from stairway.base.verdict import Inconclusive, Pass, Refuse
 from stairway.supervision.answers import NO_TIME
-from stairway.supervision.event_rate import Events, eta_ns, judge_rate
+from stairway.supervision.event_rate import LEAST_PER_MINUTE, Events, eta_ns, judge_rate
 from stairway.testing.answers import tallied
 
 MINUTE_NS = 60 * 10**9
@@ -165,3 +165,15 @@ def test_waiting_is_told_in_time() -> None:
     assert eta_ns(41, 200, 3.0) == 53 * MINUTE_NS
     assert eta_ns(41, 200, None) is None
     assert eta_ns(41, 200, float("nan")) is None
+
+
+def test_a_rate_of_late_that_is_a_hair_below_the_bound_refuses() -> None:
+    """Half an hour of four a minute, and then twenty in ten minutes and a little more."""
+    often = [m / 4 for m in range(120)]
+    events = at_minutes([*often, *(30 + 10 * i / 19 for i in range(1, 20)), 40.01])
+    verdict = judge_rate(events)
+    lately = events.lately
+    assert lately is not None
+    assert LEAST_PER_MINUTE - 0.5 < lately < LEAST_PER_MINUTE
+    assert isinstance(verdict, Refuse)
+    assert verdict.findings[0].value == lately

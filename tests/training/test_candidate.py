@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -282,7 +283,24 @@ def test_there_is_a_diagram_for_every_regime_that_was_met(skilled: Candidate) ->
 def test_no_forecasts_make_no_diagram() -> None:
     data = material(0.0)
 
-    assert diagrams(forecasts(data, np.full((N, 2), math.nan)), 8) == {}
+    assert diagrams(forecasts(data, np.full((N, 2), math.nan)), RULES.evidence) == {}
+
+
+def test_diagrams_are_as_sure_as_the_rules_say() -> None:
+    data = material(0.15)
+    surer = msgspec.structs.replace(RULES.evidence, level=0.999)
+    said = forecasts(data, np.random.default_rng(1).uniform(0.3, 0.7, (N, 2)))
+    plain, sure = (diagrams(said, rules)["all"] for rules in (RULES.evidence, surer))
+    assert sure.ece_bound > plain.ece_bound
+    assert sure.bins[0].high > plain.bins[0].high
+
+
+def test_a_skill_without_an_interval_claims_none_in_its_passport() -> None:
+    data = material(0.15)
+    data.labels.end[40, 0] = N
+    metrics = made(0.15, data=data).bundle.passport.metrics
+    assert "brier_skill" in metrics
+    assert {"brier_skill_low", "brier_skill_high"}.isdisjoint(metrics)
 
 
 def test_a_gate_that_never_answered_is_not_a_gate_that_passed() -> None:

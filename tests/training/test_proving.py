@@ -141,7 +141,7 @@ def test_figures_without_an_end_are_left_out_and_the_proof_reads_back() -> None:
     assert all(one.measures is None for one in found.figures.honesty)
 
 
-def test_a_skill_without_an_interval_is_left_out_of_its_regime_and_nothing_else_is() -> None:
+def test_a_skill_without_an_interval_is_kept_and_says_how_many_bars_it_needs() -> None:
     """One label that is open to the end makes all bars hang together, and few samples less."""
     heard = candidate("good", 0.2, 1)
     alone = contest([heard], FEATURES, RULES.baseline, BACKTEST)
@@ -151,11 +151,11 @@ def test_a_skill_without_an_interval_is_left_out_of_its_regime_and_nothing_else_
     said = Forecasts(heard.confidence, CAME, bar, end, np.full(N, "trend"))
     record = record_of(alone, "good", 1, BACKTEST)
     figures = proof_of_returns(record, said, BOUNDS, rng()).figures
-    assert [np.isfinite(one.skill.low) for one in figures.honesty] == [False, False]
+    assert [one.skill.interval for one in figures.honesty] == [None, None]
+    assert [one.skill.needed_bars for one in figures.honesty] == [2 * N + 2] * 2
     kept = shown(record, said, BOUNDS, rng()).figures.honesty
     assert [one.regime for one in kept] == ["all", "trend"]
-    assert [one.skill for one in kept] == [None, None]
-    assert [one.measures for one in kept] == [one.measures for one in figures.honesty]
+    assert kept == figures.honesty
     assert None not in [one.measures for one in kept]
 
 

@@ -84,11 +84,15 @@ class Child:
         StairwayError
             What the process said was wrong; an ``InvariantError`` where it died wordless.
         """
+        label = None
         for line in _lines(cast("IO[str]", self._process.stdout)):
             if "error" in line:
                 raise _error(line["error"])
             if "label" in line:
-                _pass_on(line, progress)
+                if line["label"] != label or line["done"] == 0:
+                    progress.begin(line["label"], line["total"])
+                label = line["label"]
+                progress.advance(line["done"])
             elif hear is not None:
                 hear(line)
             if stop_at is not None and line.get("done", 0) >= stop_at:
@@ -111,13 +115,6 @@ def _lines(stream: IO[str]) -> Iterator[dict[str, Any]]:
             yield msgspec.json.decode(text.encode(), type=dict[str, Any])
         except msgspec.DecodeError:
             sys.stderr.write(text)
-
-
-def _pass_on(line: dict[str, Any], progress: Stages) -> None:
-    label, done, total = line["label"], line["done"], line["total"]
-    if done == 0:
-        progress.begin(label, total)
-    progress.advance(done)
 
 
 def _error(said: dict[str, str]) -> StairwayError:

@@ -7,7 +7,7 @@ is on record already is compared, what is not is appended.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +35,10 @@ from stairway.base.errors import ConfigError, DamagedLogError, DataError
 from stairway.events.ports import EventLog
 from stairway.lifecycle import state as climb_state
 from stairway.lifecycle.facts import OperatorMoved
+from stairway.lifecycle.registry import Registry
+from stairway.lifecycle.stage import Stage
 from stairway.market.bars import PairBar, PairBars
+from stairway.market.calendar import utc_text
 from stairway.supervision import supervisor, tracking
 from stairway.trader import observe
 
@@ -185,9 +188,12 @@ def walk(desk: Desk, start: RunStarted, bars: Iterable[PairBar], progress: Progr
             desk.recorder.publish(bar)
             desk.watch, _ = observe.observe(desk.watch, bar)
             continue
+        before = desk.steward.registry
         if bar.index == start.first_index:
             desk.steward.welcome(start.admitted, desk.recorder)
         desk.step(bar)
+        for step in _steps(before, desk.steward.registry):
+            progress.note(f"{utc_text(bar.time_ns)} {step}")
         if bar.index % _EVERY == 0:
             progress.advance(bar.index - start.first_index)
     if bar is None:
@@ -196,6 +202,17 @@ def walk(desk: Desk, start: RunStarted, bars: Iterable[PairBar], progress: Progr
         desk.finish(bar)
     progress.advance(bar.index + 1 - start.first_index)
     return bar.index + 1
+
+
+def _steps(before: Registry, after: Registry) -> Iterator[str]:
+    """Say who stands on another stair than before; mostly nobody does."""
+    if after is before:
+        return
+    for digest, entry in after.entries.items():
+        was = before.entries.get(digest)
+        stage = Stage.CANDIDATE if was is None else was.stage
+        if entry.stage not in (stage, Stage.BASELINE):
+            yield f"{entry.model} {digest[:8]} goes from {stage} to {entry.stage}"
 
 
 def started(ask: Ask, bars: PairBars, shelf: Shelf) -> RunStarted:

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import msgspec
 
+from stairway.adapters.tables.settings import TableConfig
 from stairway.app import plugins
 from stairway.app.folder import open_existing
 from stairway.app.policy_shared import is_chosen, withdrawn
@@ -161,6 +162,26 @@ def source_name(source: str) -> str:
     return Path(source).stem if source.endswith(".toml") else source
 
 
+def source_files(source: str) -> tuple[Path, ...]:
+    """Files of a user's own that a source is read from, as they are named to it.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such source, or its options cannot be used.
+
+    Examples
+    --------
+    >>> source_files("sample")
+    ()
+    """
+    kind, options = _options(source)
+    named = (Path(source),) if source.endswith(".toml") else ()
+    config = _config(source, options, plugins.load("sources", kind).Config)
+    tables = config.files if isinstance(config, TableConfig) else ()
+    return (*named, *(Path(one.path) for one in tables))
+
+
 def read_source(source: str) -> tuple[RawPair, dict[str, Any]]:
     """Read both tables of bars, and say with which options.
 
@@ -171,12 +192,16 @@ def read_source(source: str) -> tuple[RawPair, dict[str, Any]]:
     """
     kind, options = _options(source)
     plugin = plugins.load("sources", kind)
+    config = _config(source, options, plugin.Config)
+    return plugin.read(config), {"kind": kind, **options}
+
+
+def _config(source: str, options: Mapping[str, Any], wanted: Any) -> Any:
     try:
-        config = msgspec.convert(options, plugin.Config)
+        return msgspec.convert(options, wanted)
     except msgspec.ValidationError as error:
         msg = f"source {source}: {error}; see examples/ for a source file that works"
         raise ConfigError(msg) from error
-    return plugin.read(config), {"kind": kind, **options}
 
 
 def _options(source: str) -> tuple[str, dict[str, Any]]:

@@ -56,6 +56,7 @@ from stairway.base.hashing import digest as digest_of
 from stairway.base.units import UtcNs
 from stairway.base.verdict import Pass, inconclusive
 from stairway.evaluation.battery.study import BatteryReport
+from stairway.evaluation.proof import apart, deflated_anew, deflated_at
 from stairway.features.causality import prove
 from stairway.features.pipeline import columns
 from stairway.market.bars import PairBars
@@ -65,6 +66,7 @@ from stairway.training.candidate import (
     Backtest,
     Candidate,
     CandidateRules,
+    binding_verdict,
     judged,
     make_candidate,
 )
@@ -231,8 +233,13 @@ def _proved(
     rng = np.random.default_rng(origin.seed)
     found = shown(record, candidate.said, (rules.evidence, rules.proof), rng)
     told = Told(ground.battery, candidate.account, found)
-    proof = proof_of(bundle.passport, origin, told)
-    return replace(candidate, bundle=replace(bundle, proof=proof))
+    # How far apart the tries lie is known only now that all of them were made.
+    luck = deflated_at(candidate.account, origin.trials, apart(found))
+    evidence = deflated_anew(bundle.passport.evidence, luck)
+    passport = msgspec.structs.replace(bundle.passport, evidence=evidence)
+    proof = proof_of(passport, origin, told)
+    whole = replace(bundle, passport=passport, proof=proof)
+    return replace(candidate, verdict=binding_verdict(evidence), bundle=whole)
 
 
 def _slot(candidate: Candidate) -> str:

@@ -17,18 +17,17 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, TypeAlias, TypeVar, cast
 
-from stairway.base.attempted import words_of
+from stairway.base.attempted import OverdueError, attempted, words_of
 from stairway.base.errors import ConfigError
 
 A = TypeVar("A")
 Function: TypeAlias = Callable[..., Any]
 
+STEPS = ("redrawn", "features", "labels", "folds", "positions", "profit")
+"""What a study can be asked."""
+
 _STDOUT, _STDERR = 1, 2
 _NAMED = 8
-
-
-class OverdueError(Exception):
-    """It was not done in the time it was given."""
 
 
 def load(named: str) -> Function:
@@ -74,6 +73,40 @@ def load_object(named: str) -> Any:
         msg = f"{where} has nothing named {named.rpartition(':')[2]!r}"
         raise ConfigError(msg)
     return _made(where, found) if isinstance(found, type) else found
+
+
+def load_study(named: str) -> Any:
+    """Return the study of ``MODULE:OBJECT``; a class is called for it.
+
+    Raises
+    ------
+    ConfigError
+        If it is not there, or has not every step of a study.
+
+    Examples
+    --------
+    >>> load_study("math:tau")
+    Traceback (most recent call last):
+    ...
+    stairway.base.errors.ConfigError: math:tau is a float, and a study needs redrawn, \
+features, labels, folds, positions, profit; missing are all of them (a class with these \
+functions: docs/validate.md has one)
+    """
+    found = load_object(named)
+    missing = [step for step in STEPS if not _has(found, step)]
+    if missing:
+        which = "all of them" if len(missing) == len(STEPS) else ", ".join(missing)
+        kind = type(found).__name__
+        msg = (
+            f"{named} is a {kind}, and a study needs {', '.join(STEPS)}; missing are {which} "
+            "(a class with these functions: docs/validate.md has one)"
+        )
+        raise ConfigError(msg)
+    return found
+
+
+def _has(found: Any, step: str) -> bool:
+    return callable(attempted(lambda: getattr(found, step)))
 
 
 def _made(where: str, kind: type) -> Any:
@@ -209,7 +242,7 @@ def within(function: Callable[[A], Any], limit_s: float) -> Callable[[A], Any]:
 
     def overdue(number: int, frame: FrameType | None) -> None:
         del number, frame
-        msg = f"it was not done after {limit_s:g} s"
+        msg = f"it was not done after {limit_s:g} s; make it faster, or raise --limit-s"
         raise OverdueError(msg)
 
     def called(argument: A) -> Any:

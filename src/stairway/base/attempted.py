@@ -11,12 +11,24 @@ T = TypeVar("T")
 _LONGEST = 300
 
 
+class AdvisedError(Exception):
+    """Raised by ours around somebody else's code; its words say what to do."""
+
+
+class OverdueError(AdvisedError):
+    """It was not done in the time it was given."""
+
+
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """What somebody else's code raised: the name of the error, and what it said."""
+    """What somebody else's code raised: the name of the error, and what it said.
+
+    ``advised`` where what it said says what to do as well.
+    """
 
     name: str
     said: str
+    advised: bool = False
 
 
 def attempted(call: Callable[[], T]) -> T | Raised:
@@ -25,14 +37,15 @@ def attempted(call: Callable[[], T]) -> T | Raised:
     Examples
     --------
     >>> attempted(lambda: 1 / 0)
-    Raised(name='ZeroDivisionError', said='division by zero')
+    Raised(name='ZeroDivisionError', said='division by zero', advised=False)
     """
     try:
         return call()
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - somebody else's code: what it raises is a refusal
-        return Raised(type(error).__name__, words_of(error))
+        advised = isinstance(error, AdvisedError)
+        return Raised(type(error).__name__, words_of(error), advised)
 
 
 def words_of(error: BaseException) -> str:

@@ -8,6 +8,7 @@
     ├── DataError          the world sent something we will not trade on
     │   ├── DamagedLogError    the record is not what was written
     │   ├── NoRecordsError     what was to be judged is empty: evidence is missing
+    │   ├── TwiceError         a record says one key twice: nobody knows which value counts
     │   ├── ConflictError      somebody else appended first
     │   ├── TooLittleError     too little to learn from, or to judge by
     │   └── NothingLearntError what was learnt is not made of numbers
@@ -62,6 +63,21 @@ class DamagedLogError(DataError):
 
 class NoRecordsError(DataError):
     """There is nothing in what was to be judged."""
+
+
+class TwiceError(DataError):
+    """A record says one key twice, and nobody knows which of the values counts.
+
+    Parameters
+    ----------
+    where
+        What says it: a place, or a part of its text.
+    """
+
+    def __init__(self, where: str, key: object) -> None:
+        dropped = "the last value would be taken in silence; let each be said once"
+        super().__init__(f"{where} has {key!r} twice: {dropped}")
+        self.key = key
 
 
 class SourceChangedError(DataError):

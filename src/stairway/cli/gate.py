@@ -34,6 +34,9 @@ reports/safety, with the hash of what was read.
 
     stairway gate --source log.csv.gz --field-map map.toml --explain-source
 
+  A bot that says LONG, FLAT and SHORT needs a map with an actions table: --explain-source
+  prints one to fill in.
+
 Exit: 0 it passes, 2 refused or not enough to tell (the codes say which), 1 an error, 130
 stopped by Ctrl-C.
 """

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from stairway.features.usual import CUTS, LIMIT_S, SEED, WARM_UP_BARS
+
 HELP = """Try to catch a function looking ahead, by giving it other futures of the same past.
 
 It is called with a mapping of float64 arrays open, high, low, close, volume, and int64 time_ns
@@ -42,14 +44,14 @@ def command(
     ] = None,
     cuts: Annotated[
         int, typer.Option(min=8, max=10_000, help="Places to try each kind of future at.")
-    ] = 12,
-    seed: Annotated[int, typer.Option(min=0, help="Of the prover's chance.")] = 1,
+    ] = CUTS,
+    seed: Annotated[int, typer.Option(min=0, help="Of the prover's chance.")] = SEED,
     warm_up: Annotated[
         int, typer.Option(min=1, max=10**6, help="Fewest bars that it must bear.")
-    ] = 64,
+    ] = WARM_UP_BARS,
     limit_s: Annotated[
         float, typer.Option(min=0.1, max=86_400, help="Seconds that one call may take.")
-    ] = 60.0,
+    ] = LIMIT_S,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> int:
     """Prove one function."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stairway.features.usual import LIMIT_S, SEED
+
 if TYPE_CHECKING:
     from stairway.app.validate.asked import Asked
 
@@ -75,7 +77,7 @@ Limit = Annotated[
     float,
     typer.Option(min=0.1, max=86_400, help="Seconds that one step of your code may take."),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Of the resamples.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of all that is drawn.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for proof.html and proof.json.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 
@@ -97,8 +99,8 @@ def command(
     bars: OnBars = None,
     model: Model = None,
     policy: Policy = None,
-    limit_s: Limit = 60.0,
-    seed: Seed = 1,
+    limit_s: Limit = LIMIT_S,
+    seed: Seed = SEED,
     out: Out = None,
     as_json: AsJson = False,
 ) -> int:
@@ -129,12 +131,15 @@ def command(
 
 
 def _answered(asked: Asked, out: Path | None, *, as_json: bool) -> int:
+    from stairway.app.validate.place import require_place
     from stairway.app.validate.validated import validated
     from stairway.cli.progress import Bars
     from stairway.cli.stopping import STOPPED, Stopping
 
     try:
         with Stopping(_LEFT), Bars() as progress:
+            if out is not None:
+                require_place(out)
             report = validated(asked, progress)
             if out is not None:
                 from stairway.dashboard.proof.page import write_proof

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from stairway.base.verdict import Finding, Verdict
 from stairway.dashboard.views import RunView
-from stairway.dashboard.words import count, figure, short, with_names, word
+from stairway.dashboard.words import beside, count, end_of, plain, short, with_names, word
 from stairway.lifecycle.facts import GateGiven
 
 _MEASURED = "measured."
+_STEP_UP = "promotion."
 
 _QUESTIONS = {
     "causality": "Does any feature see the future?",
@@ -29,13 +30,17 @@ _QUESTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One finding, its figures as text."""
+    """One finding, its figures as text.
+
+    ``end`` says of which end of an interval ``value`` is, where it is one.
+    """
 
     code: str
     detail: str
     value: str
     bound: str
     n: str
+    end: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +80,26 @@ class Table:
 
 def tables(seen: RunView) -> tuple[Table, ...]:
     """Make one table per model, in the order in which gates first spoke of them."""
-    models = dict.fromkeys((g.model, g.digest) for g in seen.gates)
-    return tuple(_table(seen, model, digest) for model, digest in models)
+    models: dict[tuple[str, str], dict[str, list[GateGiven]]] = {}
+    for said in _answers(seen):
+        rows = models.setdefault((said.model, said.digest), {})
+        rows.setdefault(said.gate, []).append(said)
+    return tuple(_table(seen, *model, given) for model, given in models.items())
 
 
-def _table(seen: RunView, model: str, digest: str) -> Table:
-    given: dict[str, list[GateGiven]] = {}
-    for gate in seen.gates:
-        if (gate.model, gate.digest) == (model, digest):
-            given.setdefault(gate.gate, []).append(gate)
+def _answers(seen: RunView) -> list[GateGiven]:
+    """Put in order what gates said; one that let a model up said so by the step it took."""
+    passed = [
+        GateGiven(step.time_ns, step.cause, step.model, step.digest, step.verdict)
+        for step in seen.moves
+        if step.cause.startswith(_STEP_UP)
+    ]
+    return sorted([*seen.gates, *passed], key=lambda said: said.time_ns)
+
+
+def _table(
+    seen: RunView, model: str, digest: str, given: Mapping[str, Sequence[GateGiven]]
+) -> Table:
     rows = [_row(seen, name, verdicts) for name, verdicts in given.items()]
     return Table(
         model,
@@ -112,12 +128,14 @@ def lines(verdict: Verdict, names: dict[str, str]) -> tuple[Line, ...]:
 
 
 def _line(finding: Finding, names: dict[str, str]) -> Line:
+    value, bound = beside(finding.value, finding.bound)
     return Line(
         finding.code,
-        with_names(finding.detail, names),
-        figure(finding.value),
-        figure(finding.bound),
+        with_names(plain(finding.detail), names),
+        value,
+        bound,
         count(finding.n),
+        end_of(finding.code),
     )
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from stairway.dashboard.figures.reliability import Diagrams, diagram
 from stairway.dashboard.views import RunView
-from stairway.dashboard.words import short, word
+from stairway.dashboard.words import plain, short, word
 from stairway.evaluation.calibration import Estimate
 from stairway.evaluation.moments import Undefined
 from stairway.supervision.facts import CalibrationTracked
@@ -79,6 +79,13 @@ def banded(found: Estimate | None) -> str:
     if found is None:
         return ""
     return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
+
+
+def said(one: Honesty) -> str:
+    """Say in a word what a row of figures came to; what the row shows is not said again."""
+    if one.skill is None:
+        return plain(one.why).removesuffix(" outcomes")
+    return {"pass": "skilled", "refuse": "alarm"}.get(one.verdict, "unproven")
 
 
 def _last(seen: RunView) -> list[CalibrationTracked]:

@@ -34,7 +34,7 @@ from stairway.dashboard.figures.money import equity
 from stairway.dashboard.figures.plain import Figure
 from stairway.dashboard.figures.reliability import diagrams
 from stairway.dashboard.figures.stages import timeline
-from stairway.dashboard.honesty import banded, honesty, pictures
+from stairway.dashboard.honesty import banded, honesty, pictures, said
 from stairway.dashboard.policy import in_force
 from stairway.dashboard.stairs import RISE, Step
 from stairway.dashboard.story import events, misfortunes
@@ -206,6 +206,7 @@ def environment() -> Environment:
         "percent": words.percent,
         "r": words.r_multiple,
         "record": climbing.record,
+        "said": said,
         "short": words.short,
         "standing": climbing.standing,
     }

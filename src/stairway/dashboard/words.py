@@ -36,6 +36,15 @@ _CAUSES = {
 _BOOKS = frozenset({"shadow", "canary", "twin"})
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e-?\d+)?(?![\w]|\.\d)")
 _FILE = re.compile(r"\w\.[a-z]")
+_COUNT = re.compile(
+    r"(?<![\w.,-])\d{4,}(?= of \d| outcomes| answers|(?:\.\d+)? hours)"
+    r"|(?<=\d of )\d{4,}(?![\w./-])"
+)
+_ENDS = {
+    "evidence.skill": "low end",
+    "evidence.too_good_to_be_true": "low end",
+    "evidence.harm": "high end",
+}
 _LONGEST_DECIMALS = 4
 _SAME = 1e-4
 
@@ -264,12 +273,12 @@ def capital(text: str, named: Container[str] = ()) -> str:
 
 
 def plain(text: str) -> str:
-    """Shorten the numbers of a sentence to those digits that anybody reads.
+    """Shorten the numbers of a sentence to digits that anybody reads; part its counts.
 
     Examples
     --------
-    >>> plain("drawdown is 0.130721, allowed is at most 0.1")
-    'drawdown is 0.131, allowed is at most 0.1'
+    >>> plain("drawdown is 0.130721, allowed is at most 0.1"), plain("in 9 of 1200")
+    ('drawdown is 0.131, allowed is at most 0.1', 'in 9 of 1,200')
 
     Two numbers that would come out the same stay as they are.
 
@@ -286,7 +295,7 @@ def plain(text: str) -> str:
         short = _shortened(number)
         return short if len(told[short]) == 1 else number
 
-    return _NUMBER.sub(shortened, text)
+    return _COUNT.sub(lambda found: count(int(found.group())), _NUMBER.sub(shortened, text))
 
 
 def _shortened(number: str) -> str:
@@ -306,6 +315,32 @@ def says(text: str, value: float) -> bool:
     return any(math.isclose(number, value, rel_tol=_SAME) for number in stated)
 
 
+def beside(value: float | None, bound: float | None) -> tuple[str, str]:
+    """Write a figure and its bound, with as many digits as tell them apart.
+
+    Examples
+    --------
+    >>> beside(0.52, 0.5), beside(0.50004, 0.5), beside(0.5, 0.5), beside(0.13, None)
+    (('0.52', '0.5'), ('0.50004', '0.5'), ('0.5', '0.5'), ('0.13', ''))
+    """
+    texts = figure(value), figure(bound)
+    if value is None or bound is None or value == bound or len(set(texts)) > 1:
+        return texts
+    pairs = ((f"{value:.{n}g}", f"{bound:.{n}g}") for n in range(_DIGITS + 1, _ALL_DIGITS))
+    return next((pair for pair in pairs if len(set(pair)) > 1), texts)
+
+
+def end_of(code: str) -> str:
+    """Say which end of an interval a finding holds against its bound; nothing for others.
+
+    Examples
+    --------
+    >>> end_of("evidence.harm"), end_of("gate.std")
+    ('high end', '')
+    """
+    return _ENDS.get(code, "")
+
+
 def sentence(finding: Finding) -> str:
     """Put a finding in words, with those of its figures that it does not state itself.
 
@@ -318,10 +353,13 @@ def sentence(finding: Finding) -> str:
     """
     figures: list[str] = []
     detail, value, bound = finding.detail, finding.value, finding.bound
+    end = end_of(finding.code)
     if value is not None and not says(detail, value):
-        figures.append(figure(value) + ("" if bound is None else f" against {figure(bound)}"))
+        shown, against = beside(value, bound)
+        said = f"{end} {shown}".lstrip()
+        figures.append(f"{said} against {against}" if against else said)
     elif value is not None and bound is not None and not says(detail, bound):
-        figures.append(f"at a bound of {figure(bound)}")
+        figures.append(f"{end} at a bound of {figure(bound)}".lstrip())
     if finding.n is not None:
         figures.append(f"n {count(finding.n)}")
     return f"{plain(detail)} ({', '.join(figures)})" if figures else plain(detail)

@@ -23,20 +23,20 @@ from msgspec import Meta
 
 from stairway.base.arrays import FloatArray
 from stairway.base.config import Config
-from stairway.base.errors import DataError
 from stairway.base.verdict import Inconclusive, inconclusive
 from stairway.evaluation import bins
 from stairway.evaluation.metrics import (
     Reliability,
     brier,
+    clipped,
     forecasts_of,
-    log_loss,
     log_losses,
     one_outcome,
     reliability_of,
     spiegelhalter_z,
 )
 from stairway.evaluation.moments import Undefined
+from stairway.evaluation.significance.sample import require_level
 from stairway.models.isotonic import isotonic
 
 
@@ -52,7 +52,8 @@ class MeasureRules(Config, frozen=True, kw_only=True):
     eps
         Forecasts nearer to 0 or 1 are clipped for the log loss, and counted.
     level
-        Confidence of the two-sided bands.
+        Confidence of the two-sided bands, those of the diagram included, and one-sided that
+        of its bound.
     """
 
     min_samples: Annotated[int, Meta(ge=2, le=10**9)]
@@ -198,8 +199,8 @@ def measure(
         log_loss=_mean(
             log_losses(confidence, outcome, rules.eps), rules.level, independent_frac
         ),
-        clipped=log_loss(confidence, outcome, rules.eps)[1],
-        reliability=reliability_of(table, independent_frac),
+        clipped=clipped(confidence, rules.eps),
+        reliability=reliability_of(table, independent_frac, rules.level),
         spiegelhalter_z=z,
         spiegelhalter_p=two_sided(z),
     )
@@ -312,7 +313,5 @@ def normal_quantile(level: float) -> float:
     >>> round(normal_quantile(0.95), 2)
     1.96
     """
-    if not 0.0 < level < 1.0:
-        msg = f"a confidence of {level}; it must lie in (0, 1), such as 0.95"
-        raise DataError(msg)
+    require_level(level)
     return NormalDist().inv_cdf(0.5 + level / 2.0)

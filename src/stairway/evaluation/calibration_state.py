@@ -31,6 +31,7 @@ from stairway.evaluation.calibration import (
 )
 from stairway.evaluation.metrics import Reliability, one_outcome, reliability_of, z_score
 from stairway.evaluation.moments import Undefined
+from stairway.evaluation.skill import share_up
 from stairway.models.calibration import REGIMES
 
 _ERROR, _RIVAL, _LOST = 0, 1, 2
@@ -52,7 +53,8 @@ class TrackRules(Config, frozen=True, kw_only=True):
     min_blocks
         Blocks below which nothing is said.
     level
-        Confidence of the two-sided bands.
+        Confidence of the two-sided bands, those of the diagram included, and one-sided that
+        of its bound.
     """
 
     n_bins: Annotated[int, Meta(ge=2, le=100)]
@@ -200,11 +202,6 @@ def climatology(state: CalibrationState) -> float:
     return share_up(state.known, state.ups, state.rules.prior_n)
 
 
-def share_up(known: int, ups: int, prior_n: float) -> float:
-    """Share of "up" among ``known`` outcomes and ``prior_n`` imagined ones, half of them up."""
-    return (prior_n / 2.0 + ups) / (prior_n + known)
-
-
 def add(state: CalibrationState, outcome: Outcome) -> CalibrationState | Refuse:
     """Count one outcome; one that cannot be is refused, and nothing is counted.
 
@@ -260,7 +257,7 @@ def _read(tally: Tally, rules: TrackRules) -> Tracked | Inconclusive:
         skill=_skill(tally, rules),
         log_loss=_mean(tally, _LOST, lost, rules),
         clipped=tally.clipped,
-        reliability=reliability_of(table, frac),
+        reliability=reliability_of(table, frac, rules.level),
         spiegelhalter_z=z,
         spiegelhalter_p=two_sided(z),
     )
@@ -385,7 +382,9 @@ def _independent_frac(tally: Tally, rules: TrackRules) -> float:
 def critical(level: float, n_blocks: int) -> float:
     """Two-sided critical value of Student's t with ``n_blocks - 1`` degrees of freedom.
 
-    Four terms of its expansion, within 0.2 % from ten blocks on.
+    Four terms of its expansion. They fall short of it: from ten blocks on by less than
+    0.1 % for levels up to 0.99 and by less than 1 % up to 0.9999, and with fewer blocks or
+    at higher levels by more.
 
     Examples
     --------

@@ -3,7 +3,8 @@
 Everything is measured and kept as a verdict of its own; the policy says which of them
 *bind*. The order of an answer is always the same:
 
-1. Too few independent samples: ``Inconclusive``, whatever the number says.
+1. Too few independent samples, or too few bars for an interval: ``Inconclusive``,
+   whatever the number says.
 2. The interval lies wholly on the good side of the bound: ``Pass``.
 3. Otherwise ``Refuse``: with enough samples, "cannot be told from nothing" is an answer.
 
@@ -21,6 +22,7 @@ from msgspec import Meta
 
 from stairway.base.arrays import BoolArray, FloatArray
 from stairway.base.config import Config
+from stairway.base.errors import DataError
 from stairway.base.verdict import Refuse, Verdict, all_of, inconclusive, passed, refuse
 from stairway.evaluation.beside import told_apart
 from stairway.evaluation.moments import Undefined
@@ -30,6 +32,9 @@ from stairway.models.calibration import REGIMES
 
 Level: TypeAlias = Annotated[float, Meta(ge=0.9, lt=1.0)]
 Samples: TypeAlias = Annotated[int, Meta(ge=1, le=10**9)]
+
+ALL = "all"
+"""Where a measurement is of all bars, and not of one regime."""
 
 
 class Check(StrEnum):
@@ -159,7 +164,7 @@ def measures(forecasts: Forecasts, rules: EvidenceRules) -> dict[str, Verdict]:
     dict
         ``skill.all``, and ``skill.R``, ``harm.R`` and ``brier.R`` for each regime R, ours
         and those of somebody else's names, and ``too_good.all``. ``harm`` is there only where
-        a regime has samples enough.
+        a regime has samples enough, and says nothing where they have no interval.
     """
     every = brier_skill(
         forecasts,
@@ -183,8 +188,19 @@ def measures(forecasts: Forecasts, rules: EvidenceRules) -> dict[str, Verdict]:
 
 
 def own_regimes(forecasts: Forecasts) -> tuple[str, ...]:
-    """Name the regimes that are none of ours and hold a forecast with an outcome."""
+    """Name the regimes that are none of ours and hold a forecast with an outcome.
+
+    Raises
+    ------
+    DataError
+        If one takes the name that stands for all bars: its verdict would take their place.
+    """
     there: list[str] = np.unique(forecasts.regime[forecasts.scored.any(axis=1)]).tolist()
+    if ALL in there:
+        msg = (
+            f"no regime may be named {ALL!r}: {ALL!r} stands for all bars; give it another name"
+        )
+        raise DataError(msg)
     return tuple(name for name in there if name and name not in REGIMES)
 
 
@@ -265,7 +281,7 @@ def _binds(check: Check, name: str) -> bool:
     kind, _, where = name.partition(".")
     match check:
         case Check.SKILL_EACH:
-            return kind == "skill" and where != "all"
+            return kind == "skill" and where != ALL
         case Check.SKILL_POOLED:
             return name == "skill.all" or kind == "harm"
         case Check.BRIER:
@@ -277,13 +293,21 @@ def _binds(check: Check, name: str) -> bool:
 def _skilled(where: str, skill: Skill | Unscored, needed: int) -> Verdict:
     if not (isinstance(skill, Skill) and skill.n_independent >= needed):
         return _too_few(where, skill, needed)
-    finding = ("evidence.skill", _told(where, skill), skill.low, 0.0, int(skill.n_independent))
-    return passed(*finding) if skill.low > 0.0 else refuse(*finding)
+    if skill.interval is None:
+        return _no_interval(where, skill)
+    low, high = skill.interval
+    detail = _told(where, skill, low, high)
+    finding = ("evidence.skill", detail, low, 0.0, int(skill.n_independent))
+    return passed(*finding) if low > 0.0 else refuse(*finding)
 
 
 def _harmless(where: str, skill: Skill) -> Verdict:
-    finding = ("evidence.harm", _told(where, skill), skill.high, 0.0, int(skill.n_independent))
-    return passed(*finding) if skill.high >= 0.0 else refuse(*finding)
+    if skill.interval is None:
+        return _no_interval(where, skill)
+    low, high = skill.interval
+    detail = _told(where, skill, low, high)
+    finding = ("evidence.harm", detail, high, 0.0, int(skill.n_independent))
+    return passed(*finding) if high >= 0.0 else refuse(*finding)
 
 
 def _brier(where: str, skill: Skill | Unscored, rules: EvidenceRules) -> Verdict:
@@ -308,13 +332,17 @@ def _too_good(skill: Skill | Unscored, rules: EvidenceRules) -> Verdict:
     needed = rules.min_independent
     if not (isinstance(skill, Skill) and skill.n_independent >= needed):
         return _too_few("over all bars", skill, needed)
+    if skill.interval is None:
+        return _no_interval("over all bars", skill)
+    low, high = skill.interval
     detail = (
-        f"{_told('over all bars', skill)}; all of it above {rules.too_good_skill:g} would be "
-        f"likelier a leak than an edge: run the causality prover on the features"
+        f"{_told('over all bars', skill, low, high)}; all of it above "
+        f"{rules.too_good_skill:g} would be likelier a leak than an edge: run the causality "
+        "prover on the features"
     )
     n = int(skill.n_independent)
-    finding = ("evidence.too_good_to_be_true", detail, skill.low, rules.too_good_skill, n)
-    return passed(*finding) if skill.low <= rules.too_good_skill else refuse(*finding)
+    finding = ("evidence.too_good_to_be_true", detail, low, rules.too_good_skill, n)
+    return passed(*finding) if low <= rules.too_good_skill else refuse(*finding)
 
 
 def _too_few(where: str, skill: Skill | Unscored, needed: int) -> Verdict:
@@ -326,10 +354,16 @@ def _too_few(where: str, skill: Skill | Unscored, needed: int) -> Verdict:
     return inconclusive("evidence.too_few", detail, n, needed, n)
 
 
-def _told(where: str, skill: Skill) -> str:
+def _no_interval(where: str, skill: Skill) -> Verdict:
+    detail = f"{where}: skill over climatology {skill.skill:+.4f}, {skill.missing}"
+    n = int(skill.n_independent)
+    return inconclusive("evidence.no_interval", detail, skill.n_bars, skill.needed_bars, n)
+
+
+def _told(where: str, skill: Skill, low: float, high: float) -> str:
     return (
         f"{where}: skill over climatology {skill.skill:+.4f}, interval "
-        f"{skill.low:+.4f} to {skill.high:+.4f}, {skill.n:,} forecasts"
+        f"{low:+.4f} to {high:+.4f}, {skill.n:,} forecasts"
     )
 
 

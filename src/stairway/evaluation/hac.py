@@ -13,7 +13,14 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
+import numpy as np
+
 from stairway.base.arrays import FloatArray
+from stairway.evaluation.significance.autocovariance import autocovariances
+from stairway.evaluation.significance.sample import require_level
+
+_FEW_LAGS = 512
+"""Up to here one product for each lag is about as quick as a Fourier transform."""
 
 _FIXED_B_SLOPE = 0.80
 """Simulated critical values grow as ``z (1 + slope z b)``, b the share of bars spent on lags:
@@ -48,18 +55,44 @@ def standard_error_of_sum(influence: FloatArray, lags: int) -> float:
     >>> bool(abs(standard_error_of_sum(np.array([1.0, -1.0, 1.0, -1.0]), 0) - 2.0) < 1e-12)
     True
     """
-    n = influence.size
+    most = min(lags, influence.size - 1)
+    if most > _FEW_LAGS:
+        return math.sqrt(max(_in_one_transform(influence, most, lags), 0.0))
     total = float(influence @ influence)
-    for lag in range(1, min(lags, n - 1) + 1):
+    for lag in range(1, most + 1):
         weight = 1.0 - lag / (lags + 1.0)
         total += 2.0 * weight * float(influence[lag:] @ influence[:-lag])
     return math.sqrt(max(total, 0.0))
 
 
+def _in_one_transform(influence: FloatArray, most: int, lags: int) -> float:
+    """Sum the weighted products of all lags, in n log n however many they are."""
+    products = autocovariances(influence, most) * influence.size
+    weights = 1.0 - np.arange(1, most + 1) / (lags + 1.0)
+    return float(products[0] + 2.0 * (weights @ products[1:]))
+
+
+def fewest_bars(lags: int) -> int:
+    """Bars below which terms related over so many lags have no standard error at all.
+
+    Examples
+    --------
+    >>> fewest_bars(10)
+    12
+    """
+    return lags + 2
+
+
 def critical_value(level: float, n_bars: int, lags: int) -> float:
     """Two-sided critical value at confidence ``level`` for a Bartlett standard error.
 
-    Never below the normal one; infinite where there are no more bars than lags.
+    Never below the normal one; infinite where there are fewer bars than
+    :func:`fewest_bars`.
+
+    Raises
+    ------
+    DataError
+        If ``level`` lies outside (0, 1).
 
     Examples
     --------
@@ -68,7 +101,8 @@ def critical_value(level: float, n_bars: int, lags: int) -> float:
     >>> round(critical_value(0.95, 200, 19), 2)
     2.27
     """
-    if not n_bars > lags + 1:
+    require_level(level)
+    if not n_bars >= fewest_bars(lags):
         return math.inf
     z = NormalDist().inv_cdf(0.5 + level / 2.0)
     return z * (1.0 + _FIXED_B_SLOPE * z * (lags + 1) / n_bars)

@@ -7,6 +7,7 @@ of them answers for input that it cannot judge: NaN raises, it is not averaged a
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import msgspec
 import numpy as np
@@ -17,12 +18,13 @@ from stairway.evaluation import bins
 from stairway.evaluation.finite import numbers, one_row, require_finite
 from stairway.evaluation.kernels import deepest, deepest_in_line
 from stairway.evaluation.moments import Undefined
+from stairway.evaluation.significance.sample import require_level
 
 _HALF_NORMAL_MEAN = math.sqrt(2.0 / math.pi)
 _HALF_NORMAL_VARIANCE = 1.0 - 2.0 / math.pi
-_Z95_ONE_SIDED = 1.6448536269514722
 _EVEN = 0.5
-_Z95_TWO_SIDED = 1.959963984540054
+_LEVEL = 0.95
+"""Confidence of a diagram that nobody asked another of."""
 
 
 class Bin(msgspec.Struct, frozen=True):
@@ -35,7 +37,8 @@ class Bin(msgspec.Struct, frozen=True):
     confidence, hit_frac
         Mean forecast, and the share of them that came true.
     low, high
-        Wilson's 95 % interval of ``hit_frac`` on the bin's *independent* samples.
+        Wilson's interval of ``hit_frac`` on the bin's *independent* samples, at the
+        confidence that was asked for.
     """
 
     n: int
@@ -57,7 +60,9 @@ class Reliability(msgspec.Struct, frozen=True):
     ece_corrected
         The same less what a perfect forecaster would show by chance, and at least 0.
     ece_bound
-        What a perfect forecaster stays under 95 times in 100, given n.
+        What a perfect forecaster stays under about as often as the confidence says, given
+        n: by the normal distribution, which the sum of a few distances only nears, so a
+        little less often where there are few bins.
     """
 
     bins: tuple[Bin, ...]
@@ -151,8 +156,18 @@ def log_loss(confidence: FloatArray, outcome: FloatArray, eps: float) -> tuple[f
     (0.3466, 1)
     """
     confidence, outcome = forecasts_of(confidence, outcome)
-    lost = log_losses(confidence, outcome, eps)
-    return float(np.mean(lost)), int(np.sum(np.clip(confidence, eps, 1.0 - eps) != confidence))
+    return float(np.mean(log_losses(confidence, outcome, eps))), clipped(confidence, eps)
+
+
+def clipped(confidence: FloatArray, eps: float) -> int:
+    """Count the forecasts that a log loss clips to ``eps``.
+
+    Examples
+    --------
+    >>> clipped(np.array([1.0, 0.5]), 1e-6)
+    1
+    """
+    return int(np.sum(np.clip(confidence, eps, 1.0 - eps) != confidence))
 
 
 def log_losses(confidence: FloatArray, outcome: FloatArray, eps: float) -> FloatArray:
@@ -201,7 +216,11 @@ def z_score(total: float, variance: float) -> float | Undefined:
 
 
 def reliability(
-    confidence: FloatArray, outcome: FloatArray, n_bins: int, independent_frac: float = 1.0
+    confidence: FloatArray,
+    outcome: FloatArray,
+    n_bins: int,
+    independent_frac: float = 1.0,
+    level: float = _LEVEL,
 ) -> Reliability:
     """Reliability diagram in bins of equal mass, and the calibration error over it.
 
@@ -217,6 +236,8 @@ def reliability(
         At most this many.
     independent_frac
         Independent samples per sample, in (0, 1]: under 1 where labels overlap.
+    level
+        Confidence of each bin's two-sided band, and one-sided that of the bound.
 
     Examples
     --------
@@ -228,22 +249,29 @@ def reliability(
     if not n_bins >= 1:
         msg = f"a diagram needs at least one bin, got {n_bins}"
         raise DataError(msg)
-    return reliability_of(bins.by_mass(confidence, outcome, n_bins), independent_frac)
+    return reliability_of(bins.by_mass(confidence, outcome, n_bins), independent_frac, level)
 
 
-def reliability_of(table: FloatArray, independent_frac: float) -> Reliability:
+def reliability_of(
+    table: FloatArray, independent_frac: float, level: float = _LEVEL
+) -> Reliability:
     """Reliability diagram from the sums of its bins, however they were cut.
 
     Parameters
     ----------
     table : (n_bins, 5) float64
         Sums of :mod:`stairway.evaluation.bins`; empty bins are left out.
-    independent_frac
+    independent_frac, level
         As in :func:`reliability`.
     """
+    require_level(level)
     if not 0.0 < independent_frac <= 1.0:
         msg = f"a diagram needs an independent_frac in (0, 1], got {independent_frac}"
         raise DataError(msg)
+    two_sided, one_sided = (
+        NormalDist().inv_cdf((1.0 + level) / 2.0),
+        NormalDist().inv_cdf(level),
+    )
     found: list[Bin] = []
     error = chance = variance = 0.0
     total = float(table[:, bins.N].sum())
@@ -253,16 +281,16 @@ def reliability_of(table: FloatArray, independent_frac: float) -> Reliability:
         error += abs(y - p) / total
         chance += share * sigma * _HALF_NORMAL_MEAN
         variance += (share * sigma) ** 2 * _HALF_NORMAL_VARIANCE
-        found.append(Bin(int(n), p / n, y / n, *_wilson(y / n, independent)))
-    bound = chance + _Z95_ONE_SIDED * math.sqrt(variance)
+        found.append(Bin(int(n), p / n, y / n, *_wilson(y / n, independent, two_sided)))
+    bound = chance + one_sided * math.sqrt(variance)
     return Reliability(tuple(found), error, max(error - chance, 0.0), bound)
 
 
-def _wilson(hit_frac: float, n: float) -> tuple[float, float]:
-    z2 = _Z95_TWO_SIDED**2
+def _wilson(hit_frac: float, n: float, z: float) -> tuple[float, float]:
+    z2 = z**2
     centre = (hit_frac + z2 / (2.0 * n)) / (1.0 + z2 / n)
     spread = math.sqrt(hit_frac * (1.0 - hit_frac) / n + z2 / (4.0 * n * n))
-    half = _Z95_TWO_SIDED * spread / (1.0 + z2 / n)
+    half = z * spread / (1.0 + z2 / n)
     return max(centre - half, 0.0), min(centre + half, 1.0)
 
 

@@ -12,6 +12,9 @@ import numpy as np
 from stairway.base.arrays import BoolArray, FloatArray, IntArray
 from stairway.base.errors import DataError
 
+_DENSE = 8
+"""Bars for each label up to which it is quicker to visit all of them than to sort."""
+
 
 def uniqueness(start: IntArray, end: IntArray, used: BoolArray) -> FloatArray:
     """Mean of ``1 / labels alive`` over the bars of each label, for one instrument.
@@ -33,6 +36,11 @@ def uniqueness(start: IntArray, end: IntArray, used: BoolArray) -> FloatArray:
     DataError
         If a used label is empty or starts before the first bar.
 
+    Notes
+    -----
+    The cost does not grow with the distance between labels: where they lie far apart, bars
+    at which none starts or ends are left out.
+
     Examples
     --------
     Two labels share one of their two bars; the third stands alone.
@@ -50,12 +58,22 @@ def uniqueness(start: IntArray, end: IntArray, used: BoolArray) -> FloatArray:
     if not (first.min() >= 0 and bool(np.all(last > first))):
         msg = "a label must span at least one bar, [start, end) with 0 <= start < end"
         raise DataError(msg)
-    step = np.zeros(int(last.max()) + 1)
-    np.add.at(step, first, 1.0)
-    np.add.at(step, last, -1.0)
-    # Adding and taking away whole numbers is exact, so a bar without labels counts exactly 0.
-    alive = np.cumsum(step)
-    share = np.divide(1.0, alive, out=np.zeros_like(alive), where=alive > 0.0)
+    edges, born, dead = _edges(first, last)
+    step = np.zeros(edges.size)
+    np.add.at(step, born, 1.0)
+    np.add.at(step, dead, -1.0)
+    # Adding and taking away whole numbers is exact, so bars without labels count exactly 0.
+    alive = np.cumsum(step)[:-1]
+    share = np.divide(np.diff(edges), alive, out=np.zeros_like(alive), where=alive > 0.0)
     upto = np.concatenate([[0.0], np.cumsum(share)])
-    weight[used] = (upto[last] - upto[first]) / (last - first)
+    weight[used] = (upto[dead] - upto[born]) / (last - first)
     return weight
+
+
+def _edges(first: IntArray, last: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Bars to visit, in order, and the places of starts and ends among them."""
+    furthest = int(last.max())
+    if furthest <= _DENSE * first.size:
+        return np.arange(furthest + 1), first, last
+    edges, place = np.unique(np.concatenate([first, last]), return_inverse=True)
+    return edges, place[: first.size], place[first.size :]

@@ -141,25 +141,30 @@ def from_bytes(content: bytes) -> Proof | Refuse:
     return proof
 
 
-def deflated_at(account: Account, trials: int) -> Verdict:
+def deflated_at(account: Account, trials: int, apart: float) -> Verdict:
     """Judge an account by the best that so many tries show by luck.
 
     Parameters
     ----------
     trials
         As the registry counts them at the moment of asking, whatever the proof was made with.
+    apart
+        Variance of the ratios per bar of those tries that are known, 0 where none are. They
+        are taken to lie as far apart as those of tries without skill, at least.
 
     Examples
     --------
     >>> empty = Account(n_bars=20, periods_per_year=252.0, level=0.95)
-    >>> deflated_at(empty, 3).findings[0].code
+    >>> deflated_at(empty, 3, 0.0).findings[0].code
     'evidence.deflated_sharpe'
     """
     if account.psr is None:
         detail = "no Sharpe ratio that could be held against that of so many tries"
         return inconclusive("evidence.deflated_sharpe", detail, n=account.n_bars)
     shape = account.psr.shape
-    found = deflated_of(shape, Trials(trials, chance_variance(shape.n_bars)))
+    known = Trials(trials, apart)
+    luck = max(known.sharpe_variance, chance_variance(shape.n_bars))
+    found = deflated_of(shape, Trials(trials, luck))
     if not isinstance(found, Deflated):
         return refuse("evidence.deflated_sharpe", f"not defined: {found.reason}")
     year = account.periods_per_year**0.5
@@ -174,8 +179,24 @@ def deflated_at(account: Account, trials: int) -> Verdict:
 
 def recounted(proof: Proof, trials: int) -> tuple[GateEvidence, ...]:
     """Return the evidence with the answers that depend on the count given anew."""
-    again = GateEvidence(DEFLATED, deflated_at(proof.account, trials))
-    return tuple(again if item.gate == DEFLATED else item for item in proof.evidence)
+    return deflated_anew(proof.evidence, _deflated(proof, trials))
+
+
+def deflated_anew(
+    evidence: Iterable[GateEvidence], verdict: Verdict
+) -> tuple[GateEvidence, ...]:
+    """Return evidence with another answer to how many were tried."""
+    again = GateEvidence(DEFLATED, verdict)
+    return tuple(again if item.gate == DEFLATED else item for item in evidence)
+
+
+def apart(shown: ReturnsProof | None) -> float:
+    """Say how far apart the ratios of the tries lie that were shown: their variance per bar."""
+    return 0.0 if shown is None else shown.figures.trials.sharpe_variance
+
+
+def _deflated(proof: Proof, trials: int) -> Verdict:
+    return deflated_at(proof.account, trials, apart(proof.shown))
 
 
 def judged(proof: Proof, gates: Iterable[str], trials: int) -> Verdict:
@@ -198,7 +219,7 @@ def judged(proof: Proof, gates: Iterable[str], trials: int) -> Verdict:
         detail = f"the proof counts {proof.trials} trials, the registry only {trials}"
         return refuse("proof.trials", detail, trials, proof.trials)
     said = {item.gate: item.verdict for item in proof.evidence}
-    said[DEFLATED] = deflated_at(proof.account, trials)
+    said[DEFLATED] = _deflated(proof, trials)
     asked = {gate: said.get(gate, _unseen(gate)) for gate in gates}
     missing = [gate for gate, verdict in asked.items() if not isinstance(verdict, Pass)]
     together = all_of(asked.values())

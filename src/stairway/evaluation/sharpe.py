@@ -20,9 +20,14 @@ import msgspec
 import numpy as np
 
 from stairway.base.arrays import FloatArray
+from stairway.base.errors import DataError
 from stairway.evaluation.finite import one_row
 from stairway.evaluation.hac import critical_value, newey_west_lags, standard_error_of_sum
-from stairway.evaluation.moments import Undefined, moments
+from stairway.evaluation.moments import Moments, Undefined, moments
+from stairway.evaluation.significance.sample import require_level
+
+_MOST_DEVIATIONS = 1e12
+"""Beyond so many deviations from the return without risk, returns are constant beside it."""
 
 
 class Sharpe(msgspec.Struct, frozen=True):
@@ -56,13 +61,19 @@ Measured: TypeAlias = Sharpe | Undefined
 def sharpe_ratio(returns: FloatArray, risk_free_per_bar: float = 0.0) -> float | Undefined:
     """Sharpe ratio per bar and nothing else, fast: a number to rank by, not to trust.
 
+    Raises
+    ------
+    DataError
+        If ``risk_free_per_bar`` is not finite.
+
     Examples
     --------
     >>> sharpe_ratio(np.array([0.01, 0.03, 0.02]))
     2.0
     """
+    _require_risk_free(risk_free_per_bar)
     found = moments(returns)
-    return found if isinstance(found, Undefined) else found.ratio(risk_free_per_bar)
+    return found if isinstance(found, Undefined) else _ratio(found, risk_free_per_bar)
 
 
 def sharpe(
@@ -79,6 +90,13 @@ def sharpe(
         Bars in a year: 252 for daily equities.
     level
         Confidence of the two-sided intervals, such as 0.95.
+    risk_free_per_bar
+        What cash earns in a bar, as a fraction; it is taken off each return.
+
+    Raises
+    ------
+    DataError
+        If ``level`` lies outside (0, 1), or ``risk_free_per_bar`` is not finite.
 
     Examples
     --------
@@ -88,15 +106,19 @@ def sharpe(
     >>> sharpe(np.zeros(100), 252, 0.95)
     Undefined(reason='the 100 returns are constant')
     """
+    require_level(level)
+    _require_risk_free(risk_free_per_bar)
     if not (math.isfinite(periods_per_year) and periods_per_year > 0.0):
         return Undefined(f"a year of {periods_per_year} bars")
     returns = one_row(returns, "returns")
     found = moments(returns)
     if isinstance(found, Undefined):
         return found
+    ratio = _ratio(found, risk_free_per_bar)
+    if isinstance(ratio, Undefined):
+        return ratio
     n, lags = returns.size, newey_west_lags(returns.size)
     unit = (returns - found.mean) / found.deviation
-    ratio = found.ratio(risk_free_per_bar)
     per_year = math.sqrt(periods_per_year)
     iid = NormalDist().inv_cdf(0.5 + level / 2.0) * math.sqrt((1.0 + ratio**2 / 2.0) / n)
     influence = (unit - ratio / 2.0 * (unit**2 - np.mean(unit**2))) / n
@@ -112,6 +134,19 @@ def sharpe(
         low=(ratio - robust) * eta,
         high=(ratio + robust) * eta,
     )
+
+
+def _require_risk_free(per_bar: float) -> None:
+    if not math.isfinite(per_bar):
+        msg = f"a return without risk of {per_bar} a bar; it must be finite, such as 0.0001"
+        raise DataError(msg)
+
+
+def _ratio(found: Moments, risk_free_per_bar: float) -> float | Undefined:
+    ratio = found.ratio(risk_free_per_bar)
+    if not abs(ratio) <= _MOST_DEVIATIONS:
+        return Undefined(f"the returns are constant beside {risk_free_per_bar:g} without risk")
+    return ratio
 
 
 def _eta(unit: FloatArray, periods_per_year: float, lags: int) -> float:

@@ -7,21 +7,32 @@ future would refuse good models, and one that knows nothing would pass bad ones.
 1. Each bar's gain is the rival's squared error less the forecast's, over both instruments.
 2. Skill is the sum of gains over the sum of the rival's errors (Brier skill score).
 3. Its interval: delta method, then a long-run standard error in real bar time, since
-   labels overlap and the two instruments move together.
+   labels overlap and the two instruments move together. Where bars are too few for their
+   labels there is none, and how many are needed is said instead.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 import numpy as np
 
 from stairway.base.arrays import BoolArray, FloatArray, IntArray
 from stairway.base.errors import DataError
-from stairway.evaluation.hac import critical_value, newey_west_lags, standard_error_of_sum
+from stairway.evaluation.hac import (
+    critical_value,
+    fewest_bars,
+    newey_west_lags,
+    standard_error_of_sum,
+)
 from stairway.evaluation.metrics import one_outcome
 from stairway.evaluation.overlap import uniqueness
+from stairway.evaluation.significance.sample import require_level
+
+_NO_LABEL = -1
+_Count = TypeVar("_Count", float, FloatArray)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +72,15 @@ class Forecasts:
         ):
             msg = "a forecast lies outside [0, 1]: that is a contract violation, not evidence"
             raise DataError(msg)
+        came = self.outcome
+        odd = np.argwhere(~((came == 0) | (came == 1) | (came == _NO_LABEL)))
+        if odd.size:
+            row, column = odd[0].tolist()
+            msg = (
+                f"outcome {row} of instrument {column} is {came[row, column]}, neither 0 nor "
+                f"1; write {_NO_LABEL} where there is no label"
+            )
+            raise DataError(msg)
 
     @property
     def labelled(self) -> BoolArray:
@@ -81,7 +101,7 @@ class Forecasts:
         return int(np.max(np.subtract(self.end, bars)[self.labelled]))
 
 
-class Skill(msgspec.Struct, frozen=True):
+class Skill(msgspec.Struct, frozen=True, omit_defaults=True):
     """Brier skill against causal climatology.
 
     Attributes
@@ -95,7 +115,9 @@ class Skill(msgspec.Struct, frozen=True):
     skill
         ``1 - brier / brier_climatology``; at most 1, and 0 for a forecast that adds nothing.
     low, high
-        Two-sided interval.
+        Two-sided interval; ``None`` where there is none.
+    n_bars, needed_bars
+        Where there is none: bars that were judged, and how many it needs. 0 elsewhere.
     """
 
     n: int
@@ -103,8 +125,28 @@ class Skill(msgspec.Struct, frozen=True):
     brier: float
     brier_climatology: float
     skill: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
+    n_bars: int = 0
+    needed_bars: int = 0
+
+    def __post_init__(self) -> None:
+        few = self.needed_bars > self.n_bars
+        if not (few is (self.low is None) is (self.high is None)):
+            msg = "a skill has both ends of its interval, or says how many bars it needs"
+            raise DataError(msg)
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Both ends, where there are any."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+    @property
+    def missing(self) -> str:
+        """Say why there is no interval; empty where there is one."""
+        if self.interval is not None:
+            return ""
+        return f"no interval: {self.needed_bars:,} bars are needed, {self.n_bars:,} were judged"
 
 
 class Unscored(msgspec.Struct, frozen=True):
@@ -153,7 +195,18 @@ def climatology(outcome: IntArray, end: IntArray, prior_n: float) -> FloatArray:
     inside = (at >= 0) & (at < n_bars)
     np.add.at(known, at[inside], 1.0)
     np.add.at(ups, at[inside], up[inside])
-    return (prior_n / 2.0 + np.cumsum(ups)) / (prior_n + np.cumsum(known))
+    return share_up(np.cumsum(known), np.cumsum(ups), prior_n)
+
+
+def share_up(known: _Count, ups: _Count, prior_n: float) -> _Count:
+    """Share of "up" among ``known`` outcomes and ``prior_n`` imagined ones, half of them up.
+
+    Examples
+    --------
+    >>> share_up(8.0, 6.0, 2.0)
+    0.7
+    """
+    return (prior_n / 2.0 + ups) / (prior_n + known)
 
 
 def brier_skill(
@@ -173,7 +226,13 @@ def brier_skill(
     Returns
     -------
     Skill or Unscored
-        Unscored where there is nothing in ``rows``, or one outcome only in all of them.
+        Unscored where there is nothing in ``rows``, or one outcome only in all of them. A
+        skill without an interval where ``rows`` are no more than labels reach over.
+
+    Raises
+    ------
+    DataError
+        If ``level`` lies outside (0, 1).
 
     Examples
     --------
@@ -185,6 +244,7 @@ def brier_skill(
     >>> found.n, round(found.brier, 2), found.low < found.skill < found.high
     (1600, 0.16, True)
     """
+    require_level(level)
     judged = forecasts.scored & rows[:, None]
     n = int(judged.sum())
     if n == 0:
@@ -203,15 +263,24 @@ def brier_skill(
     influence = ((1.0 - skill) * rival_error - error).sum(axis=1) / rival_total
     n_bars = int(judged.any(axis=1).sum())
     lags = max(2 * forecasts.horizon_bars, newey_west_lags(n_bars))
-    half = critical_value(level, n_bars, lags) * standard_error_of_sum(influence, lags)
+    needed = fewest_bars(lags)
+    few = not n_bars >= needed
+    # With too few bars the error is not asked for: it costs most where it says least.
+    half = (
+        None
+        if few
+        else critical_value(level, n_bars, lags) * standard_error_of_sum(influence, lags)
+    )
     return Skill(
         n=n,
         n_independent=independent_samples(forecasts, judged),
         brier=total / n,
         brier_climatology=rival_total / n,
         skill=skill,
-        low=skill - half,
-        high=skill + half,
+        low=None if half is None else skill - half,
+        high=None if half is None else skill + half,
+        n_bars=n_bars if few else 0,
+        needed_bars=needed if few else 0,
     )
 
 

@@ -35,7 +35,7 @@ def ask(pipeline: Pipeline, bars: PairBars, why: str) -> dict[str, FloatArray] |
     why
         What was done to the bars, for the finding.
     """
-    return answered(lambda: pipeline(_own(bars)), _named, f"on {len(bars)} bars ({why})")
+    return answered(lambda: pipeline(_own(bars)), _named, f"on {len(bars):,} bars ({why})")
 
 
 def answered(
@@ -55,11 +55,12 @@ def guarded(call: Callable[[], T], doing: str) -> T | Finding:
     got = attempted(call)
     if not isinstance(got, Raised):
         return got
-    return Finding(
-        "causality.raised",
-        f"the pipeline raised {got.name} {doing}: {got.said}; it must answer for any "
-        "beginning of the bars, with NaN where it knows nothing",
-    )
+    said = f"the pipeline raised {got.name} {doing}: {got.said}"
+    if not got.advised:
+        said += (
+            "; it must answer for any beginning of the bars, with NaN where it knows nothing"
+        )
+    return Finding("causality.raised", said)
 
 
 def misfit(answer: Columns, base: Columns, rows: int, why: str) -> Finding | None:
@@ -75,7 +76,7 @@ def misfit(answer: Columns, base: Columns, rows: int, why: str) -> Finding | Non
         if column.shape != (rows,):
             return Finding(
                 "causality.length",
-                f"column {name} has shape {column.shape} for {rows} bars ({why}); it needs "
+                f"column {name} has shape {column.shape} for {rows:,} bars ({why}); it needs "
                 "one value for each bar",
                 float(column.size),
                 float(rows),
@@ -240,9 +241,19 @@ def unsure(
 
 
 def varies(column: FloatArray) -> bool:
-    """Whether a column has two values that are known and differ."""
-    known = column[~np.isnan(column)]
-    return bool((known != known[:1]).any())
+    """Whether a column has two values that differ, or a hole behind its first one.
+
+    Where a column knows nothing says something; that it warms up says nothing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> varies(np.array([np.nan, 1.0, 1.0])), varies(np.array([1.0, np.nan, 1.0]))
+    (False, True)
+    """
+    hole = np.isnan(column)
+    known = column[~hole]
+    return bool((known != known[:1]).any() or (known.size and hole[hole.argmin() :].any()))
 
 
 def _change(

@@ -12,12 +12,14 @@ answer is held against the moves that are no longer there:
    other distances do is the measure then.
 3. One that goes with a later move of the old bars, more than with any earlier one and more
    than chance does with all leads, forms and columns tried, knows the future of the source.
+   Where it is known and where not is one of the forms.
 4. One that did not change at all depends on time alone. It may be the hour of the day, or
    a table of anything; what the table knew is not seen from here, and that is said.
 
 What a window still holds of the old bars fades within its length; over so few rows chance
 is large, and the sums know how few there are. A table that knows little of the future,
-mixed with much else, is not found.
+mixed with much else, is not found. Where too few bars are left to ask about, that is said:
+the question is then open.
 """
 
 from __future__ import annotations
@@ -28,16 +30,16 @@ from collections.abc import Callable
 import numpy as np
 
 from stairway.base.arrays import BoolArray, FloatArray
-from stairway.base.verdict import Finding, Pass, Refuse, Verdict
+from stairway.base.verdict import Finding, Pass, Refuse, Verdict, inconclusive
 from stairway.features.asking import misfit, moved, varies
 from stairway.features.perturbation import Perturbation
 from stairway.features.prover import Probe
-from stairway.features.series import Futures, Series
+from stairway.features.series import TIMES, Futures, Series
 
 _BACK, _AHEAD = 2, 64
-_FORMS = 3
+_FORMS = 4
 _CHANCE, _LEAST = 1e-6, 0.1
-_FEWEST = 100
+_FEWEST_MOVES = 120
 _NOTHING = 1e-9
 _WHY = "given prices that stand still at the same times"
 
@@ -53,13 +55,15 @@ def judged_by_time(
     Returns
     -------
     Verdict
-        A refusal, or a pass that names the columns which depend on time alone.
+        A refusal, or a pass that names the columns which depend on time alone; inconclusive
+        where it could not be asked. A series with neither a close nor times has no answer
+        that could be known by them, and passes.
     """
-    if "close" not in part or "time_ns" not in part:
-        return Pass()
-    cut = futures.snap(max(futures.rows // 3, 1))
-    if not 0 < cut < futures.rows - _FEWEST:
-        return Pass()
+    if "close" not in part:
+        return _without_close(part)
+    cut = _cut(futures)
+    if cut == 0:
+        return _too_few(futures.rows)
     still, noise = (
         futures.changed(part, cut, kind, Probe(cut, kind, seed).rng).bars
         for kind in (Perturbation.CONSTANT, Perturbation.NOISE)
@@ -87,9 +91,41 @@ def judged_by_time(
             "knew the future cannot be seen from here",
         )
         for name, column in before.items()
-        if varies(column) and moved(column, after[name], 0.0) is None
+        if "time_ns" in part and varies(column) and moved(column, after[name], 0.0) is None
     ]
     return Pass(tuple(alone))
+
+
+def _without_close(part: Series) -> Verdict:
+    """Nothing is known by their time of columns that have none."""
+    if not any(name in part for name in TIMES):
+        return Pass()
+    return inconclusive(
+        "causality.no_close",
+        "the series has times and no close, so nobody can see what is known by time alone: "
+        "call the column close whose future must not be known, or leave the times out",
+    )
+
+
+def _cut(futures: Futures) -> int:
+    """Where prices begin to stand still: a third on, or where enough are left; 0 if nowhere."""
+    latest = max(futures.rows - _FEWEST_MOVES - 1, 0)
+    return futures.snap(min(futures.rows // 3, latest)) or futures.snap(latest)
+
+
+def _too_few(rows: int) -> Verdict:
+    least = _FEWEST_MOVES + 2
+    if rows < least:
+        detail = (
+            f"{rows:,} bars of at least {least:,} that it takes to see what is known by their "
+            "time alone; bring more bars"
+        )
+        return inconclusive("causality.too_few_bars", detail, rows, least)
+    detail = (
+        f"no cut leaves {_FEWEST_MOVES:,} moves behind it, so nobody can see what is known by "
+        "time alone; the available_ns of the bars must differ"
+    )
+    return inconclusive("causality.no_cut", detail, 0.0, 1.0)
 
 
 class _Moves:
@@ -130,8 +166,8 @@ def _deviations(columns: int) -> float:
 def _follows(name: str, column: FloatArray, moves: _Moves, most: float) -> Finding | None:
     """Say that a column goes with later moves of bars that it was not given."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        forms = (column, _step(column), _step(np.log(np.abs(column))))
-    for what in forms:
+        forms = (column, _step(column), _step(np.log(np.abs(column))), _known(column))
+    for what in filter(varies, forms):
         links, chance = moves.links(what)
         behind = max(abs(float(links[-k])) for k in range(_BACK + 1))
         ahead = 1 + int(np.argmax(np.abs(links[1 : _AHEAD + 1])))
@@ -154,6 +190,12 @@ def _follows(name: str, column: FloatArray, moves: _Moves, most: float) -> Findi
 
 def _step(column: FloatArray) -> FloatArray:
     return np.concatenate(([np.nan], np.diff(column)))
+
+
+def _known(column: FloatArray) -> FloatArray:
+    """1 where a column is known and 0 where not, from its first value on."""
+    known = np.isfinite(column)
+    return np.where(np.logical_or.accumulate(known), known, np.nan)
 
 
 def _ranked(values: FloatArray) -> FloatArray:

@@ -17,9 +17,10 @@ class Offence(msgspec.Struct, frozen=True):
     row
         Earliest bar whose value moved.
     cut
-        First bar that was changed.
+        First bar that was changed, in the order in which bars became known.
     ahead_bars
-        ``cut - row``: the value at ``row`` looks at least so far ahead.
+        ``cut`` less how many bars were known before ``row``, which is ``cut - row`` where
+        rows became known in their order: the value there looks at least so far ahead.
     perturbation
         What was done to the bars from ``cut`` on.
     difference

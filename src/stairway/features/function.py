@@ -26,7 +26,7 @@ from stairway.features.asking import answered
 from stairway.features.elsewhere import judged_by_time
 from stairway.features.facts import Proof
 from stairway.features.perturbation import Perturbation
-from stairway.features.prover import Case, Probe, ProverRules, nothing, tried
+from stairway.features.prover import Case, Probe, ProverRules, tried
 from stairway.features.series import Futures, Series, checked
 
 Function: TypeAlias = Callable[[dict[str, NDArray[Any]]], Any]
@@ -88,13 +88,7 @@ def prove_function(
         part, futures.rows, _asker(function), futures.changed, futures.snap, futures.place
     )
     probes = tuple(_probes(case.rows, rules, seed, futures.snap))
-    proof = tried(
-        case,
-        probes,
-        rules,
-        seed,
-        nothing if listen is unheard else lambda done: listen(done, len(probes)),
-    )
+    proof = tried(case, probes, rules, seed, lambda done: listen(done, len(probes)))
     if not isinstance(proof.verdict, Pass):
         return proof
     by_time = judged_by_time(case.ask, part, futures, seed)
@@ -105,7 +99,7 @@ def _asker(function: Function) -> Callable[[Series, str], dict[str, FloatArray] 
     def ask(series: Series, why: str) -> dict[str, FloatArray] | Finding:
         rows = next(iter(series.values())).size
         own = {name: column.copy() for name, column in series.items()}
-        return answered(lambda: function(own), read, f"on {rows} bars ({why})")
+        return answered(lambda: function(own), read, f"on {rows:,} bars ({why})")
 
     return ask
 

@@ -153,7 +153,7 @@ def tried(
     if verdict is None and coarse:
         verdict = Inconclusive(tuple(coarse.values()))
     if verdict is None:
-        verdict = _blindness(case, base, seed)
+        verdict = _blindness(case, base, rules.max_bars, seed)
     if verdict is None:
         verdict = _innocence(base, case.rows, len(probes), rules.tolerance)
     return Proof(verdict, len(base), case.rows, len(probes), seed, guilty)
@@ -256,7 +256,7 @@ def _guilt(offences: tuple[Offence, ...], probes: int) -> Verdict | None:
     return Refuse(findings) if findings else None
 
 
-def _blindness(case: Case[T], base: Columns, seed: int) -> Verdict | None:
+def _blindness(case: Case[T], base: Columns, max_bars: int, seed: int) -> Verdict | None:
     """Columns that say nothing here, or do not notice that most bars were changed."""
     cut = case.snap(max(case.rows // 3, 1))
     other = Changed(case.bars, case.rows, slice(None), slice(None))
@@ -268,19 +268,25 @@ def _blindness(case: Case[T], base: Columns, seed: int) -> Verdict | None:
     findings: list[Finding] = []
     for name, column in base.items():
         if np.isnan(column).all():
-            detail = f"column {name} is never known in {case.rows:,} bars; raise max_bars"
-            findings.append(Finding("causality.silent", detail))
+            findings.append(_silent(name, case.rows, max_bars))
         elif varies(column) and moved(column, answer[name], 0.0) is None:
             detail = (
                 f"column {name} does not notice that the bars from {cut} on were changed; "
                 "it does not come from them, so nothing is proved about it"
             )
             findings.append(Finding("causality.deaf", detail))
-    if all((column == column[0]).all() for column in base.values()):
+    if not findings and not any(varies(column) for column in base.values()):
         findings.append(
             Finding("causality.constant", "no column ever changes; nothing to prove")
         )
     return Inconclusive(tuple(findings)) if findings else None
+
+
+def _silent(name: str, rows: int, max_bars: int) -> Finding:
+    # Of more bars than that only the first were asked about.
+    remedy = "bring more bars" if rows < max_bars else "raise max_bars"
+    detail = f"column {name} is never known in {rows:,} bars; {remedy}, or leave it out"
+    return Finding("causality.silent", detail)
 
 
 def _innocence(base: Columns, rows: int, probes: int, tolerance: float) -> Verdict:

@@ -22,9 +22,10 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from stairway.base.arrays import BoolArray, FloatArray, IntArray
+from stairway.base.arrays import BoolArray, FloatArray
 from stairway.base.config import Config
 from stairway.base.errors import DataError, TooLittleError
+from stairway.base.numbers import one_row
 from stairway.models import kernels
 from stairway.models.calibration import (
     MAX_KNOTS,
@@ -34,7 +35,7 @@ from stairway.models.calibration import (
     RegimeMap,
 )
 from stairway.models.calibration_curves import Curve, beta, platt
-from stairway.models.isotonic import isotonic
+from stairway.models.isotonic import Numbers, isotonic
 
 KNOTS = 129
 """Rows of a logistic table; the straight lines stay within 5e-5 over eight logits."""
@@ -103,30 +104,31 @@ class _Sample(NamedTuple):
 
 
 def fit(
-    margins: FloatArray,
-    outcomes: IntArray,
+    margins: Numbers,
+    outcomes: Numbers,
     regimes: Sequence[str] | NDArray[Any],
-    weights: FloatArray | None,
+    weights: Numbers | None,
     rules: CalibrationRules,
 ) -> Calibration:
     """Fit one table per regime.
 
     Parameters
     ----------
-    margins : (n,) float64
-        Out-of-fold margins; finite.
-    outcomes : (n,) int64
+    margins : (n,) numbers
+        Out-of-fold margins; finite. Lists and columns of tables will do, here and below.
+    outcomes : (n,) numbers
         1 where the upper barrier came first, else 0. Unlabelled rows must be left out.
     regimes : (n,) str
         Regime in which each answer was given.
-    weights : (n,) float64
+    weights : (n,) numbers
         Uniqueness of each label, in (0, 1], so that their sum is the number of
         independent samples; ``None`` counts each sample fully.
 
     Raises
     ------
     DataError
-        If the columns do not fit together, or a weight lies outside (0, 1].
+        If the columns do not fit together or are no row of numbers, or a weight lies
+        outside (0, 1].
     TooLittleError
         If they hold too few independent samples, or one outcome only.
 
@@ -143,7 +145,9 @@ def fit(
     (<CalibrationForm.SHRUNK_PLATT: 'shrunk_platt'>, 20, 0.33, 0.67)
     """
     labels = np.asarray(regimes, dtype=np.str_)
-    sample = _checked(margins, outcomes, labels, weights, rules)
+    said, came = one_row(margins, "margins"), one_row(outcomes, "outcomes")
+    shares = np.ones(said.size) if weights is None else one_row(weights, "weights")
+    sample = _checked(_Sample(said, came, shares), labels, rules)
     pooled = _FITS[rules.curve](*sample)
     span = _span(sample.margins)
     maps = {
@@ -153,15 +157,9 @@ def fit(
     return Calibration(maps)
 
 
-def _checked(
-    margins: FloatArray,
-    outcomes: IntArray,
-    labels: NDArray[np.str_],
-    weights: FloatArray | None,
-    rules: CalibrationRules,
-) -> _Sample:
+def _checked(given: _Sample, labels: NDArray[np.str_], rules: CalibrationRules) -> _Sample:
+    margins, outcomes, raw = given
     n = margins.size
-    raw = np.ones(n) if weights is None else weights
     if not all(column.shape == (n,) for column in (margins, outcomes, labels, raw)):
         msg = f"margins, outcomes, regimes and weights must be {n} values each"
         raise DataError(msg)
@@ -188,7 +186,7 @@ def _checked(
             f"given are {math.floor(n_effective)}, of which {math.floor(n_up)} ended up"
         )
         raise TooLittleError(msg, n_effective, rules.min_samples)
-    return _Sample(margins, outcomes.astype(np.float64), raw * (n_effective / raw.sum()))
+    return _Sample(margins, outcomes, raw * (n_effective / raw.sum()))
 
 
 def _regime_map(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stairway.base.arrays import FloatArray
 from stairway.base.errors import DataError
+from stairway.base.numbers import one_row
 from stairway.models.kernels import pooled, tied
+
+Numbers: TypeAlias = NDArray[Any] | Sequence[float]
+"""A row of numbers of any kind."""
 
 
 class Steps(NamedTuple):
@@ -29,7 +35,7 @@ class Steps(NamedTuple):
     weight: FloatArray
 
 
-def isotonic(x: FloatArray, y: FloatArray, weights: FloatArray | None = None) -> Steps:
+def isotonic(x: Numbers, y: Numbers, weights: Numbers | None = None) -> Steps:
     """Fit by weighted least squares under the condition that a higher ``x`` is never lower.
 
     The same as scikit-learn's ``IsotonicRegression``; a table of its own answers at every
@@ -37,24 +43,25 @@ def isotonic(x: FloatArray, y: FloatArray, weights: FloatArray | None = None) ->
 
     Parameters
     ----------
-    x, y : (n,) float64
-        Finite, in any order; equal ``x`` are one point.
-    weights : (n,) float64
+    x, y : (n,) numbers
+        Finite, in any order; equal ``x`` are one point. Lists and columns of tables will do.
+    weights : (n,) numbers
         Above 0; ``None`` counts each point once.
 
     Raises
     ------
     DataError
-        If the columns differ in length, are empty, hold NaN or infinity, or a weight is
-        not above 0.
+        If the columns differ in length, are empty or no row of numbers, hold NaN or
+        infinity, or a weight is not above 0.
 
     Examples
     --------
     >>> isotonic(np.array([3.0, 1.0, 2.0, 4.0]), np.array([2.0, 1.0, 3.0, 4.0])).level.tolist()
     [1.0, 2.5, 2.5, 4.0]
     """
-    mass = np.ones_like(x) if weights is None else weights
-    if not (x.ndim == 1 and x.size > 0 and x.shape == y.shape == mass.shape):
+    x, y = one_row(x, "x"), one_row(y, "y")
+    mass = np.ones_like(x) if weights is None else one_row(weights, "weights")
+    if not (x.size > 0 and x.shape == y.shape == mass.shape):
         msg = (
             "an isotonic fit needs columns of one length that are not empty; "
             f"got x {x.shape}, y {y.shape}, weights {mass.shape}"

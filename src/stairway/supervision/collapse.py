@@ -9,6 +9,7 @@ or not recorded.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,6 +17,8 @@ from stairway.base.verdict import Finding, Refuse
 from stairway.supervision.answers import Stage
 from stairway.supervision.constants import Traced, mass, trace
 from stairway.supervision.quality_gate import Counted, QualityRules, judge_spread
+from stairway.supervision.silence import Silence
+from stairway.supervision.succession import Who
 from stairway.supervision.tally import Tally, Told
 
 _ENOUGH = 2
@@ -89,12 +92,18 @@ class Diagnosis:
         Who is alive at which stage.
     too_few
         Who has less than ``min_events`` answers at a stage: nothing is said of those.
+    silent
+        Who stopped answering while others went on, whatever was said until then.
+    broken
+        Who has too few because its answers break the contract, and how many do.
     """
 
     deaths: tuple[Death, ...]
     leaks: tuple[Traced, ...]
     alive: tuple[tuple[str, Stage], ...]
     too_few: tuple[tuple[str, Stage], ...]
+    silent: dict[tuple[str, Stage], Silence]
+    broken: dict[tuple[str, Stage], int]
 
 
 def enough(rules: QualityRules) -> int:
@@ -109,8 +118,15 @@ def enough(rules: QualityRules) -> int:
     return max(rules.min_events, _ENOUGH)
 
 
-def diagnose(tally: Tally, rules: QualityRules) -> Diagnosis:
+def diagnose(
+    tally: Tally, rules: QualityRules, silences: Mapping[Who, Silence] | None = None
+) -> Diagnosis:
     """Follow confidence through the stages, and name where it dies.
+
+    Parameters
+    ----------
+    silences
+        Who has been silent, from :func:`~stairway.supervision.silence.silences`.
 
     Examples
     --------
@@ -130,6 +146,12 @@ def diagnose(tally: Tally, rules: QualityRules) -> Diagnosis:
             continue
         source = next((who for who in before if who in judged and who not in dead), None)
         deaths.append(_death(tally, (model, stage), source, counted, verdict))
+    silent = {who: one for who, one in (silences or {}).items() if one.is_death(rules)}
+    broken = {
+        who: m.violations
+        for who, m in counted.items()
+        if m.events < least <= m.events + m.violations
+    }
     killed = {(death.member, death.stage, death.value_ppm) for death in deaths}
     return Diagnosis(
         deaths=tuple(sorted(deaths, key=lambda d: (d.stage, -d.share))),
@@ -139,8 +161,10 @@ def diagnose(tally: Tally, rules: QualityRules) -> Diagnosis:
             if (one.model, one.stage, one.constant.value_ppm) not in killed
             and (one.model, one.stage) not in dead
         ),
-        alive=tuple(who for who in judged if who not in dead),
-        too_few=tuple(who for who in counted if who not in judged),
+        alive=tuple(who for who in judged if who not in dead and who not in silent),
+        too_few=tuple(who for who in counted if who not in judged and who not in broken),
+        silent=silent,
+        broken=broken,
     )
 
 

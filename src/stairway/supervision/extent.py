@@ -70,6 +70,23 @@ class Extent:
         above, below = _MIDDLE
         return min(last_ns - first_ns, (most - least) * above // below)
 
+    @property
+    def width(self) -> int:
+        """Minutes that are joined to one."""
+        return self._width
+
+    def counted(self, width: int) -> tuple[IntArray, IntArray, IntArray]:
+        """Return (n,) bins of ``width`` minutes, who answered in them, and how often.
+
+        ``width`` is a multiple of this one's. Who answered is ``4 * model + stage``; the same
+        one may stand at a bin more than once.
+        """
+        return (
+            self._keys // k.WHO // (width // self._width),
+            self._keys % k.WHO,
+            self._often.copy(),
+        )
+
     def _join(self, keys: IntArray, often: IntArray) -> None:
         found, where = np.unique(np.concatenate([self._keys, keys]), return_inverse=True)
         counts = np.bincount(where, np.concatenate([self._often, often]), len(found))

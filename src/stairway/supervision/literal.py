@@ -14,13 +14,14 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from stairway.base.errors import DataError
+from stairway.base.errors import DataError, TwiceError
 
 _DEEPEST = 32
 _NO_NUMBERS = ("NaN", "Infinity")
 _MOST_DIGITS = 400
 """More than any number of 64 bits in floating point has before its point."""
 
+_A_VALUE = "a value"
 _SPACE = re.compile(r"\s*")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|nan|inf)")
 _DRESSED = re.compile(r"(?:np|numpy)\.(?:float|int|bool|str)\d*_?\(")
@@ -37,7 +38,7 @@ def read_literal(text: str) -> Any:
     Raises
     ------
     DataError
-        If it is not one of the plain forms.
+        If it is not one of the plain forms, or (TwiceError) says a key twice.
 
     Examples
     --------
@@ -58,6 +59,11 @@ def read_literal(text: str) -> Any:
 
 def read_wide(text: str | bytes) -> Any:
     """Read JSON with numbers too large for 64 bits, which become infinite; else ``None``.
+
+    Raises
+    ------
+    TwiceError
+        If it says a key twice.
 
     Examples
     --------
@@ -91,8 +97,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(one for at, one in enumerate(names) if one in names[:at])
-        msg = f"{twice!r} is there twice: write it once"
-        raise DataError(msg)
+        raise TwiceError(_A_VALUE, twice)
     return found
 
 
@@ -150,8 +155,7 @@ def _dictionary(text: str, at: int, depth: int) -> tuple[dict[Any, Any], int]:
         if not isinstance(key, str | int | float | None):
             raise _fault(text, at)
         if key in found:
-            msg = f"{key!r} is there twice: write it once"
-            raise DataError(msg)
+            raise TwiceError(_A_VALUE, key)
         found[key], at = _value(text, _expect(text, end, ":"), depth + 1)
         at = _next(text, at, "}")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from stairway.base.errors import DataError
+from stairway.base.errors import DataError, TwiceError
 from stairway.supervision.literal import read_literal, read_wide
 
 _DECODE = msgspec.json.Decoder().decode
@@ -24,7 +24,7 @@ def read_loose(text: str | bytes, place: Callable[[int], str], row: int) -> tupl
     Raises
     ------
     DataError
-        If it is neither; ``place(row)`` names it.
+        If it is neither, or (TwiceError) says a key twice; ``place(row)`` names it.
 
     Examples
     --------
@@ -42,10 +42,12 @@ def read_loose(text: str | bytes, place: Callable[[int], str], row: int) -> tupl
         why = str(error)
     except RecursionError as error:
         raise too_deep(place(row)) from error
-    if (wide := read_wide(text)) is not None:
-        return wide, False
     try:
+        if (wide := read_wide(text)) is not None:
+            return wide, False
         return read_literal(text if isinstance(text, str) else text.decode()), True
+    except TwiceError as error:
+        raise TwiceError(place(row), error.key) from error
     except (DataError, UnicodeDecodeError) as error:
         shown = str(text[:_SHOWN])
         msg = f"{place(row)} is neither JSON nor a Python value ({why}): {shown}"

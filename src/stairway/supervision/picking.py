@@ -13,7 +13,7 @@ from typing import Any, cast
 import msgspec
 import polars as pl
 
-from stairway.base.errors import ConfigError, DataError
+from stairway.base.errors import ConfigError, DataError, TwiceError
 from stairway.supervision.cells import column, only_names
 from stairway.supervision.field_map import Field, Said
 from stairway.supervision.literal import read_literal
@@ -192,5 +192,8 @@ def _opened(value: Any) -> Any:
         return found
     try:
         return read_literal(value)
+    except TwiceError as error:
+        where = f"the text {value[:40]!r}"
+        raise TwiceError(where, error.key) from error
     except DataError:
         return None

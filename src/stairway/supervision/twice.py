@@ -4,7 +4,8 @@ JSON lets a key occur twice, and every reader of it then keeps the last in silen
 that says one of the fields that are read twice is refused by name instead.
 
 A reader drops a key with its colon, so writing what was read again shows cheaply whether any
-was dropped; only then are the keys themselves looked at.
+was dropped; only then are the keys themselves looked at. They are looked at too where a value
+that nobody reads cannot be decoded: a number beyond 64 bits, bytes that are no UTF-8.
 """
 
 from __future__ import annotations
@@ -15,13 +16,12 @@ from typing import Any, cast
 
 import msgspec
 
-from stairway.base.errors import ConfigError, DataError
+from stairway.base.errors import ConfigError, DataError, TwiceError
 from stairway.supervision.field_map import FLAT_ROWS, MAPPED, PAYLOAD, Layout
 from stairway.supervision.unfold import Entry, Wrapped
 
 _ENTRY, _EVENT = frozenset(Entry.__struct_fields__), frozenset(Wrapped.__struct_fields__)
 _DECODE = msgspec.json.Decoder().decode
-_DROPPED = "the last value would be taken in silence; let each be said once"
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -90,10 +90,10 @@ def require_keys_once(
     >>> text = '{"a": 1, "confidence": 0.5, "confidence": 1.5}'
     >>> require_keys_once(text, {"a": 1, "confidence": 1.5}, {"confidence"}, "line 4")
     Traceback (most recent call last):
-    stairway.base.errors.DataError: line 4 has 'confidence' twice: the last value would be ...
+    stairway.base.errors.TwiceError: line 4 has 'confidence' twice: the last value ...
     """
-    if _drops(text, read) and (pairs := _pairs(text)) is not None:
-        _look(pairs, names, place)
+    if _drops(text, read):
+        _look(_pairs(text, place), names, place)
 
 
 def require_event_once(text: str | bytes, place: str, *, is_payload: bool = False) -> None:
@@ -112,10 +112,14 @@ def require_event_once(text: str | bytes, place: str, *, is_payload: bool = Fals
     """
     try:
         read: Any = _DECODE(text)
+        is_known = not _drops(text, read)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return  # whoever reads it says what is wrong
-    if _drops(text, read) and (pairs := _pairs(text)) is not None:
+        read, is_known = None, False
+    if not is_known:
+        pairs = _pairs(text, place)
         _look_event(pairs, place, is_payload=is_payload)
+        if read is None and isinstance(pairs, _Pairs):
+            read = dict(pairs)
     if is_payload or not isinstance(read, dict):
         return
     inner: Any = cast("dict[str, Any]", read).get("payload")
@@ -134,11 +138,15 @@ def _drops(text: str | bytes, read: Any) -> bool:
     return text.count(b":") != kept or b"\\u003" in text
 
 
-def _pairs(text: str | bytes) -> Any:
+def _pairs(text: str | bytes, place: str) -> Any:
+    said = text if isinstance(text, str) else text.decode(errors="replace")
     try:
-        return json.loads(text, object_pairs_hook=_Pairs, parse_int=str)
-    except (ValueError, RecursionError):
-        return None  # no JSON: it is read by other rules
+        return json.loads(said, object_pairs_hook=_Pairs, parse_int=str, strict=False)
+    except ValueError:
+        return None  # no JSON: it is read by other rules, which say themselves what is twice
+    except RecursionError:
+        msg = f"{place} is nested too deep to tell which keys it has: write it flat"
+        raise DataError(msg) from None
 
 
 def _look(value: Any, names: Collection[str] | None, place: str) -> None:
@@ -172,6 +180,5 @@ def _require(pairs: Any, names: Collection[str] | None, place: str) -> None:
     met = set[str]()
     for key, _ in pairs if isinstance(pairs, _Pairs) else ():
         if key in met and (names is None or key in names):
-            msg = f"{place} has {key!r} twice: {_DROPPED}"
-            raise DataError(msg)
+            raise TwiceError(place, key)
         met.add(key)

@@ -211,7 +211,7 @@ def judged(
         verdict=binding_verdict(evidence),
         oof=oof,
         returns=returns,
-        reliability=diagrams(said, rules.evidence.reliability_bins),
+        reliability=diagrams(said, rules.evidence),
         said=said,
         account=account,
     )
@@ -233,7 +233,7 @@ def binding_verdict(evidence: tuple[GateEvidence, ...]) -> Verdict:
     return all_of((unseen | by_gate)[gate] for gate in BINDING_GATES)
 
 
-def diagrams(said: Forecasts, n_bins: int) -> dict[str, Reliability]:
+def diagrams(said: Forecasts, rules: EvidenceRules) -> dict[str, Reliability]:
     """Reliability diagrams of all scored forecasts and of each regime that has any."""
     found: dict[str, Reliability] = {}
     for name in ("all", *REGIMES):
@@ -244,7 +244,9 @@ def diagrams(said: Forecasts, n_bins: int) -> dict[str, Reliability]:
         if n > 0:
             outcome = said.outcome[judged].astype(np.float64)
             worth = min(max(independent_samples(said, judged), 1.0) / n, 1.0)
-            found[name] = reliability(said.confidence[judged], outcome, n_bins, worth)
+            found[name] = reliability(
+                said.confidence[judged], outcome, rules.reliability_bins, worth, rules.level
+            )
     return found
 
 
@@ -271,7 +273,7 @@ def _evidence(
         GateEvidence("calibration_skill", decide(measured, rules)),
         GateEvidence("after_cost_sharpe", after_cost_sharpe(returns, periods_per_year, rules)),
         GateEvidence("leak_battery", origin.battery),
-        GateEvidence(DEFLATED, deflated_at(account, origin.trials)),
+        GateEvidence(DEFLATED, deflated_at(account, origin.trials, 0.0)),
         *(GateEvidence(f"measured.{name}", verdict) for name, verdict in measured.items()),
     )
 
@@ -280,7 +282,7 @@ def _figures(
     said: Forecasts, returns: FloatArray, backtest: Backtest, rules: EvidenceRules
 ) -> dict[str, float]:
     """Figures for the passport; what is not finite is left out, since it says nothing."""
-    figures: dict[str, float] = {"forecasts": float(said.scored.sum())}
+    figures: dict[str, float | None] = {"forecasts": float(said.scored.sum())}
     every = np.ones(said.regime.size, np.bool_)
     skill = brier_skill(said, every, rules.climatology_prior_n, rules.level)
     if isinstance(skill, Skill):
@@ -301,7 +303,7 @@ def _figures(
         z = metrics.spiegelhalter_z(confidence, outcome)
         if not isinstance(z, Undefined):
             figures["spiegelhalter_z"] = z * math.sqrt(worth)
-        diagram = diagrams(said, rules.reliability_bins)["all"]
+        diagram = diagrams(said, rules)["all"]
         figures |= {
             "ece": diagram.ece,
             "ece_corrected": diagram.ece_corrected,
@@ -317,7 +319,11 @@ def _figures(
             "return_frac": metrics.total_return(returns),
             "max_drawdown_frac": metrics.max_drawdown(returns),
         }
-    return {name: value for name, value in figures.items() if math.isfinite(value)}
+    return {
+        name: value
+        for name, value in figures.items()
+        if value is not None and math.isfinite(value)
+    }
 
 
 def _passport(

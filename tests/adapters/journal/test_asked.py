@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from contextlib import closing
+from contextlib import closing, suppress
 
 import apsw
 import pytest
 
 from stairway.adapters.journal import asked as of_asked
 from stairway.adapters.journal.asked import Asked
-from stairway.adapters.journal.log import open_folder
+from stairway.adapters.journal.log import open_folder, verify
 from stairway.adapters.journal.rest import rest_of
 from stairway.adapters.journal.settings import Settings
-from stairway.base.errors import DamagedLogError
+from stairway.base.errors import DamagedLogError, DiskFullError
+from stairway.base.verdict import Pass, Refuse
 from stairway.testing.log import small_settings
 
 SETTINGS = Settings(**small_settings())
@@ -181,7 +182,10 @@ def test_nothing_that_is_gone_or_being_written_is_at_rest(tmp_path):
     before = rest_of(path)
     assert before is not None
     assert before == rest_of(path)
+    # A reader that found no room leaves one like that.
     (tmp_path / "durable.db-wal").touch()
+    assert rest_of(path) == before
+    (tmp_path / "durable.db-wal").write_bytes(b"1")
     assert rest_of(path) is None
     (tmp_path / "durable.db-wal").unlink()
     assert rest_of(path) == before
@@ -204,3 +208,64 @@ def test_a_file_of_another_size_or_time_or_another_file_is_not_the_one_at_rest(t
     os.utime(other, ns=times_ns)
     other.replace(path)
     assert rest_of(path) not in {before, None}, "another file"
+
+
+@pytest.fixture
+def full(tmp_path):
+    """Fill up a disk of its own around a log that is given."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount")
+    yield lambda: fill(folder / "fat")
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill(path):
+    with suppress(OSError), path.open("wb", buffering=0) as fat:
+        while True:
+            fat.write(bytes(4_096))
+
+
+def test_a_log_that_was_closed_is_looked_at_on_a_disk_that_is_full(tmp_path, full):
+    folder = tmp_path / "disk" / "log"
+    written(folder, 0, 20)
+    full()
+    for _ in range(2):
+        # What a first look leaves beside it does not keep the next one from looking.
+        assert isinstance(verify(folder), Pass)
+        with closing(open_folder(folder, SETTINGS, read_only=True)) as reader:
+            assert [payloads(reader, stream) for stream in STREAMS] == [numbers(0, 20)] * 2
+    (tmp_path / "disk" / "fat").unlink()
+    written(folder, 20, 5)
+    assert isinstance(verify(folder), Pass)
+
+
+def test_a_writer_that_comes_when_there_is_room_again_is_seen(tmp_path, full):
+    folder = tmp_path / "disk" / "log"
+    written(folder, 0, 20)
+    full()
+    with closing(open_folder(folder, SETTINGS, read_only=True)) as reader:
+        assert payloads(reader, "timing") == numbers(0, 20)
+        (tmp_path / "disk" / "fat").unlink()
+        written(folder, 20, 5)
+        assert payloads(reader, "timing") == numbers(0, 25)
+        with closing(open_folder(folder, SETTINGS)) as log:
+            append(log, 25, 5)
+            assert payloads(reader, "timing") == numbers(0, 30)
+
+
+def test_a_log_that_was_killed_says_on_a_full_disk_that_there_is_no_room(tmp_path, full):
+    folder, killed = tmp_path / "disk" / "log", tmp_path / "killed"
+    with closing(open_folder(killed, SETTINGS)) as log:
+        append(log, 0, 20)
+        shutil.copytree(killed, folder, ignore=shutil.ignore_patterns("*-shm", "ballast"))
+    full()
+    with pytest.raises(DiskFullError, match=r"no room left beside .*free some space"):
+        open_folder(folder, SETTINGS, read_only=True)
+    verdict = verify(folder)
+    assert isinstance(verdict, Refuse)
+    assert all("no room left beside" in finding.detail for finding in verdict.findings)
+    (tmp_path / "disk" / "fat").unlink()
+    assert isinstance(verify(folder), Pass), "nothing was damaged"

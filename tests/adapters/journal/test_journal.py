@@ -12,7 +12,7 @@ from stairway.adapters.journal.journal import MARK_COMMITS, Journal, Reader, mar
 from stairway.adapters.journal.mark import read_mark
 from stairway.adapters.journal.rows import sealed
 from stairway.adapters.journal.store import Row, Store, Sync
-from stairway.base.errors import DamagedLogError, RecordError
+from stairway.base.errors import DamagedLogError, DiskFullError, RecordError
 from stairway.events.envelope import GENESIS, Head, chain
 
 
@@ -242,3 +242,24 @@ def test_a_journal_let_go_after_a_failure_writes_nothing_more(tmp_path):
     assert {k: v for k, v in after.items() if "shm" not in k} == {
         k: v for k, v in before.items() if "shm" not in k
     }
+
+
+@pytest.mark.parametrize("call", ["settle", "checkpoint"])
+def test_a_journal_closed_on_a_full_disk_leaves_what_is_committed_where_it_is(
+    tmp_path, monkeypatch, call
+):
+    path = tmp_path / "x.db"
+    journal = Journal(path, Sync.FULL)
+    journal.commit(rows_of("fill", 5))
+
+    def full(**_):
+        raise DiskFullError
+
+    monkeypatch.setattr(journal, call, full)
+    before, log = path.read_bytes(), tmp_path / "x.db-wal"
+    left = log.stat().st_size
+    journal.close()
+    assert (path.read_bytes(), log.stat().st_size) == (before, left), "SQLite moved nothing"
+    again = Journal(path, Sync.FULL)
+    assert again.heads["fill"].position == 5
+    again.close()

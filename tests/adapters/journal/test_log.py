@@ -12,6 +12,7 @@ import pytest
 
 from stairway.adapters import journal
 from stairway.adapters.journal.archiver import RetentionRules, archive_old
+from stairway.adapters.journal.files import Lock
 from stairway.adapters.journal.log import open_folder, verify
 from stairway.adapters.journal.settings import Settings
 from stairway.base.errors import ConfigError, DamagedLogError, DataError, DiskFullError
@@ -21,6 +22,7 @@ from stairway.testing.log import small_settings
 SETTINGS = Settings(**small_settings())
 # The thread hardly ever comes to it, so that whoever waits commits himself.
 SLOW = Settings(**small_settings(commit_ms=1_000.0))
+STEPS = Settings(**small_settings(commit_events=4))
 OURS = str(Path(journal.__file__).parent)
 # After these, and at a jump back, Python looks whether there is a signal.
 LOOKS = {"RESUME", "CALL", "CALL_FUNCTION_EX", "JUMP_BACKWARD"}
@@ -107,6 +109,32 @@ def test_a_flush_interrupted_anywhere_loses_and_repeats_nothing(tmp_path):
                 break
         assert payloads(log) == [b"%d" % n for n in range(1, nth + 1)]
     assert any("Journal.commit" in place for place in places)
+    assert isinstance(verify(tmp_path), Pass)
+
+
+def test_a_close_interrupted_anywhere_lets_nobody_else_write_before_its_thread_is_done(
+    tmp_path,
+):
+    places, wanted = set(), 0
+    for nth in range(1, 1_000):
+        log = open_folder(tmp_path, STEPS)
+        assert log.head("timing").position == wanted
+        wanted = log.append("timing", [b"%d" % nth] * 60).position
+        with interrupted_at(nth) as fired:
+            log.close()
+        try:
+            Lock(tmp_path / "lock").release()
+        except ConfigError:
+            # It was interrupted before it had begun, or while it could not help it.
+            log.close()
+        assert log._writer._is_gone
+        log.close()
+        places.update(fired)
+        if not fired:
+            break
+    assert {"Worker.end", "Waiting.wait", "SqliteLog.close"} <= {
+        place.partition(":")[0] for place in places
+    }
     assert isinstance(verify(tmp_path), Pass)
 
 

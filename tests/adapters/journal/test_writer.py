@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from types import SimpleNamespace
@@ -608,3 +609,199 @@ def test_it_is_known_of_a_row_whether_it_waits(sink, start):
     sink.gate.set()
     writer.flush()
     assert not writer.holds(one)
+
+
+def test_what_is_written_to_is_let_go_of_by_the_thread_once_it_is_done(shared):
+    let_go = []
+
+    def let(failed):
+        let_go.append((failed, threading.current_thread().name, len(shared.rows)))
+
+    writer = GroupCommit(shared, Settings(**small_settings(commit_events=1)), let)
+    writer.put(rows(*range(20)))
+    writer.flush()
+    assert not let_go
+    writer.put(rows(*range(20, 40)))
+    writer.close()
+    writer.close()
+    assert let_go == [(False, "stairway-log", 40)]
+
+
+def test_what_has_failed_is_held_until_it_is_closed(shared):
+    let_go = []
+    writer = GroupCommit(shared, Settings(**small_settings()), let_go.append)
+    shared.fail = RecordError(LOST)
+    writer.put(rows(0))
+    with pytest.raises(RecordError, match=LOST):
+        writer.flush()
+    assert came(lambda: writer.failed)
+    assert not came_soon(lambda: let_go)
+    with pytest.raises(RecordError, match=LOST):
+        writer.close()
+    assert let_go == [True]
+
+
+def came_soon(happened):
+    until_s = time.monotonic() + 0.1
+    while not happened() and time.monotonic() < until_s:
+        time.sleep(0.001)
+    return happened()
+
+
+def test_nothing_is_let_go_of_under_one_who_commits(shared):
+    let_go, allowed = [], threading.Event()
+    at_work, tidy = threading.Event(), shared.tidy
+    writer = GroupCommit(
+        shared,
+        Settings(**small_settings(commit_ms=1_000.0)),
+        lambda _: let_go.append(allowed.is_set()),
+    )
+    shared.tidy = lambda: (at_work.set(), allowed.wait(10), tidy())
+    writer._untidy = MOST_UNTIDY
+    writer.put(rows(0))
+    caller = threading.Thread(target=writer.flush)
+    caller.start()
+    assert at_work.wait(10)
+    threading.Timer(0.1, allowed.set).start()
+    writer.close()
+    caller.join()
+    assert let_go == [True]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(RecordError(LOST), LOST), (OSError(5, "I/O"), "the log's writer failed")],
+)
+def test_what_could_not_be_let_go_of_is_said_to_whoever_closes(sink, error, said):
+    def let(_):
+        raise error
+
+    writer = GroupCommit(sink, Settings(**small_settings()), let)
+    writer.put(rows(0))
+    for _ in range(2):
+        with pytest.raises((RecordError, InvariantError), match=said):
+            writer.close()
+    assert sink.rows == rows(0)
+
+
+def test_what_was_left_when_all_was_let_go_of_is_not_written_afterwards(shared):
+    shared.room = shared.ballast = 0
+    writer = GroupCommit(shared, Settings(**small_settings()))
+    writer.put(rows(0))
+    with pytest.raises(DiskFullError):
+        writer.close()
+    shared.room = 10**9
+    shared.calls.clear()
+    for _ in range(2):
+        with pytest.raises(RecordError, match="closed"):
+            writer.flush()
+    assert not {"commit", "resume"} & set(shared.calls)
+
+
+def test_a_thread_that_breaks_loses_nothing_without_a_word(start):
+    writer = start()
+    writer._is_due = None
+    writer.put(rows(0))
+    assert came(lambda: writer.failed)
+    with pytest.raises(InvariantError, match="writer failed"):
+        writer.close()
+
+
+@pytest.mark.timeout(60)
+def test_an_interrupt_of_one_who_waits_for_room_lets_go_of_no_lock_of_others(
+    sink, start, interrupts
+):
+    sink.gate.clear()
+    writer = start(queue_events=1, commit_ms=1_000.0)
+    writer.put(rows(0))
+    # Whoever is interrupted does not wait for it, and does not give it back.
+    held = threading.Thread(target=hold, args=(writer._lock, out := threading.Event()))
+    with interrupts("Waiting.wait", act=lambda: (held.start(), time.sleep(0.05))):
+        try:
+            writer.put(rows(1))
+        except KeyboardInterrupt:
+            is_held = writer._lock.locked()
+        finally:
+            out.set()
+    held.join()
+    assert is_held
+    sink.gate.set()
+    writer.put(rows(2))
+    writer.flush()
+    assert sink.rows == rows(0, 2)
+
+
+def hold(lock, out):
+    with lock:
+        out.wait(10)
+
+
+def test_the_thread_is_woken_though_a_call_to_wake_it_was_cut_short(sink, start):
+    writer = start()
+    with writer._lock:
+        # As an interrupt leaves it: one who was woken, and is listed first.
+        stale = threading.Lock()
+        stale.acquire()
+        writer._work._waiters.appendleft(stale)
+    writer.put(rows(0))
+    assert came(lambda: sink.rows == rows(0))
+
+
+def interrupt(_number, _frame):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.timeout(60)
+def test_nobody_is_waited_for_who_was_interrupted_in_flush(sink, start):
+    writer, count = start(retry_ms=100.0), 0
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        while count < 400:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 1e-5 + 1e-6 * count)
+                while True:
+                    writer.put(rows(0))
+                    writer.flush()
+            except KeyboardInterrupt:
+                count += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+    writer.flush()
+    sink.room = sink.ballast = 0
+    writer.put(rows(0))
+    assert came(lambda: writer._tries > 0)
+    sink.calls.clear()
+    assert not came_soon(lambda: len(sink.calls) > 10), "it tries now and then, not without end"
+
+
+def test_on_a_full_disk_the_thread_tries_at_once_for_each_who_asks_and_then_rests(sink, start):
+    sink.room = sink.ballast = 0
+    writer = start(retry_ms=60_000.0)
+    writer.put(rows(0))
+    for tries in (1, 2, 3):
+        with pytest.raises(DiskFullError):
+            writer.flush()
+        assert not came_soon(lambda tries=tries: writer._tries > tries)
+        assert writer._tries == tries
+
+
+def test_who_asks_again_while_the_ballast_is_used_makes_nobody_try_without_end(sink, start):
+    sink.room = 0
+    writer = start(retry_ms=60_000.0)
+    writer.put(rows(0))
+    writer.flush()
+    sink.calls.clear()
+    assert not came_soon(lambda: len(sink.calls) > 4)
+    assert sink.rows == rows(0)
+
+
+def test_what_comes_after_one_who_waited_is_committed_in_company_again(sink, start):
+    writer = start(commit_ms=1_000.0)
+    writer.put(rows(0))
+    writer.flush()
+    for n in range(1, 5):
+        writer.put(rows(n))
+    assert not came_soon(lambda: len(sink.commits) > 1)
+    writer.flush()
+    assert sink.commits == [rows(0), rows(1, 2, 3, 4)]

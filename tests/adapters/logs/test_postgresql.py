@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
 import threading
 import time
 import traceback
@@ -218,6 +219,30 @@ def test_the_one_writer_may_come_back_at_once(opened):
         log.append("fill", [b"x"])
         log.close()
         assert log.head("fill").position == n + 1
+
+
+def test_a_fork_is_refused_in_words_and_closes_without_a_word_to_the_server(opened):
+    log = opened("&writers=one")
+    log.append("fill", [b"before"])
+    log.flush()
+    pipe, out = os.pipe()
+    child = os.fork()
+    if child == 0:
+        said = []
+        for act in (lambda: log.append("fill", [b"no"]), log.flush, log.streams):
+            try:
+                act()
+            except RecordError as error:
+                said.append("does not survive a fork" in str(error))
+        log.close()
+        os.write(out, repr(said).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(pipe, 100) == b"[True, True, True]"
+    os.close(pipe)
+    os.close(out)
+    log.append("fill", [b"after"])
+    assert [e.payload for e in log.read("fill")] == [b"before", b"after"]
 
 
 def test_a_forged_event_with_a_good_checksum_does_not_follow(postgresql, opened, name):

@@ -134,6 +134,11 @@ def test_date_times_of_any_unit_are_read_and_never_wrap_round(unit: str) -> None
     assert found == [t if abs(t) < 9.1e18 else NO_TIME for t in expected]
 
 
+def test_numbers_that_are_all_too_large_have_no_time_each() -> None:
+    numbers = pl.Series([2**64 - 1, 2**63], dtype=pl.UInt64)
+    assert close_ns(numbers, settings(epoch="ns"), "x").tolist() == [NO_TIME, NO_TIME]
+
+
 def test_text_where_numbers_are_expected_is_refused() -> None:
     assert "leave epoch out" in complaint(["2018-03-29 16:00:00"], epoch="s")
 

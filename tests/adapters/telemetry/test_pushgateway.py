@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -315,6 +316,20 @@ def test_closing_does_not_wait_for_a_gateway_that_hangs(receiver: Receiver) -> N
     meter._thread.join(PATIENCE_S)
     assert not meter._thread.is_alive()
     assert meter.pushes == 0
+
+
+def test_a_push_that_hangs_is_told_of_though_the_wait_for_it_was_interrupted(
+    receiver: Receiver, interrupts: Callable[..., AbstractContextManager[object]]
+) -> None:
+    receiver.start("hang")
+    settings = config(receiver.port, timeout_s=60.0, close_s=20.0)
+    meter = pushgateway.connect(settings, "seed-1")
+    meter.record(some_batch())
+    until(lambda: receiver.notes, "nothing was ever pushed")
+    with interrupts("Pushgateway.close"), pytest.raises(KeyboardInterrupt):
+        meter.close()
+    assert meter.unsent() == Unsent(1, settings.url, "no answer within 20 s")
+    receiver.kill()
 
 
 def test_a_push_into_silence_ends_by_itself(receiver: Receiver, meter_at: Connect) -> None:

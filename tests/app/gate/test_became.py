@@ -7,16 +7,19 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from stairway.app.gate import gate, wait
 from stairway.app.gate.asked import Asked
 from stairway.app.gate.became import is_short
+from stairway.app.gate.follow import followed
 from stairway.app.gate.report import GateReport
 from stairway.app.gate.wait import waited
-from stairway.base.verdict import Inconclusive, all_of, inconclusive, refuse
-from stairway.dashboard.gate import markdown, page, terminal
+from stairway.app.progress import Silent
+from stairway.base.verdict import Inconclusive, Refuse, all_of, inconclusive, refuse
+from stairway.dashboard.gate import account, markdown, page, terminal
 
 START_S, EVERY_S = 1_763_628_000, 12
 Breakdown = dict[str, dict[str, Any]]
@@ -187,3 +190,139 @@ def test_too_little_is_all_that_may_be_overlooked_of_a_version_that_is_gone() ->
     assert is_short(few)
     assert not is_short(all_of([few, opposed]))
     assert not is_short(all_of([few, refuse("gate.contract", "one")]))
+
+
+# -- without a cutover ---------------------------------------------------------------------------
+
+
+def whole(said: list[str], tmp_path: Path, after: int | None = None) -> GateReport:
+    path = tmp_path / "bot.jsonl"
+    path.write_text("".join(said))
+    return gate(path, after=None if after is None else str(START_S + EVERY_S * after))
+
+
+def died() -> list[str]:
+    return lines((600, {"a": None, "b": None}), (600, {"a": None}))
+
+
+def test_a_model_that_dies_in_mid_stream_is_refused_with_when_it_last_spoke(
+    tmp_path: Path,
+) -> None:
+    report = whole(died(), tmp_path)
+    assert (report.codes, report.exit_code) == (("gate.silent",), 2)
+    assert [one.model for one in report.models if isinstance(one.verdict, Refuse)] == ["b"]
+    assert report.reasons[0].detail.startswith(
+        "b: no answer after 2025-11-20T10:39:48Z: 600 events came since, in which at its own "
+        "pace it would have given 600 answers"
+    )
+    for draw in (terminal.draw, markdown.draw, page.page):
+        assert "Refused: b" in draw(report)
+
+
+@pytest.mark.parametrize("after", [300, 590])
+def test_one_that_dies_after_a_cutover_is_refused_however_little_it_said(
+    after: int, tmp_path: Path
+) -> None:
+    report = whole(died(), tmp_path, after)
+    assert report.codes == ("gate.silent",)
+    assert report.reasons[0].detail.startswith("b: no answer after 2025-11-20T10:39:48Z")
+
+
+def test_what_else_is_wrong_with_a_dead_model_is_said_beside_it(tmp_path: Path) -> None:
+    said = died()
+    said[7] = said[7].replace('confidence\\": 0', 'confidence\\": 7', 2)
+    (report,) = (one for one in whole(said, tmp_path).models if one.model == "b")
+    assert [one.code for one in report.verdict.findings] == ["gate.contract", "gate.silent"]
+
+
+def test_one_that_is_silent_for_less_passes_and_is_said_to_be(tmp_path: Path) -> None:
+    report = whole(lines((600, {"a": None, "b": None}), (150, {"a": None})), tmp_path)
+    assert report.passed
+    (warning,) = report.warnings
+    assert warning == (
+        "b last answered at 2025-11-20T10:39:48Z: 150 events came since, in which at its own "
+        "pace it would have given 150 answers"
+    )
+    report = whole(lines((600, {"a": None, "b": None}), (15, {"a": None})), tmp_path)
+    assert (report.passed, report.warnings) == (True, ())
+
+
+def test_who_is_silent_while_nobody_can_tell_is_not_called_alive(tmp_path: Path) -> None:
+    said = lines((600, {"a": None, "b": None}), (150, {"a": None}))
+    report = whole(said, tmp_path)
+    spoke = "2025-11-20T10:39:48Z"
+    assert (report.exit_code, [one.last_spoke for one in report.models]) == (0, ["", spoke])
+    assert "1 of 2 passes up to 2025-11-20; silent for" in account.headline(report)
+    fresh = msgspec.structs.replace(report, at=report.rate.last)
+    assert account.headline(fresh) == f"Alive: 1 of 2 passes. b last spoke at {spoke}."
+    drawn = terminal.draw(report, 100)
+    assert f"? b  last spoke at {spoke}" in drawn
+    assert "✓ a" in drawn
+    for draw in (markdown.draw, page.page):
+        assert f"b last spoke at {spoke}" in draw(report)
+    found = followed(Asked(str(tmp_path / "bot.jsonl")), Silent())
+    assert (found.alive, found.exit_code) == (("a, calibrated",), 0)
+    assert found.last_spoke == (f"b, calibrated, last spoke at {spoke}",)
+    assert found.last_spoke[0] in found.as_text()
+
+
+def test_one_that_is_under_another_name_since_is_refused(tmp_path: Path) -> None:
+    said = lines((600, {"xgb-11": None}), (600, {"xgb-12": None}))
+    assert whole(said, tmp_path).codes == ("gate.silent",)
+    assert whole(said, tmp_path, 600).codes == ("gate.silent",)
+
+
+def test_all_who_die_while_a_new_fallback_answers_on_are_refused(tmp_path: Path) -> None:
+    said = lines((600, {"mlp": None, "xgb": None}), (600, {"fallback": None}))
+    report = whole(said, tmp_path)
+    refused = [one.model for one in report.models if isinstance(one.verdict, Refuse)]
+    assert (report.exit_code, refused) == (2, ["mlp", "xgb"])
+
+
+def test_a_version_that_was_replaced_without_a_cutover_holds_up_nobody(tmp_path: Path) -> None:
+    said = lines((600, {"m": "v1", "a": None}), (600, {"m": "v2", "a": None}))
+    report = whole(said, tmp_path)
+    assert report.passed
+    assert [line.rpartition("; ")[2] for line in report.warnings] == [
+        "m/v2 answers in its place"
+    ]
+    later = whole(said, tmp_path, after=850)
+    assert later.passed, later.why()
+    assert later.gone == ("m/v1",)
+    assert not any("last answered" in line for line in later.warnings)
+
+
+def test_a_longer_silence_before_is_told_where_it_counts(tmp_path: Path) -> None:
+    both: dict[str, str | None] = {"a": None, "b": None}
+    report = whole(
+        lines((600, both), (300, {"a": None}), (600, both), (450, {"a": None})), tmp_path
+    )
+    assert report.passed
+    assert report.warnings[0].endswith("; its longest silence before that was of 244")
+
+
+def test_diagnose_never_calls_the_dead_alive(tmp_path: Path) -> None:
+    path = tmp_path / "bot.jsonl"
+    path.write_text("".join(died()))
+    found = followed(Asked(str(path)), Silent())
+    assert (found.alive, found.exit_code) == (("a, calibrated",), 2)
+    assert found.silent[0].startswith("b, calibrated, fell silent at 2025-11-20T10:39:48Z: 600")
+    assert found.silent[0] in found.as_text()
+
+
+def test_diagnose_says_that_answers_break_the_contract_and_not_that_they_are_few(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "bot.jsonl"
+    said = "".join(lines((600, {"a": None}))).replace('confidence\\": 0', 'confidence\\": 1')
+    path.write_text(said)
+    found = followed(Asked(str(path)), Silent())
+    assert (found.alive, found.too_few, found.exit_code) == ((), (), 2)
+    (broken,) = found.broken
+    assert broken.startswith(
+        "a, calibrated: 600 of 600 answers break the contract, and the rest"
+    )
+    assert broken in found.as_text()
+    path.write_text("".join(lines((100, {"a": None}))).replace('\\"BUY', '\\"LONG'))
+    few = followed(Asked(str(path)), Silent())
+    assert (few.too_few, few.broken) == (("a, calibrated",), ())

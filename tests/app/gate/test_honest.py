@@ -12,9 +12,17 @@ import numpy as np
 import pytest
 
 from stairway.app.gate import gate
+from stairway.app.gate.asked import Asked
+from stairway.app.gate.explain import explained
+from stairway.app.gate.listen import Heard
+from stairway.app.gate.models import rate
 from stairway.app.gate.report import GateReport
+from stairway.app.gate.rules import policy
+from stairway.app.gate.vocabulary import WAY_OUT
 from stairway.base.errors import DataError
 from stairway.dashboard.gate import account, markdown, page, terminal
+from stairway.supervision.answers import Names, columns
+from stairway.supervision.tally import Tally
 
 START_S = 1_763_628_000
 Row = dict[str, Any]
@@ -248,7 +256,7 @@ def test_refusals_at_the_bound_are_said_in_counts(tmp_path: Path) -> None:
     for i, row in enumerate(rows):
         row["action"] = "BUY" if i * 701 % 1_001 < 701 else ("SELL", "HOLD")[i % 2]
     said = terminal.draw(judged(rows, tmp_path), 100)
-    assert "BUY in 701 of 1001 answers, at most 700 may be (gate.majority)" in said
+    assert "BUY in 701 of 1,001 answers, at most 700 may be (gate.majority)" in said
 
 
 def test_what_decided_on_the_whole_is_in_the_headline(tmp_path: Path) -> None:
@@ -309,3 +317,65 @@ def test_a_name_moves_no_cursor_in_any_form(tmp_path: Path) -> None:
     report = judged(rows, tmp_path)
     for said in (terminal.draw(report), markdown.draw(report), page.page(report)):
         assert "\x1b" not in said
+
+
+def test_ten_minutes_of_silence_exactly_are_an_alert() -> None:
+    names = Names()
+    tally = Tally(names)
+    at = [START_S * 10**9 + 10**9 * second for second in range(0, 3_600, 20)]
+    n = len(at)
+    tally.add(
+        columns(
+            time_ns=at,
+            model=names.models.codes(["m"] * n),
+            symbol=names.symbols.codes(["A"] * n),
+            action=[2] * n,
+            confidence=[0.5] * n,
+        )
+    )
+    heard = Heard(tally, None, None, ({}, {}), (), n)
+    rules = policy().rules
+    until_ns = at[-1] + 600 * 10**9
+    told = rate(heard, (), rules, until_ns).alert
+    assert told == "no event for 10 minutes, where 2 a minute should come"
+    assert rate(heard, (), rules, until_ns - 1).alert == ""
+
+
+def test_the_longer_a_model_is_silent_the_longer_it_is_waited_for(tmp_path: Path) -> None:
+    """A hundred answers in half of the time of two hundred events are half as many an hour."""
+    rows = alive(199, every_s=36)
+    both = [*rows, *(row | {"model": "b"} for row in rows[:100])]
+    both.sort(key=lambda row: row["ts"])
+    eta = judged(both, tmp_path).rate.eta_minutes
+    assert eta == pytest.approx(100 * 198 * 36 / 60 / 100, rel=0.05)
+
+
+def test_words_of_ones_own_are_told_the_way_out(tmp_path: Path) -> None:
+    rows = alive()
+    own = {"BUY": "LONG", "HOLD": "FLAT", "SELL": "SHORT"}
+    for row in rows:
+        row["action"] = own[row["action"]]
+    (detail,) = (one.detail for one in judged(rows, tmp_path).reasons)
+    assert detail.endswith(WAY_OUT)
+    assert '[actions] buy = ["LONG"] hold = ["FLAT"] sell = ["SHORT"]' in detail
+
+
+@pytest.mark.parametrize("layout", ["flat", "payload", "bare"])
+def test_the_map_that_is_shown_to_fill_in_is_understood(layout: str, tmp_path: Path) -> None:
+    rows = alive()
+    own = {"BUY": "LONG", "HOLD": "FLAT", "SELL": "SHORT"}
+    for row in rows:
+        row["action"] = own[row["action"]]
+    told = [row if layout == "flat" else in_payload(row) for row in rows]
+    if layout == "bare":
+        told = [json.loads(row["payload"]) for row in told]
+    path, mapped = tmp_path / "bot.jsonl", tmp_path / "map.toml"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in told))
+    said = explained(Asked(str(path)))
+    assert 'unknown action "' in said
+    shown = said.partition("(--field-map map.toml) says what they mean\n")[2]
+    for action, word in own.items():
+        shown = shown.replace(f"{action.lower()} = []", f'{action.lower()} = ["{word}"]')
+    mapped.write_text(shown.replace("NAME", "m"))
+    assert gate(path, field_map=mapped).passed
+    assert "what they mean" not in explained(Asked(str(path), field_map=mapped))

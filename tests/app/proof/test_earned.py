@@ -63,14 +63,9 @@ def opened(bars: Any) -> np.ndarray:
 
 HONEST: dict[str, Earn] = {
     "close to close": lambda bars, held: held * move(bars),
-    "log of close to close": lambda bars, held: held * np.log1p(move(bars)),
     "open to open": lambda bars, held: held * opened(bars),
-    "log of open to open": lambda bars, held: held * np.log1p(opened(bars)),
     "open to close": lambda bars, held: (
         held * np.append((bars["close"] / bars["open"] - 1.0)[1:], 0.0)
-    ),
-    "log of open to close": lambda bars, held: (
-        held * np.append(np.log(bars["close"] / bars["open"])[1:], 0.0)
     ),
 }
 
@@ -83,6 +78,65 @@ def test_a_position_times_one_move_of_the_bars_is_shown_and_named(name: str) -> 
     assert finding.detail == (
         f"each of 199 held rows earns its position times its move, {name}"
     )
+
+
+LOGS: dict[str, tuple[str, Earn]] = {
+    "of the close": ("close to close", lambda bars, held: held * np.log1p(move(bars))),
+    "of the open": ("open to open", lambda bars, held: held * np.log1p(opened(bars))),
+    "inside a bar": (
+        "open to close",
+        lambda bars, held: held * np.append(np.log(bars["close"] / bars["open"])[1:], 0.0),
+    ),
+    "of wealth": ("close to close", lambda bars, held: np.log1p(held * move(bars))),
+}
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_a_profit_that_is_a_logarithm_is_left_open_and_told_what_to_give(name: str) -> None:
+    which, earn = LOGS[name]
+    verdict = shown(earn)
+    assert isinstance(verdict, Inconclusive)
+    (finding,) = verdict.findings
+    assert finding.code == "causality.profit_unknown"
+    assert finding.detail.startswith("not shown: profit is a logarithm, ")
+    assert f" and a move, {which}, of " in finding.detail
+    assert finding.detail.endswith(": give simple moves, exp(x) - 1")
+
+
+def test_rows_that_no_fold_tests_are_not_looked_at_and_tested_ones_without_position_are() -> (
+    None
+):
+    def positions(which: int) -> Verdict:
+        study: Any = Study(lambda bars, held: held * move(bars) + (ROW == 90))
+        honest = study.positions
+
+        def held(*given: Any) -> np.ndarray:
+            made = honest(*given)
+            made[which] = 1.0 if which < 100 else np.nan
+            return made
+
+        study.positions = held
+        return profit_shown(study, BARS, seed=1)
+
+    assert isinstance(positions(90), Pass)
+    assert "profit earns nan at row 150" in positions(150).findings[0].detail
+
+
+def test_a_study_that_writes_into_its_folds_is_judged_by_those_that_it_gave() -> None:
+    study: Any = Study(lambda bars, held: held * move(bars))
+    honest, test = study.positions, ROW[100:].copy()
+
+    def scribbles(features: Any, labels: Any, folds: Any, seed: int) -> np.ndarray:
+        made = honest(features, labels, list(folds), seed)
+        folds[0][1][:] = 100
+        folds.clear()
+        return made
+
+    study.folds = lambda _: [(ROW[:98], test)]
+    study.positions = scribbles
+    verdict = profit_shown(study, BARS, seed=1)
+    assert isinstance(verdict, Pass)
+    assert verdict.findings[0].n == 199
 
 
 LEAKS: dict[str, Earn] = {
@@ -138,10 +192,10 @@ def test_the_last_row_has_no_outcome_and_is_not_looked_at() -> None:
 
 def test_a_study_that_holds_nothing_has_not_been_asked() -> None:
     study: Any = Study(lambda bars, held: held * move(bars))
-    study.positions = lambda *_: np.full(N, np.nan)
+    study.folds = lambda _: []
     verdict = profit_shown(study, BARS, seed=1)
     assert isinstance(verdict, Inconclusive)
-    assert "no row is held" in verdict.findings[0].detail
+    assert "no row is tested" in verdict.findings[0].detail
 
 
 def test_bars_without_prices_leave_it_open() -> None:
@@ -206,7 +260,7 @@ class Study:
         return study().positions(*given)
 
     def profit(self, bars, positions):
-        came = np.append(moves(bars)[1:], 0.0)
+        came = np.append(np.expm1(moves(bars))[1:], 0.0)
         return np.where(np.abs(came) < np.median(np.abs(came)), 0.0, positions * came)
 """
 

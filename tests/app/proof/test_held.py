@@ -112,7 +112,7 @@ LEAKS: dict[str, How] = {
 def test_a_position_that_knows_what_comes_is_refused(name: str) -> None:
     verdict = proved(LEAKS[name])
     assert looks_ahead(verdict)
-    (finding,) = verdict.findings
+    finding = verdict.findings[0]
     assert finding.value is not None
     assert finding.value >= 1
 
@@ -188,11 +188,9 @@ def test_the_answer_says_how_many_tests_were_asked_at_how_many_places(
     assert said.endswith(f"asked at {places} places each")
 
 
-def test_a_test_that_holds_few_positions_is_asked_at_each_of_them() -> None:
-    def seldom(it: Asked) -> np.ndarray:
-        return np.where(it.rows % 20 == 0, it.x[it.rows], np.nan)
-
-    assert "asked at 3 places each" in proved(seldom).findings[0].detail
+def test_a_test_of_few_rows_is_asked_at_each_of_them() -> None:
+    seldom = [(train, test[::20]) for train, test in WALK]
+    assert "asked at 3 places each" in proved(last, seldom).findings[0].detail
 
 
 def test_an_earlier_test_that_is_not_chosen_is_held_still_too() -> None:
@@ -256,11 +254,66 @@ def test_positions_beside_one_huge_position_are_open() -> None:
     assert asked_all(huge).findings[0].code == "causality.coarse"
 
 
-@pytest.mark.parametrize("value", [np.nan, 1.0])
-def test_positions_that_are_missing_or_never_change_are_not_asked(value: float) -> None:
-    verdict = asked_all(lambda *_: np.full(400, value))
+TESTED = np.isin(np.arange(400), np.concatenate([test for _, test in WALK]))
+
+
+def test_positions_that_never_change_are_not_asked() -> None:
+    verdict = asked_all(lambda *_: np.where(TESTED, 1.0, np.nan))
     assert isinstance(verdict, Inconclusive)
     assert verdict.findings[0].code == "causality.not_asked"
+
+
+def test_positions_that_are_all_missing_are_refused() -> None:
+    verdict = asked_all(lambda *_: np.full(400, np.nan))
+    assert isinstance(verdict, Refuse)
+    assert verdict.findings[0].code == "causality.tests"
+
+
+def stray(row: int, value: float) -> Verdict:
+    """Prove positions of the past, of which one row holds something else."""
+
+    def positions(study: Any, *given: Any) -> np.ndarray:
+        held = Study.positions(study, *given)
+        held[row] = value
+        return held
+
+    return asked_all(positions, WALK)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, np.inf])
+def test_a_position_that_no_fold_tests_is_refused_and_named(value: float) -> None:
+    verdict = stray(199, value)
+    assert isinstance(verdict, Refuse)
+    (finding,) = verdict.findings
+    assert finding.code == "causality.tests"
+    assert finding.detail == (
+        f"row 199 holds {value:.6g}, and no fold tests it (1 such row): give NaN there, or "
+        "test it"
+    )
+
+
+@pytest.mark.parametrize("row", [200, 287, 379])
+def test_a_tested_row_without_a_position_is_refused_and_named(row: int) -> None:
+    verdict = stray(row, np.nan)
+    assert isinstance(verdict, Refuse)
+    (finding,) = verdict.findings
+    assert finding.detail == (
+        f"row {row} is tested, and its position is NaN (1 such row): hold 0 there, or test "
+        "it in no fold"
+    )
+
+
+@pytest.mark.parametrize(
+    ("tests", "value"), [(399, 1.0), (400, np.nan)], ids=["held", "tested"]
+)
+def test_the_last_row_may_be_held_or_tested_alone(tests: int, value: float) -> None:
+    def positions(study: Any, *given: Any) -> np.ndarray:
+        held = Study.positions(study, *given)
+        held[399] = value
+        return held
+
+    folds = [(np.arange(198), np.arange(200, tests))]
+    assert isinstance(asked_all(positions, folds), Pass)
 
 
 def test_positions_that_are_remembered_are_not_asked() -> None:
@@ -434,10 +487,70 @@ def test_bars_that_are_known_at_one_instant_are_not_parted() -> None:
     bars = {k: v for k, v in BARS.items() if "label" not in k} | {"available_ns": known_ns}
 
     def together(it: Asked) -> np.ndarray:
-        return it.x[it.rows // 4 * 4 + 3]
+        return it.x[(it.rows + 1) // 4 * 4 - 1]
 
     study = Study(together, [(ROW[: a - 4], ROW[a : a + 60]) for a in (200, 260, 320)])
     assert isinstance(positions_proved(study, bars, 1e-9, seed=1), Pass)
+
+
+def known(
+    late: Callable[[np.ndarray], np.ndarray], how: How, folds: list[Fold] | None = None
+) -> Verdict:
+    """Prove positions on bars of which each is known so many bars after its close."""
+    at = np.minimum(ROW + late(ROW), 399)
+    bars = {k: v for k, v in BARS.items() if "label" not in k}
+    bars["available_ns"] = BARS["time_ns"][at]
+    three = [(ROW[: a - 2], ROW[a : a + 60]) for a in (200, 260, 320)]
+    return positions_proved(Study(how, folds or three), bars, 1e-9, seed=1)
+
+
+LATE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "all by thirty": lambda row: np.full(row.size, 30),
+    "all by one": lambda row: np.full(row.size, 1),
+    "one in seven by three": lambda row: np.where(row % 7 == 0, 3, 0),
+    "one in a hundred by one": lambda row: np.where(row % 100 == 41, 1, 0),
+}
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_a_position_by_a_bar_that_is_known_after_its_close_is_refused(name: str) -> None:
+    verdict = known(LATE[name], last)
+    assert looks_ahead(verdict)
+    first = int(np.flatnonzero((LATE[name](ROW) > 0) & (ROW >= 200))[0])
+    minutes = int(LATE[name](ROW)[first])
+    assert verdict.findings[0].detail.endswith(
+        f"; the bar of row {first} is known 0:{minutes:02d}:00 after the close that its "
+        "position is taken at (available_ns): hold by bars that were known by then"
+    )
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_positions_by_bars_that_were_known_pass_though_others_are_late(name: str) -> None:
+    at = ROW + LATE[name](ROW)
+    both = np.maximum(at, np.roll(at, 1))  # a move needs the close before it too
+    heard = [np.flatnonzero(both[: row + 1] <= row) for row in ROW]
+    latest = np.array([rows[-1] if rows.size else 0 for rows in heard])
+    assert isinstance(known(LATE[name], lambda it: it.x[latest[it.rows]]), Pass)
+
+
+def now_and_then(row: np.ndarray) -> np.ndarray:
+    return np.where(row % 40 == 7, 2, 0)
+
+
+def test_of_many_tests_of_one_row_those_of_late_bars_are_asked_too() -> None:
+    def before(it: Asked) -> np.ndarray:
+        waits = (now_and_then(it.rows) > 0) | (now_and_then(it.rows - 1) > 0)
+        return np.where(waits, it.x[it.rows - 3], it.x[it.rows])
+
+    assert looks_ahead(known(now_and_then, last, ONE_ROW))
+    honest = known(now_and_then, before, ONE_ROW)
+    assert isinstance(honest, Pass), honest.findings[0].detail
+    assert "of 15 of 199 tests" in honest.findings[0].detail
+
+
+def test_a_future_is_late_by_its_own_bar_alone() -> None:
+    verdict = known(LATE["all by one"], lambda it: it.x[it.rows])
+    assert verdict.findings[0].value == 1.0
 
 
 def test_rounding_by_what_other_tests_hold_is_no_foresight() -> None:

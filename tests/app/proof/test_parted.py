@@ -149,8 +149,8 @@ def test_the_first_row_whose_test_hangs_on_what_comes_is_named_with_what_to_do()
 def test_the_order_of_the_folds_that_test_a_row_is_looked_at() -> None:
     labels = Labelled(ROW % 2, ROW, ROW + 1)
     one, two = (ROW[:50], ROW[100:]), (ROW[50:90], ROW[100:])
-    own = Parted(Handed([one, two], N), labels, ROW)
-    other = Parted(Handed([two, one], N), labels, ROW)
+    own = Parted(Handed([one, two], N), labels, ROW, ROW)
+    other = Parted(Handed([two, one], N), labels, ROW, ROW)
     probe = Probe(200, Perturbation.NOISE, 1)
     assert folds_told(own, own, 1, ROW[100:200], probe) is None
     assert isinstance(folds_told(own, other, 1, ROW[100:200], probe), Refuse)
@@ -159,10 +159,32 @@ def test_the_order_of_the_folds_that_test_a_row_is_looked_at() -> None:
 def test_what_trains_is_compared_where_its_label_had_ended_alone() -> None:
     early = Labelled(ROW % 2, ROW, ROW + 1)
     late = Labelled(ROW % 2, ROW, np.where(ROW == 60, 150, ROW + 1))
-    own = Parted(Handed([(ROW[:90], ROW[100:])], N), early, ROW)
-    other = Parted(Handed([(np.delete(ROW[:90], 60), ROW[100:])], N), late, ROW)
+    own = Parted(Handed([(ROW[:90], ROW[100:])], N), early, ROW, ROW)
+    other = Parted(Handed([(np.delete(ROW[:90], 60), ROW[100:])], N), late, ROW, ROW)
     assert own.otherwise_trained(other, ROW[100:120], 200)
     assert not own.otherwise_trained(other, ROW[100:120], 150)
+
+
+def test_a_row_may_not_be_tested_by_its_own_bar_where_that_is_known_later() -> None:
+    def large(bars: Any) -> np.ndarray:
+        return np.abs(moves(bars)) > 3e-4
+
+    class OfOwn(Study):
+        def labels(self, market: Any) -> Labelled:
+            return Labelled(large(market).astype(np.int64), ROW, ROW)
+
+    study = OfOwn(with_rule(lambda it, rows: it.value[rows] == 1))
+    bars = {name: column for name, column in BARS.items() if "label" not in name}
+    assert isinstance(positions_proved(study, bars, 1e-9, seed=1), Pass)
+    late = bars | {"available_ns": bars["time_ns"][np.minimum(ROW + 2, N - 1)]}
+    study.positions = lambda *_: np.where(  # pyright: ignore[reportAttributeAccessIssue]
+        np.isin(ROW, np.concatenate([test for _, test in study.folds(study.labels(late))])),
+        0.0,
+        np.nan,
+    )
+    verdict = positions_proved(study, late, 1e-9, seed=1)
+    assert isinstance(verdict, Refuse)
+    assert "which rows are tested must not hang on what comes" in verdict.findings[0].detail
 
 
 LAST_ALONE = [(ROW[: a - 2], ROW[a : a + 1]) for a in range(200, N)]

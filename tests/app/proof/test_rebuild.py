@@ -20,6 +20,7 @@ STUDIES = """
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 
 from stairway.testing.studies import Folding, study
 
@@ -48,7 +49,7 @@ class Honest:
         return study().positions(*given)
 
     def profit(self, bars, positions):
-        return study().profit(moves(bars), positions)
+        return study().profit(np.expm1(moves(bars)), positions)
 
 
 class OfSizes(Honest):
@@ -84,6 +85,30 @@ class Combined(Honest):
 
     def positions(self, *given):
         return study(folding=Folding.COMBINATORIAL).positions(*given)
+
+
+class OfSeries(Honest):
+    def labels(self, bars):
+        given = super().labels(bars)
+        return replace(given, value=pl.Series(given.value), end=pl.Series(given.end))
+
+    def folds(self, labels):
+        return [(pl.Series(train), test.tolist()) for train, test in super().folds(labels)]
+
+
+class OnUntested(Honest):
+    def positions(self, *given):
+        held = super().positions(*given)
+        held[100] = 1.0
+        return held
+
+
+class Lifts(Honest):
+    def labels(self, bars):
+        made = super().labels(bars)
+        for name in ("open", "high", "low", "close"):
+            bars[name] *= np.linspace(1.0, 3.0, bars[name].size)
+        return made
 
 
 class Flat(Honest):
@@ -168,3 +193,25 @@ def test_tests_are_counted_and_those_of_combined_folds_are_asked_too(asked: Any)
     combined = asked("Combined").report.causality
     assert isinstance(combined, Pass)
     assert any("tests moved with what came later" in one.detail for one in combined.findings)
+
+
+def test_folds_and_labels_that_are_no_arrays_are_taken_by_every_step(asked: Any) -> None:
+    answer = asked("OfSeries")
+    assert isinstance(answer.report.causality, Pass)
+    assert answer.report.fired == ()
+    assert len(answer.earned) == 700
+
+
+def test_what_a_study_writes_into_its_bars_earns_nothing(asked: Any) -> None:
+    lifted, honest = asked("Lifts"), asked("Honest")
+    assert isinstance(lifted.report.causality, Pass)
+    assert any(honest.earned)
+    assert lifted.earned == honest.earned
+
+
+def test_what_is_held_and_what_is_tested_must_be_the_same_rows(asked: Any) -> None:
+    answer = asked("OnUntested")
+    assert isinstance(answer.report.causality, Refuse)
+    assert "causality.tests" in [one.code for one in answer.report.causality.findings]
+    assert {"causality", "surrogates", "sentinel"} <= set(answer.report.fired)
+    assert answer.earned == ()

@@ -14,6 +14,7 @@ from stairway.testing.leaks import series
 BARS = series(40, seed=1)
 PRICES = pl.DataFrame({n: BARS[n] for n in ("open", "high", "low", "close", "volume")})
 NS = pl.Series("time_ns", BARS["time_ns"])
+STEP_S = int(np.diff(BARS["time_ns"]).min()) // 10**9
 
 
 def written(table: pl.DataFrame, path: Path) -> str:
@@ -48,7 +49,7 @@ def test_labels_are_joined_by_their_time_or_their_place(tmp_path: Path) -> None:
     table = pl.DataFrame({"labels": BARS["labels"]}).with_columns(end, NS)
     placed = Path(written(table.drop("time_ns"), tmp_path / "placed.csv"))
     assert (read_series(source, None, placed)["labels"] == BARS["labels"]).all()
-    timed = Path(written(table[10:20].reverse(), tmp_path / "timed.csv"))
+    timed = Path(written(table[10:20], tmp_path / "timed.csv"))
     labels = read_series(source, None, timed)["labels"]
     assert (labels[10:20] == BARS["labels"][10:20]).all()
     assert np.isnan(labels[:10]).all()
@@ -56,10 +57,34 @@ def test_labels_are_joined_by_their_time_or_their_place(tmp_path: Path) -> None:
         (table.drop("label_end_ns"), "needs the columns"),
         (table[:9].drop("time_ns"), "9 labels for 40 bars"),
         (table.with_columns(NS + 1), "row 0 of"),
+        (table[10:20].reverse(), r"row 1 of .*wrong\.csv is earlier than row 0"),
+        (
+            pl.concat([table[:20], table[19:]]),
+            r"row 20 of .*wrong\.csv repeats the time of row",
+        ),
+        (table[:0], "no row"),
+        (
+            table[5:].with_columns((NS[5:] - (NS[5:] == NS[7])).alias("label_end_ns")),
+            r"row 2 of .*wrong\.csv has a label that ended at .*, before its own bar",
+        ),
+        (
+            table.drop("time_ns").with_columns((NS - 1).alias("label_end_ns")),
+            r"row 0 of .*wrong\.csv has a label that ended",
+        ),
     ):
         path = Path(written(wrong, tmp_path / "wrong.csv"))
         with pytest.raises((ConfigError, DataError), match=words):
             read_series(source, None, path)
+
+
+def test_labels_beside_bars_of_which_there_are_none_are_no_fault_of_ours(
+    tmp_path: Path,
+) -> None:
+    source = written(PRICES.with_columns(NS)[:0], tmp_path / "a.csv")
+    end = pl.Series("label_end_ns", BARS["label_end_ns"])
+    labels = pl.DataFrame({"labels": BARS["labels"]}).with_columns(end, NS)
+    with pytest.raises(DataError, match=r"a\.csv has names of columns and no row"):
+        read_series(source, None, Path(written(labels, tmp_path / "labels.csv")))
 
 
 @pytest.mark.parametrize(
@@ -67,6 +92,8 @@ def test_labels_are_joined_by_their_time_or_their_place(tmp_path: Path) -> None:
     [
         ("", "is empty"),
         ("a,b\n1,2\n", "no column 'open'"),
+        ("open,high,low,close,volume,time\n", "no row"),
+        ("open,high,low,close,volume,date\n1,1,1,1,1,2018-03-29\n", "or give a column time_ns"),
         ("open,high,low,close,volume\n1,1,1,1,1\n", "no column time_ns or time"),
         ("open,high,low,close,volume,Open\n1,1,1,1,1,1\n", "more than once"),
         (
@@ -87,6 +114,26 @@ def test_the_sample_has_two_instruments_and_one_is_named() -> None:
     assert first[0] != second[0]
     with pytest.raises(ConfigError, match="SP500 and NASDAQ"):
         read_series("sample", "DAX", None)
+
+
+@pytest.mark.parametrize("cell", ["", "n/a", "inf"])
+def test_a_row_of_a_pair_that_no_run_would_trade_on_is_refused(
+    cell: str, tmp_path: Path
+) -> None:
+    whole = PRICES.with_columns(NS).with_columns(pl.col("low").cast(pl.String))
+    written(whole, tmp_path / "a.csv")
+    low = pl.Series("low", [cell if row == 7 else one for row, one in enumerate(whole["low"])])
+    written(whole.with_columns(low), tmp_path / "b.csv")
+    source = tmp_path / "pair.toml"
+    file = "{{ path = '{}', symbol = '{}', tick_usd = 0.0001, lot_units = 1.0 }}"
+    files = [file.format(tmp_path / f"{one}.csv", one.upper()) for one in "ab"]
+    source.write_text(
+        f"[source]\nkind = 'csv'\ntz = 'UTC'\nstamp = 'close'\nbar_seconds = {STEP_S}\n"
+        f"epoch = 'ns'\nfiles = [{', '.join(files)}]\n[source.columns]\ntime = 'time_ns'\n"
+    )
+    assert read_series(str(source), "A", None)["low"].size == 40
+    with pytest.raises(DataError, match=r"row 7 of B of .*pair\.toml has no low"):
+        read_series(str(source), "B", None)
 
 
 def test_a_price_that_is_no_number_is_named_with_its_type(tmp_path: Path) -> None:

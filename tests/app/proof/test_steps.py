@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from stairway.app.proof.steps import AtFaultError, Made, Steps
+from stairway.base.attempted import OverdueError
 from stairway.base.verdict import Finding
 from stairway.evaluation.battery.study import Labelled
 
@@ -75,6 +76,12 @@ def test_what_a_step_raises_names_the_step(step: str, name: str, error: BaseExce
     assert found.code == "causality.raised"
     assert f"the study raised {type(error).__name__} in {name}: " in found.detail
     assert ("a b" if isinstance(error, ValueError) else "") in found.detail
+
+
+def test_what_ours_raised_around_a_step_says_itself_what_to_do() -> None:
+    late = fault("folds", folds=OverdueError("it was late; raise --limit-s"))
+    assert late.detail.endswith("in folds: it was late; raise --limit-s")
+    assert "whatever comes behind" in fault("folds", folds=ValueError("no")).detail
 
 
 def test_an_interrupt_goes_through() -> None:

@@ -79,7 +79,25 @@ def test_rows_out_of_order_are_named(
         read({"time": times})
 
 
-@pytest.mark.parametrize("hole", [None, "inf", "nan", "word"])
+@pytest.mark.parametrize(
+    "times",
+    [
+        [10**18 + row for row in range(N)],
+        [None] * N,
+        ["soon"] * N,
+        [1.5 + row for row in range(N)],
+    ],
+    ids=["numbers", "none", "words", "fractions"],
+)
+def test_a_time_that_cannot_be_read_speaks_of_no_setting_that_a_table_lacks(
+    read: Callable[..., Given], times: list[Any]
+) -> None:
+    with pytest.raises(DataError, match=r"column 'time' of .* holds ") as caught:
+        read({"time": times})
+    assert "[source]" not in str(caught.value)
+
+
+@pytest.mark.parametrize("hole", [None, "inf", "nan"])
 def test_a_hole_in_the_middle_is_named(read: Callable[..., Given], hole: str | None) -> None:
     with pytest.raises(DataError, match=r"column 'b' of .* must be finite, but row 2 is"):
         read({"b": ["0", "0", hole, "0", "0", "0"]})
@@ -88,7 +106,9 @@ def test_a_hole_in_the_middle_is_named(read: Callable[..., Given], hole: str | N
 @pytest.mark.parametrize(
     ("columns", "asked", "sentence"),
     [
-        ({"b": ["x"] * N}, {}, "holds no number at all"),
+        ({"b": ["x"] * N}, {}, "column 'b' of .*: row 0 holds 'x', which is no number"),
+        ({"b": ["0", "1,5", *["0"] * 4]}, {}, "row 1 holds '1,5', which is no number"),
+        ({"b": ["nan"] * N}, {}, "holds no number at all"),
         ({"": list(range(N))}, {}, "a column without a name"),
         ({}, {"chosen": "c"}, "--chosen 'c' is none of the columns"),
         ({}, {"baseline": "c"}, "no column 'c'"),
@@ -98,10 +118,14 @@ def test_a_hole_in_the_middle_is_named(read: Callable[..., Given], hole: str | N
         ({"g": [0.1] * N, "f": [0.1] * N}, {"gross": "g", "costs": ("f",)}, "in two ways"),
         ({"f": [0.1, -0.1, 0, 0, 0, 0]}, {"costs": ("f",)}, "row 1 of .*a cost is at least 0"),
         ({}, {"position": "b"}, "--position and --market go together"),
-        ({}, {"baseline": "a", "champion": "b"}, "no column of returns"),
-        ({}, {"n_trials": 1}, "1 trials, but 2 columns"),
+        (
+            {},
+            {"baseline": "a", "champion": "b"},
+            "no column of returns that was tried; .*'a', 'b' were named by an option",
+        ),
+        ({}, {"n_trials": 1}, "--trials 1, but 2 columns"),
     ],
-    ids=range(12),
+    ids=range(14),
 )
 def test_what_cannot_be_is_a_sentence(
     read: Callable[..., Given], columns: dict[str, Any], asked: dict[str, Any], sentence: str
@@ -130,6 +154,8 @@ def test_probabilities_are_read_with_their_spans_and_regimes(said: Callable[...,
     ("columns", "sentence"),
     [
         ({"probability": [0.1, 1.2, 0.5, 0.4]}, r"row 1 of .*probability is 1.2, .*outside"),
+        ({"probability": [0.1, 1.0000001, 0.5, 0.4]}, r"probability is 1.0000001, which"),
+        ({"outcome": [0.0, 1.0, 1.0000001, 0.0]}, "row 2 of .*outcome is 1.0000001, neither"),
         ({"probability": [0.1, None, 0.5, 0.4]}, "row 1 is nan"),
         ({"outcome": [0, 1, 2, 0]}, "row 2 of .*outcome is 2, neither 0 nor 1"),
         ({"start": [1, 2, 3, 4]}, "start and end go together"),
@@ -141,7 +167,7 @@ def test_probabilities_are_read_with_their_spans_and_regimes(said: Callable[...,
         ({"time": ["2024-01-02", "2024-01-01", "2024-01-03", "2024-01-04"]}, "row 1 .*earlier"),
         ({"outcome": None}, "no column 'outcome'"),
     ],
-    ids=range(11),
+    ids=range(13),
 )
 def test_probabilities_that_cannot_be_are_named(
     said: Callable[..., Any], columns: dict[str, Any], sentence: str
@@ -170,7 +196,8 @@ def test_as_many_may_be_missing_at_the_end_as_a_label_is_long(
     if taken == "all":
         assert forecasts(tmp_path / "said.csv", time_ns).outcome.shape == (n, 2)
         return
-    with pytest.raises(DataError, match="is not that of the returns"):
+    words = "leaves out the last 3 of 6 rows of returns" if n < N else "is not that of the"
+    with pytest.raises(DataError, match=words):
         forecasts(tmp_path / "said.csv", time_ns)
 
 
@@ -182,8 +209,97 @@ def test_a_column_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_too_few_tries_name_the_columns_that_are_there(read: Callable[..., Given]) -> None:
-    with pytest.raises(DataError, match=r"2 columns of returns \(a, b\)"):
-        read(n_trials=1)
+    more = {f"c{k}": [0.0] * N for k in range(8)}
+    with pytest.raises(
+        ConfigError, match=r"10 columns of .* 'c7'; every column that no option"
+    ):
+        read(more, n_trials=3)
+
+
+@pytest.mark.parametrize(
+    ("column", "asked"),
+    [("b", {}), ("b", {"baseline": "b"}), ("b", {"costs": ("b",)}), ("b", {"gross": "b"})],
+    ids=range(4),
+)
+def test_a_hole_says_what_a_row_without_a_position_counts_as(
+    read: Callable[..., Given], column: str, asked: dict[str, Any]
+) -> None:
+    with pytest.raises(DataError, match=r"row 2 is nan; a row in which nothing was held.* 0"):
+        read({column: ["0", "0", None, "0", "0", "0"]}, **asked)
+
+
+def five_bars(n: int) -> dict[str, Any]:
+    """Labels over five bars: the last four are not known yet."""
+    days = pl.date_range(pl.date(2024, 1, 1), pl.date(2024, 2, 1), eager=True)
+    outcome = [row % 2 if row < n - 4 else None for row in range(n)]
+    span = {"start": list(range(n)), "end": [row + 5 for row in range(n)]}
+    return {"time": days[:n], "probability": [0.5] * n, "outcome": outcome, **span}
+
+
+def times(table: dict[str, Any]) -> Any:
+    return table["time"].cast(pl.Datetime("ns")).to_physical().to_numpy()
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_an_outcome_that_is_not_known_yet_may_be_empty(tmp_path: Path, *, timed: bool) -> None:
+    table = five_bars(20)
+    time_ns = times(table)
+    path = tmp_path / "said.csv"
+    pl.DataFrame(table if timed else table | {"time": None}).drop(
+        [] if timed else ["time"]
+    ).write_csv(path)
+    found = forecasts(path, time_ns)
+    assert found.outcome[:, 0].tolist() == [row % 2 for row in range(16)] + [-1] * 4
+    assert int(found.scored.sum()) == 16
+    assert forecasts(path).outcome[:, 0].tolist() == found.outcome[:, 0].tolist()
+
+
+def test_an_outcome_is_not_known_yet_only_where_its_label_has_not_ended(tmp_path: Path) -> None:
+    table = five_bars(20)
+    path = tmp_path / "said.csv"
+    for row, words in ((14, "row 14 of .*outcome is empty, and its label ended at row 18"),):
+        holed = [None if k == row else one for k, one in enumerate(table["outcome"])]
+        pl.DataFrame(table | {"outcome": holed}).write_csv(path)
+        with pytest.raises(DataError, match=f"{words}.*mend it, or start and end"):
+            forecasts(path, times(table))
+    # As many rows as there are returns decide what is not known yet, not those that are there.
+    pl.DataFrame(table)[:19].write_csv(path)
+    assert forecasts(path, times(table)).outcome[-1, 0] == -1
+    ended = [0] * 14 + [None]
+    pl.DataFrame(
+        {name: one[:15] for name, one in table.items()} | {"outcome": ended}
+    ).write_csv(path)
+    with pytest.raises(DataError, match=r"row 14 of .*outcome is empty"):
+        forecasts(path, times(table))
+
+
+def test_labels_over_several_bars_without_their_spans_lead_to_the_spans(tmp_path: Path) -> None:
+    table = five_bars(20)
+    path = tmp_path / "said.csv"
+    bare = pl.DataFrame(table).drop("start", "end")
+    for rows, words in (
+        (bare, "row 16 of .*outcome is empty"),
+        (bare[:16], "leaves out the last 4 of 20 rows of returns, and only the row "),
+        (bare[:16].drop("time"), "16 probabilities for 20 returns"),
+    ):
+        rows.write_csv(path)
+        with pytest.raises(DataError, match=f"{words}.*give both, the rows .start, end. "):
+            forecasts(path, times(table))
+
+
+@pytest.mark.parametrize("column", ["start", "end"])
+@pytest.mark.parametrize("kind", ["dates", "words", "hole"])
+def test_spans_are_asked_for_as_rows_and_never_to_be_left_out(
+    tmp_path: Path, column: str, kind: str
+) -> None:
+    table = five_bars(6)
+    rows: Any = {"dates": table["time"], "words": ["2024-01-01"] * 6, "hole": [None, *[5] * 5]}
+    path = tmp_path / "said.parquet"
+    pl.DataFrame(table | {column: rows[kind]}).write_parquet(path)
+    with pytest.raises(DataError, match="counted from 0 at the first row of this file") as told:
+        forecasts(path)
+    assert f"column {column!r}" in str(told.value)
+    assert "leave" not in str(told.value)
 
 
 def test_a_parquet_column_that_is_no_number_is_named_with_its_type(tmp_path: Path) -> None:

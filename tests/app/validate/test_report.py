@@ -6,19 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stairway.app.validate.foreseen import foreseen
-from stairway.app.validate.hints import HINTS, with_hints
-from stairway.app.validate.report import ModelProof, Report, Sealed, curve, headline, thinned
+from stairway.app.validate.report import (
+    ModelProof,
+    Report,
+    Sealed,
+    curve,
+    headline,
+    thinned,
+    told_once,
+)
 from stairway.base.verdict import (
     Inconclusive,
-    Pass,
-    Refuse,
     all_of,
     inconclusive,
     passed,
     refuse,
 )
-from stairway.evaluation.battery.study import BatteryReport
 from stairway.evaluation.sceptic.answer import UNJUDGED, Question, answer, in_order
 
 
@@ -72,44 +75,6 @@ def test_where_every_answer_passes_and_the_seal_does_not_the_headline_names_the_
     assert "REFUSED Sealed with it: nothing; registered: 3" in report(one).as_text(80)
 
 
-def test_everything_that_was_not_shown_says_what_to_type() -> None:
-    open_ = with_hints(in_order([answer(Question.CHANCE, {"x": passed("x", "y")})]))
-    for one in open_:
-        if one.question not in {Question.CHANCE, Question.TRIES}:
-            assert HINTS[one.question.value] in one.verdict.findings[0].detail
-    again = with_hints((answer(Question.COSTS, {"x": refuse("proof.costs", "bad")}),))
-    assert again[0].verdict.findings[0].detail == "bad"
-
-
-def test_splits_and_future_are_answered_by_the_battery_and_by_nobody_else() -> None:
-    known = dict.fromkeys(("causality", "purge", "surrogates", "sentinel", "verdict"), Pass())
-    (only,) = foreseen(passed("causality.passed", "well"), None)
-    assert only.question is Question.FUTURE
-    touched = BatteryReport(**(known | {"purge": refuse("leak.purge", "7 touch")}), fired=())
-    future, splits = foreseen(None, touched)
-    assert isinstance(future.verdict, Pass)
-    assert isinstance(splits.verdict, Refuse)
-    fired = BatteryReport(**(known | {"sentinel": refuse("leak.sentinel", "x")}), fired=())
-    assert isinstance(foreseen(passed("a", "b"), fired)[0].verdict, Refuse)
-
-
-def test_the_first_thing_said_of_the_future_is_its_answer() -> None:
-    known = dict.fromkeys(("purge", "surrogates", "sentinel", "verdict"), Pass())
-    report = BatteryReport(causality=passed("causality.clean", "moved"), fired=(), **known)
-    ties = {"tied": passed("proof.tied", "tied"), "covered": passed("proof.covered", "made")}
-    future, _ = foreseen(None, report, ties)
-    assert next(iter(future.checks)) == "causality"
-    assert future.verdict.findings[0].code == "causality.clean"
-    (alone,) = foreseen(passed("causality.clean", "moved"), None, ties)
-    assert list(alone.checks) == ["causality", "tied", "covered"]
-
-
-def test_what_the_prover_refused_stays_refused_though_the_battery_did_not_ask() -> None:
-    known = dict.fromkeys(("purge", "surrogates", "sentinel", "verdict"), Pass())
-    silent = BatteryReport(causality=None, fired=(), **known)
-    assert isinstance(foreseen(refuse("causality", "x"), silent)[0].verdict, Refuse)
-
-
 @given(st.lists(st.floats(-0.5, 0.5), min_size=1, max_size=3_000))
 def test_no_peak_and_no_trough_is_lost_where_a_curve_is_thinned(values: list[float]) -> None:
     worth = np.array(values)
@@ -155,3 +120,31 @@ def test_what_was_sealed_is_counted_where_it_is_refused_or_open() -> None:
     )
     one = msgspec.structs.replace(proof(given_all=False), sealed=unseen)
     assert headline(one) == "a: not proved, 9 of 9 headings are open."
+
+
+def test_no_sentence_stands_for_one_of_another_verdict() -> None:
+    checks = {"bad": refuse("x", "same"), "good": passed("y", "same"), "open": open_("same")}
+    assert [verdict for verdict, _ in told_once(checks)] == list(checks.values())
+    checks = {"bad": refuse("x", "7 touch"), "good": passed("y", "7 touch; all is well")}
+    assert [finding.detail for _, finding in told_once(checks)] == [
+        "7 touch",
+        "7 touch; all is well",
+    ]
+
+
+def test_of_one_verdict_a_sentence_is_told_once_by_the_one_that_says_most() -> None:
+    said = {"a": "7 touch", "b": "7 touch; the first is 3", "c": "7 touch", "d": "other"}
+    checks = {name: refuse("x", detail) for name, detail in said.items()}
+    assert [finding.detail for _, finding in told_once(checks)] == [
+        "7 touch; the first is 3",
+        "other",
+    ]
+
+
+def test_what_was_not_judged_hides_nothing_that_was() -> None:
+    checks = {"a": passed("x", "in crisis"), "b": passed(UNJUDGED, "in crisis: not judged")}
+    assert len(told_once(checks)) == 2
+
+
+def open_(detail: str) -> Inconclusive:
+    return inconclusive("x", detail)

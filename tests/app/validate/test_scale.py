@@ -48,6 +48,19 @@ def test_per_cent_and_prices_are_told_apart() -> None:
         require_returns(given(100.0 + NOISE), RULES, "r.csv")
 
 
+def test_what_is_just_beyond_a_bound_is_told_from_it() -> None:
+    most = RULES.max_usual_move_frac
+    net = np.tile([[most * 1.001], [-most * 1.001]], (N // 2, 2))
+    with pytest.raises(DataError) as caught:
+        require_returns(given(net), RULES, "r.csv")
+    value, bound = f"{100 * most * 1.001:.2f}", f"{100 * most:g}"
+    assert f"moves of {value} % a row, and at most {bound} % is believed" in str(caught.value)
+    net = NOISE.copy()
+    net[7, 1] = -1.0000001
+    with pytest.raises(DataError, match=r"column 'b' is -1\.0000001, a loss of everything"):
+        require_returns(given(net), RULES, "r.csv")
+
+
 def test_hours_in_per_cent_are_too_wild_a_year() -> None:
     hourly = np.clip(12.0 * NOISE, -0.9, 0.9)
     require_returns(given(hourly), RULES, "r.csv")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import operator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -11,15 +16,18 @@ import pytest
 
 from stairway.adapters.artifacts.directory import new_key, public_bytes, seal
 from stairway.app.folder import RunFolder
-from stairway.app.validate.sealed import Registry, Today, differences, read_again, same
+from stairway.app.validate.report import SEALED
+from stairway.app.validate.sealed import Registry, Today, differences, read_again
+from stairway.app.validate.sealed import same as same_as
 from stairway.base.errors import DataError
 from stairway.base.units import UtcNs
-from stairway.base.verdict import Inconclusive, Pass, Refuse, passed
+from stairway.base.verdict import Inconclusive, Pass, Refuse, Verdict, passed
 from stairway.evaluation.battery.study import BatteryReport
 from stairway.evaluation.evidence import EVIDENCE_GATES
 from stairway.evaluation.proof import Proof, hash_of, to_bytes
 from stairway.evaluation.proof_of_returns import Figures, proof_of_returns
 from stairway.evaluation.sceptic.record import Record
+from stairway.evaluation.skill import Forecasts
 from stairway.lifecycle.facts import ModelRegistered
 from stairway.lifecycle.stage import Stage
 from stairway.testing.models import toy_bundle
@@ -54,6 +62,10 @@ def sealed(shown: Figures = NOW, trials: int = 2) -> Proof:
     return msgspec.structs.replace(
         proof_of("a", trials=trials), shown=msgspec.structs.replace(found, figures=shown)
     )
+
+
+def same(proof: Proof, named: str | None, counted: int, now: Today) -> Verdict:
+    return same_as(proof, named, counted, now, registered=True)
 
 
 def test_what_is_registered_and_measured_the_same_passes() -> None:
@@ -96,6 +108,14 @@ def test_a_figure_that_comes_out_another_way_is_refused_with_both_values() -> No
 def test_what_was_never_measured_is_no_proof() -> None:
     proof = proof_of("a")
     assert isinstance(same(proof, hash_of(proof), 1, today()), Refuse)
+
+
+def test_two_figures_that_differ_are_never_written_alike() -> None:
+    one, other = (
+        msgspec.structs.replace(NOW, psr=msgspec.structs.replace(NOW.psr, probability=p))
+        for p in (0.12345671, 0.12345672)
+    )
+    assert list(differences(one, other)) == ["psr.probability was 0.12345671 and is 0.12345672"]
 
 
 def test_a_figure_that_is_gone_or_came_differs_too() -> None:
@@ -150,6 +170,28 @@ def test_before_the_climb_it_is_held_against_what_training_said(tmp_path: Path) 
     bad = read_again(kept.folder, kept.candidate("0" * 64), nobody, today()).sealed
     assert isinstance(good.checks["proof"], Pass)
     assert isinstance(bad.checks["proof"], Refuse)
+    assert "training.json names 000000000000" in bad.checks["proof"].findings[0].detail
+
+
+@pytest.mark.parametrize(
+    ("registry", "way_out"),
+    [(Registry({}, climbed=True), "restore the record"), (Registry({}), "finish the run with")],
+    ids=["climbed", "not_yet"],
+)
+def test_where_no_record_says_who_was_registered_nothing_is_called_registered(
+    tmp_path: Path, registry: Registry, way_out: str
+) -> None:
+    proof = sealed()
+    kept = Kept(tmp_path, to_bytes(proof))
+    found = read_again(kept.folder, kept.candidate(hash_of(proof)), registry, today()).sealed
+    entry = found.checks["entry"]
+    assert isinstance(entry, Inconclusive)
+    assert entry.findings[0].code == "proof.entry"
+    assert "is not registered: " in entry.findings[0].detail
+    assert way_out in entry.findings[0].detail
+    assert (found.registered, found.trials) == (None, 2)
+    assert SEALED.format(found).endswith("; registered: no")
+    assert "is the one that training.json names" in found.checks["proof"].findings[0].detail
 
 
 def test_a_registered_hash_counts_more_than_what_training_said(tmp_path: Path) -> None:
@@ -225,6 +267,8 @@ def test_one_that_the_registry_does_not_have_stays_open_where_it_has_others(
     said = found.sealed.checks["entry"]
     assert isinstance(said, Inconclusive)
     assert said.findings[0].detail.endswith(f"not registered as a, model {'f' * 12} is")
+    assert found.sealed.registered is None
+    assert "that training.json names" in found.sealed.checks["proof"].findings[0].detail
 
 
 def test_what_training_says_otherwise_of_the_features_is_refused_with_both() -> None:
@@ -250,3 +294,103 @@ def test_what_training_says_otherwise_of_the_splits_is_refused_with_both() -> No
     )
     gone = same(proof, hash_of(proof), 2, today())
     assert gone.findings[0].detail.endswith("battery was measured and is not measured")
+
+
+DRAWN = (
+    "trials.n",
+    "mean.low",
+    "mean.high",
+    "deflated.trials.n",
+    "deflated.probability",
+    "deflated.psr.benchmark_per_bar",
+    "deflated.psr.probability",
+    "backtest_years",
+    "baseline.p_value",
+    "champion.p_value",
+    "standing.p_values",
+    "standing.members",
+)
+"""All that hangs on drawn histories or on the count of tries."""
+
+
+@pytest.fixture(scope="module")
+def everything() -> Figures:
+    """Figures with all in them that can be measured."""
+    rng, n = np.random.default_rng(1), 400
+    net, row = rng.normal(0.002, 0.01, (n, 2)), np.arange(n)
+    said, blank = rng.uniform(0.3, 0.7, n), np.full((n, 1), np.nan)
+    came = (rng.random(n) < said).astype(np.int64)
+    forecasts = Forecasts(
+        confidence=np.column_stack([said, blank]),
+        outcome=np.column_stack([came, np.full(n, -1)]),
+        start=np.column_stack([row + 1] * 2),
+        end=np.column_stack([row + 2] * 2),
+        regime=np.full(n, ""),
+    )
+    record = Record(
+        net=net,
+        names=("a", "b"),
+        chosen=0,
+        n_trials=2,
+        periods_per_year=252.0,
+        baseline=rng.normal(0.0, 0.01, n),
+        champion=rng.normal(0.0, 0.01, n),
+        gross=net[:, 0] + 1e-4,
+    )
+    return proof_of_returns(
+        record, forecasts, (EVIDENCE, HOW), np.random.default_rng(0)
+    ).figures
+
+
+def leaves(told: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    pairs = told.items() if isinstance(told, dict) else enumerate(told)
+    for key, value in pairs:
+        if isinstance(value, dict | list):
+            yield from leaves(value, (*path, key))
+        elif value is not None:
+            yield (*path, key)
+
+
+def a_little_other(value: Any) -> Any:
+    match value:
+        case bool():
+            return not value
+        case float():
+            return value + max(1e-6 * abs(value), 1e-6)
+        case int():
+            return value + 1
+        case _:
+            return f"{value}?"
+
+
+def test_every_figure_that_neither_draws_nor_counts_is_held_against_the_seal(
+    everything: Figures,
+) -> None:
+    plain = msgspec.json.decode(msgspec.json.encode(everything))
+    free = set()
+    for path in leaves(plain):
+        told = copy.deepcopy(plain)
+        *way, last = path
+        parent = functools.reduce(operator.getitem, way, told)
+        parent[last] = a_little_other(parent[last])
+        other = msgspec.convert(told, Figures)
+        if not list(differences(other, everything)):
+            free.add(".".join(key for key in path if isinstance(key, str)))
+    assert free == set(DRAWN)
+
+
+def test_a_part_of_what_is_gone_is_called_not_measured() -> None:
+    none = msgspec.structs.replace(NOW, mean=None)
+    said = list(differences(none, NOW))
+    assert said[0].startswith("mean.annual was not measured and is ")
+
+
+def test_where_nobody_counts_the_gates_answer_with_the_count_of_the_seal(
+    tmp_path: Path,
+) -> None:
+    proof = sealed(trials=7)
+    kept = Kept(tmp_path, to_bytes(proof))
+    found = read_again(
+        kept.folder, kept.candidate(hash_of(proof)), Registry({}), today()
+    ).sealed
+    assert found.checks["deflated_sharpe"].findings[0].n == 7

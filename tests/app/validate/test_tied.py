@@ -106,3 +106,23 @@ def test_without_costs_or_an_answer_nothing_is_tied() -> None:
         "--cost or --gross" in tied(Given(CLOSES[2:3], bare, ()), answer()).findings[0].detail
     )
     assert isinstance(tied(found, answer(earned=())), Inconclusive)
+
+
+@pytest.mark.parametrize("value", [0.01, None], ids=["held", "untested"])
+def test_one_bar_is_enough_to_be_told_that_it_is_not_that_of_the_returns(
+    value: float | None,
+) -> None:
+    alone = answer(time_ns=(int(CLOSES[2]),), earned=(value,))
+    said = tied(returns([0.01, -0.02], CLOSES[2:4]), alone)
+    assert isinstance(said, Inconclusive)
+    assert "at 1970-01-04T21:00:00" in said.findings[0].detail or value is None
+    same = tied(returns([value or 0.0], CLOSES[2:3]), alone)
+    assert isinstance(same, Pass)
+
+
+def test_one_row_at_midnight_does_not_make_days_of_the_others() -> None:
+    # Given that one bar ends with its day, and the others at 21:00
+    bars = CLOSES.copy()
+    bars[2] -= bars[2] % DAY_NS
+    found = returns([0.01, -0.02, 0.0, 0.03, 0.01], bars[2:7])
+    assert isinstance(tied(found, answer(time_ns=tuple(bars.tolist()))), Pass)

@@ -101,3 +101,15 @@ def test_a_diagram_is_drawn_of_any_forecasts(judge: Callable[[Figure], Any]) -> 
 
 def test_nothing_said_is_nothing_drawn() -> None:
     assert diagram("crisis", Reliability((), 0.0, 0.0, 0.0)) is None
+
+
+def test_an_error_within_chance_does_not_read_as_what_chance_makes() -> None:
+    bins = (Bin(90, 0.6, 0.7, 0.6, 0.8),)
+
+    near = diagram("range", Reliability(bins, 0.0986, 0.06, 0.0994))
+    same = diagram("range", Reliability(bins, 0.1, 0.06, 0.1))
+
+    assert near is not None
+    assert same is not None
+    assert (near.error, near.said) == ("error 0.0986, chance up to 0.0994", "within chance")
+    assert (same.error, same.said) == ("error 0.100, chance up to 0.100", "within chance")

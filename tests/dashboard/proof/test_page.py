@@ -247,3 +247,36 @@ def test_the_best_of_the_set_is_written_like_the_others(report: Report) -> None:
     told = [row.p_value for row in standing_rows(found)]
     assert told[0] == "1.0000"
     assert all(re.fullmatch(r"(under )?\d\.\d{4}", one) for one in told)
+
+
+def test_a_skill_without_an_interval_is_shown_with_the_bars_it_needs(report: Report) -> None:
+    every = report.proofs[0].figures.honesty[0]
+    skill = msgspec.structs.replace(
+        every.skill, low=None, high=None, n_bars=50, needed_bars=1_024
+    )
+    table = honest_table([msgspec.structs.replace(every, skill=skill)])
+    (cell,) = (row.cells[0] for row in table.rows if row.what == "skill")
+    assert cell[1] == "no interval: 1,024 bars are needed, 50 were judged"
+
+
+@pytest.mark.parametrize(("level", "said"), [(0.975, "97.5 %"), (0.999, "99.9 %")])
+def test_the_confidence_is_the_one_that_was_asked_for(
+    report: Report, level: float, said: str
+) -> None:
+    html = page(msgspec.structs.replace(report, level=level))
+    assert f"<dt>confidence</dt><dd>{said}</dd>" in html
+
+
+def test_what_was_sealed_is_in_the_list_that_its_headline_counts(report: Report) -> None:
+    bad = refuse("proof.entry", "forged by <somebody>")
+    sealed = Sealed(sha256=None, trials=0, registered=3, checks={"entry": bad})
+    found = msgspec.structs.replace(report.proofs[0], sealed=sealed)
+    html = page(msgspec.structs.replace(report, proofs=(found,)))
+    listed = html.partition('aria-label="Verdict"')[2].partition("</ul>")[0]
+    words = re.findall(r'class="badge (\w+)"', listed)
+    title = html.partition("<title>")[2].partition("<")[0]
+    n_refused, n = map(int, re.findall(r"(\d+) of (\d+) refused", title)[0])
+    assert (words.count("refuse"), len(words)) == (n_refused, n)
+    assert '<a href="#sealed-1"><b>Sealed with it: nothing; registered: 3</b></a>' in listed
+    assert "Forged by &lt;somebody&gt;" in listed
+    assert 'id="sealed-1"' in html

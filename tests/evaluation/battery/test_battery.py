@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from stairway.base.verdict import Inconclusive, Pass, Refuse, passed, refuse
 from stairway.evaluation.battery.battery import battery
-from stairway.evaluation.battery.study import BatteryReport, BatteryRules
+from stairway.evaluation.battery.study import BatteryReport, BatteryRules, Labelled
 from stairway.testing.studies import Folding, Leak, MovesStudy, garch_moves, study
 
 RULES = BatteryRules()
@@ -156,3 +157,72 @@ def test_progress_is_told_of_every_rebuild() -> None:
 def test_rules_that_would_weaken_the_battery_are_refused(bad: dict[str, float]) -> None:
     with pytest.raises(msgspec.ValidationError):
         BatteryRules(**bad)
+
+
+@pytest.mark.parametrize(
+    ("room", "folding", "touched"),
+    [
+        ({"gap_rows": 20}, Folding.WALK_FORWARD, "in_gap"),
+        ({"embargo_rows": 20}, Folding.COMBINATORIAL, "in_embargo"),
+    ],
+    ids=["gap", "embargo"],
+)
+def test_rows_inside_the_room_that_the_rules_ask_for_are_counted_and_refused(
+    room: dict[str, int], folding: Folding, touched: str
+) -> None:
+    # Given folds that leave out 16 rows beside their tests, and rules that ask for 20
+    few = BatteryRules(cuts=1, surrogates=8, shuffles=8, **room)
+    given_ = study(None, folding)
+
+    found = battery(given_, MOVES, few, 8)
+
+    # Then the rows between are counted as one counts them by hand
+    assert found.fired == ("purge",)
+    labels = given_.labels(MOVES)
+    counts = [getattr(fold, touched) for fold in found.folds]
+    by_hand = [in_the_room(labels.end, *fold, **room) for fold in given_.folds(labels)]
+    assert counts == by_hand
+    assert max(counts) >= 4
+
+
+def in_the_room(
+    end: np.ndarray,
+    train: np.ndarray,
+    test: np.ndarray,
+    gap_rows: int = 0,
+    embargo_rows: int = 0,
+) -> int:
+    room: set[int] = set()
+    for row in test.tolist():
+        room |= set(range(row - gap_rows, row))
+        room |= set(range(row + 1, int(end[row]) + embargo_rows)) if embargo_rows else set()
+    return len(room & set(train.tolist()))
+
+
+class Lifting:
+    """Writes larger moves into whatever it is given."""
+
+    def __init__(self) -> None:
+        self.own = study()
+
+    def __getattr__(self, name: str) -> Any:
+        step = getattr(self.own, name)
+
+        def lifted(*given: Any) -> Any:
+            answer = step(*given)
+            for one in given:
+                if isinstance(one, np.ndarray) and one.dtype.kind == "f":
+                    np.multiply(one, 3.0, out=one)
+                if isinstance(one, Labelled):
+                    one.value[:] = 1
+            return answer
+
+        return lifted
+
+
+def test_what_a_study_writes_into_what_it_was_given_reaches_nobody() -> None:
+    moves = garch_moves(1_600, seed=1)
+    kept = moves.copy()
+    lifting: Any = Lifting()
+    assert battery(lifting, moves, RULES, seed=1) == battery(study(), moves, RULES, seed=1)
+    assert np.array_equal(moves, kept)

@@ -65,7 +65,10 @@ def test_a_feature_that_looks_ahead_is_named_with_row_and_cut(rows: int) -> None
 
     assert isinstance(found.features, Refuse)
     assert found.features.findings[0].code == "leak.causality"
-    assert "column 0 of row" in found.features.findings[0].detail
+    assert (
+        "column features[0] moves when only its future does: features[0] of row"
+        in found.features.findings[0].detail
+    )
     assert found.features.findings[0].value is not None
     assert 1 <= found.features.findings[0].value <= 600
 

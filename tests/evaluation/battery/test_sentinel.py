@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stairway.base.errors import DataError
 from stairway.base.verdict import Inconclusive, Pass, Refuse, Verdict
 from stairway.evaluation.battery.sentinel import (
     Sentinel,
@@ -19,6 +21,7 @@ from stairway.evaluation.battery.sentinel import (
     shuffled,
 )
 from stairway.evaluation.battery.study import BatteryRules, Labelled
+from stairway.evaluation.battery.surrogates import rows_tested
 from stairway.testing.studies import MovesStudy, garch_moves, study
 
 RULES = BatteryRules()
@@ -54,8 +57,9 @@ class Fixed(MovesStudy):
 
     constant: bool = False
 
-    def positions(self, features: np.ndarray, *_given: object) -> np.ndarray:
-        return np.ones(MOVES.size) if self.constant else np.clip(features[:, 1], -1.0, 1.0)
+    def positions(self, features: np.ndarray, *given: Any) -> np.ndarray:
+        held = np.ones(MOVES.size) if self.constant else np.clip(features[:, 1], -1.0, 1.0)
+        return np.where(rows_tested(given[1], MOVES.size), held, np.nan)
 
 
 def test_an_honest_study_earns_nothing_by_nonsense_though_its_market_drifts() -> None:
@@ -277,3 +281,19 @@ def test_what_is_taught_is_the_labels_in_whole_blocks(block: int, whole: int) ->
         changes = np.flatnonzero(np.diff(values[values >= 0])) + 1
         short = int((values >= 0).sum()) % whole  # the last block, wherever it went
         assert set((changes % whole).tolist()) <= {0, short}
+
+
+@pytest.mark.parametrize("turn", [0, 13])
+def test_a_shuffle_that_leaves_out_what_its_folds_test_is_refused_by_its_row(turn: int) -> None:
+    @dataclass(frozen=True, slots=True)
+    class Choosy(MovesStudy):
+        def positions(
+            self, features: np.ndarray, labels: Labelled, folds: object, seed: int
+        ) -> np.ndarray:
+            held = MovesStudy.positions(self, features, labels, folds, seed)
+            if seed == 5 + turn:
+                held[900] = np.nan
+            return held
+
+    with pytest.raises(DataError, match="row 900 is tested, and its position is NaN"):
+        found(Choosy())

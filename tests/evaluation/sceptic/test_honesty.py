@@ -156,3 +156,32 @@ def test_no_more_than_chance_is_said_in_words_and_more_in_figures(
         assert "(0.0000 more" not in detail
         seen.add("(no more than chance makes of" in detail)
     assert seen == {True, False}
+
+
+def test_forecasts_whose_labels_overlap_are_worth_less_than_their_number(
+    evidence: EvidenceRules, proof: ProofRules
+) -> None:
+    said = forecasts()
+    long = Forecasts(said.confidence, said.outcome, said.start, said.start + 10, said.regime)
+    (alone, *_), _ = honest(said, evidence, proof)
+    (overlapping, *_), _ = honest(long, evidence, proof)
+    assert alone.measures is not None
+    assert overlapping.measures is not None
+    assert alone.measures.n_independent == 4_000
+    assert overlapping.measures.n_independent == pytest.approx(400, rel=0.01)
+    assert overlapping.measures.reliability.ece_bound > alone.measures.reliability.ece_bound
+
+
+def test_a_regime_too_short_for_an_interval_says_how_many_bars_it_needs(
+    evidence: EvidenceRules, proof: ProofRules
+) -> None:
+    regime = np.full(4_000, "trend")
+    regime[300 + 9 * np.arange(60)] = "range"
+    said = forecasts(regime=regime)
+    said.end[100] = 140
+    shown, checks = honest(said, evidence, proof)
+    (skill,) = (one.skill for one in shown if one.regime == "range")
+    assert skill is not None
+    assert skill.interval is None
+    assert skill.missing == "no interval: 82 bars are needed, 60 were judged"
+    assert isinstance(checks["skill"], Inconclusive)

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.stats import norm
 
 from stairway.base.arrays import FloatArray
 from stairway.base.verdict import Inconclusive, Pass, Refuse
@@ -16,7 +18,8 @@ from stairway.evaluation.sceptic import luck
 from stairway.evaluation.sceptic.record import Record
 from stairway.evaluation.sceptic.rules import ProofRules
 from stairway.testing.sceptic import proof_rules
-from stairway.evaluation.sharpe import sharpe
+from stairway.evaluation.sharpe import Sharpe, sharpe
+from stairway.evaluation.significance.bootstrap import resampled_means
 from stairway.evaluation.significance.deflated import chance_variance
 
 Made = Callable[..., Record]
@@ -248,3 +251,63 @@ def test_years_that_are_there_and_years_that_are_needed_are_never_the_same(
         assert float(found[1]) < float(found[2])
         alike += f"{few.years:.1f}" == f"{needed:.1f}"
     assert alike
+
+
+def test_the_years_that_are_needed_go_by_the_ratio_that_knows_serial_correlation(
+    record: Made, evidence: EvidenceRules
+) -> None:
+    # Given a ratio of 1 a year, which looks like 2 to who takes bars as independent
+    four_years = record(0.001, n=1_008, n_trials=45)
+    per_bar = 2.0 / 252.0**0.5
+    ratio = Sharpe(1_008, per_bar, 2.0, 1.0, 3.0, annual=1.0, low=0.2, high=1.8)
+
+    needed, said = luck.years_enough(four_years, ratio, evidence)
+
+    # Then it takes five years, and not the fifth part of them (Bailey and others 2014)
+    of_45 = (1.0 - np.euler_gamma) * norm.ppf(1.0 - 1.0 / 45.0)
+    of_45 += np.euler_gamma * norm.ppf(1.0 - 1.0 / (45.0 * np.e))
+    assert needed == pytest.approx(of_45**2)
+    assert needed == pytest.approx(5.0, abs=0.1)
+    assert isinstance(said, Inconclusive)
+
+
+def test_a_year_of_sums_holds_as_many_returns_as_a_year_does(record: Made) -> None:
+    # Given sums of eleven returns each, and a last one of two
+    returns, years = record(0.001, n=10_001).returns, 10_001 / 252.0
+    rules = proof_rules(resamples=499, resample_rows=1_000)
+
+    found = luck.mean_interval(returns, 252.0, 0.95, rules, np.random.default_rng(1))
+
+    # Then a history drawn anew is what its sums come to, over the years that it stands for
+    assert isinstance(found, luck.MeanInterval)
+    sums = np.array([[returns[at : at + 11].sum()] for at in range(0, 10_001, 11)])
+    means = resampled_means(sums, found.block_rows / 11.0, 499, np.random.default_rng(1))
+    ends = np.quantile(means * sums.size / years, [0.025, 0.975])
+    assert (found.low, found.high) == pytest.approx(tuple(ends), rel=1e-9)
+
+
+def test_the_columns_that_were_counted_as_tries_are_named(
+    evidence: EvidenceRules, proof: ProofRules
+) -> None:
+    one = three()
+    assert (
+        "3 columns (a, b, c) in one half"
+        in luck.choice(one, evidence, proof)[1].findings[0].detail
+    )
+    more = replace(one, n_trials=9)
+    assert (
+        "3 of 9 tries are there (a, b, c);"
+        in luck.choice(more, evidence, proof)[1].findings[0].detail
+    )
+
+
+def test_one_row_of_returns_is_too_few_and_no_lack_of_columns(
+    evidence: EvidenceRules, proof: ProofRules
+) -> None:
+    row = replace(three(), net=np.array([[0.01, 0.02, 0.03]]))
+    found, said = luck.choice(row, evidence, proof)
+    assert found is None
+    assert isinstance(said, Inconclusive)
+    assert said.findings[0].detail == "1 of 250 returns needed"
+    idle = replace(three(), net=np.zeros((1_000, 3)))
+    assert "constant" in luck.choice(idle, evidence, proof)[1].findings[0].detail

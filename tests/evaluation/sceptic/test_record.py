@@ -49,3 +49,8 @@ def test_a_record_knows_its_length(record: Made) -> None:
     found = record(0.0, n=504)
     assert (found.n_rows, found.years) == (504, 2.0)
     assert np.array_equal(found.returns, found.net[:, 0])
+
+
+def test_columns_beyond_the_first_are_counted_where_they_are_not_named(record: Made) -> None:
+    with pytest.raises(DataError, match=r"8 columns of returns \(.* and 2 more\)"):
+        record(*[0.0] * 8, n_trials=2)

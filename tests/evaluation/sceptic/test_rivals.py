@@ -109,3 +109,25 @@ def test_a_rule_that_is_in_charge_is_compared_once(record: Made, evidence, proof
     assert place is not None
     assert place.names == ("a", IN_CHARGE)
     assert isinstance(standing(record(0.001), evidence, proof, rng)[1], Inconclusive)
+
+
+def test_who_leads_is_named_though_a_column_before_him_is_the_rival(
+    record: Made, evidence, proof, rng
+) -> None:
+    noise = record(0.0, 0.001, 0.004).net
+    net = np.column_stack([rival(), noise[:, 1:]])
+    lead, _ = ask(
+        record(net=net, names=("a", "b", "c"), chosen=1, n_trials=3),
+        rival(),
+        (evidence, proof),
+        rng,
+    )
+    assert lead is not None
+    assert lead.best == "c"
+
+
+def test_one_column_alone_is_not_called_none_of_one(record: Made, evidence, proof, rng) -> None:
+    one = ask(record(0.003), rival(), (evidence, proof), rng)[1].findings[0].detail
+    assert "where it is not ahead, chance shows" in one
+    two = ask(record(0.003, 0.0), rival(), (evidence, proof), rng)[1].findings[0].detail
+    assert "where none of 2 is ahead, chance shows" in two

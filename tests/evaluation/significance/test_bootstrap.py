@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import itertools
 import math
 
+import msgspec
 import numpy as np
 import pytest
 from arch.bootstrap import StationaryBootstrap
@@ -58,6 +60,44 @@ def test_means_by_running_sums_are_those_of_the_rows_drawn(block: float) -> None
     rng = np.random.default_rng(7)
     slow = [table[stationary_rows(120, block, rng)].mean(axis=0) for _ in range(50)]
     np.testing.assert_allclose(fast, slow, rtol=1e-12)
+
+
+@pytest.mark.parametrize("exponent", [-700, -40, 1_000])
+def test_the_error_is_as_large_as_the_values_however_large_or_small(exponent: int) -> None:
+    """Squares of returns of 1e300 are no numbers, and those of 1e-200 are nothing."""
+    values = np.random.default_rng(3).normal(0.1, 1.0, 200)
+    of = (np.mean, 0.9, rules(199, 4.0))
+    usual = interval(values, *of, np.random.default_rng(2))
+    found = interval(np.ldexp(values, exponent), *of, np.random.default_rng(2))
+    assert isinstance(usual, Interval)
+    assert isinstance(found, Interval)
+    same = msgspec.structs.astuple(usual)[1:4]
+    assert [math.ldexp(one, exponent) for one in same] == list(
+        msgspec.structs.astuple(found)[1:4]
+    )
+
+
+def test_an_error_larger_than_any_number_is_undefined() -> None:
+    largest = np.finfo(np.float64).max
+    turns = itertools.cycle([largest, -largest])
+    values = np.random.default_rng(3).normal(0.1, 1.0, 200)
+
+    found = interval(
+        values, lambda _: next(turns), 0.9, rules(199, 4.0), np.random.default_rng(2)
+    )
+
+    assert isinstance(found, Undefined)
+    assert "larger than any number" in found.reason
+
+
+def test_a_statistic_that_stands_still_has_no_error() -> None:
+    values = np.random.default_rng(3).normal(0.1, 1.0, 200)
+    for constant in (0.0, 7.0):
+        found = interval(
+            values, lambda _, at=constant: at, 0.9, rules(199, 4.0), np.random.default_rng(2)
+        )
+        assert isinstance(found, Interval)
+        assert (found.low, found.high, found.standard_error) == (constant, constant, 0.0)
 
 
 def test_the_error_of_a_mean_and_of_a_ratio_is_about_that_of_arch() -> None:

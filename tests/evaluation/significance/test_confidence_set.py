@@ -134,3 +134,16 @@ def test_bad_input_is_refused() -> None:
     losses[5, 2] = math.nan
     with pytest.raises(DataError, match="row 5, column 2 is nan"):
         confidence_set(losses, 0.95, rules(), rng)
+
+
+def test_the_set_holds_those_whose_p_value_is_more_than_the_level_leaves() -> None:
+    losses = np.random.default_rng(8).standard_normal((200, 8)) + np.linspace(0.0, 0.3, 8)
+    p_values = judged(losses, 0.95, rules()).p_values
+
+    for p in sorted(set(p_values))[:-2]:
+        # Given a level that leaves a little more than this p-value, or a little less
+        without = judged(losses, 1.0 - 1.01 * p, rules())
+        within = judged(losses, 1.0 - 0.99 * p, rules())
+
+        assert without.members == tuple(k for k, one in enumerate(p_values) if one > p)
+        assert within.members == tuple(k for k, one in enumerate(p_values) if one >= p)

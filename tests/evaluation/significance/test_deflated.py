@@ -92,11 +92,25 @@ def test_chance_gives_about_the_variance_that_trials_without_skill_show() -> Non
 
 
 @pytest.mark.parametrize(
-    ("n", "variance"), [(0, 0.1), (-3, 0.1), (5, -0.1), (5, math.nan), (5, math.inf)]
+    ("n", "variance"),
+    [
+        (0, 0.1),
+        (-3, 0.1),
+        (math.nan, 0.1),
+        (math.inf, 0.1),
+        (2.5, 0.1),
+        (5, -0.1),
+        (5, math.nan),
+        (5, math.inf),
+    ],
 )
-def test_trials_that_cannot_have_been_are_refused(n: int, variance: float) -> None:
+def test_trials_that_cannot_have_been_are_refused(n: float, variance: float) -> None:
     with pytest.raises(DataError, match="trials"):
-        Trials(n, variance)
+        Trials(n, variance)  # type: ignore[arg-type]
+
+
+def test_a_count_of_any_whole_kind_is_a_count() -> None:
+    assert expected_best(np.int64(100)) == expected_best(100)
 
 
 def test_nobody_forgets_the_count() -> None:

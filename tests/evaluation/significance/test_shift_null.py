@@ -140,3 +140,20 @@ def test_bad_input_is_refused() -> None:
     ):
         with pytest.raises(DataError, match=words):
             shift_null(positions, outcomes, gap, 0.95)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("rows", [5, 7, 11])
+def test_a_shift_that_repeats_the_data_is_as_strong_whatever_the_transform_rounds(
+    rows: int, sign: float
+) -> None:
+    for seed in range(20):
+        once = np.random.default_rng(seed).standard_normal(rows)
+        outcomes = np.tile(once, 64)
+
+        found = judged(sign * outcomes, outcomes)
+
+        # Then 63 of the shifts give back the same rows, and none of the others is as strong
+        as_strong = (1 + 63) / (64 * rows)
+        assert found.p_two_sided == pytest.approx(as_strong)
+        assert found.p_greater == pytest.approx(as_strong if sign > 0.0 else 1.0)

@@ -146,3 +146,29 @@ def test_bad_input_is_refused() -> None:
     ):
         with pytest.raises(DataError, match=words):
             superior_ability(benchmark, others, rules(), rng)
+
+
+@pytest.mark.parametrize(("behind", "bound"), [(1.7, "p_upper"), (2.0, "p_lower")])
+def test_who_is_behind_by_more_than_the_iterated_logarithm_is_no_equal(
+    behind: float, bound: str
+) -> None:
+    # Given a leader, and twenty that are so many standard errors behind: sqrt(2 ln ln 300)
+    # is 1.87, and that is where Hansen's answer changes from one bound to the other
+    benchmark, leads = behind_by(behind)
+
+    found = judged(benchmark, benchmark[:, None] - leads, rules())
+
+    theirs = SPA(benchmark, benchmark[:, None] - leads, block_size=5)
+    theirs._compute_variance()
+    equals = theirs._check_column_validity()
+    assert equals.tolist() == [True] + [bound == "p_upper"] * 20
+    assert found.p_lower < found.p_upper
+    assert found.p_consistent == getattr(found, bound)
+
+
+def behind_by(errors: float) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(9)
+    noise = rng.standard_normal((300, 21))
+    noise -= noise.mean(axis=0)
+    noise /= standard_errors(noise, 5.0)
+    return rng.standard_normal(300), noise + np.array([1.5] + [-errors] * 20)

@@ -50,7 +50,7 @@ def test_long_enough_is_at_the_length_itself() -> None:
     assert msgspec.structs.replace(found, needed_bars=500.0).long_enough
 
 
-@pytest.mark.parametrize("benchmark", [0.5, math.nan])
+@pytest.mark.parametrize("benchmark", [0.5, math.nan, math.inf, -math.inf])
 def test_no_record_is_long_enough_for_a_ratio_that_does_not_exceed_its_benchmark(
     benchmark: float,
 ) -> None:
@@ -60,9 +60,9 @@ def test_no_record_is_long_enough_for_a_ratio_that_does_not_exceed_its_benchmark
     assert "does not exceed" in found.reason
 
 
-@pytest.mark.parametrize("level", [0.0, 1.0, -1.0, math.nan])
+@pytest.mark.parametrize("level", [0.0, 1.0, -1.0, math.nan, 0.3, 0.5])
 def test_a_confidence_that_is_none_is_refused(level: float) -> None:
-    with pytest.raises(DataError, match="between 0 and 1"):
+    with pytest.raises(DataError, match=r"between 0(\.5)? and 1"):
         min_track_record(RETURNS, 0.0, level)
 
 
@@ -102,3 +102,23 @@ def test_a_ratio_that_is_no_gain_needs_no_luck(ratio: float) -> None:
 def test_trials_are_counted_from_one() -> None:
     with pytest.raises(DataError, match="at least 1"):
         min_backtest_years(0, 1.0)
+
+
+@pytest.mark.parametrize("trials", [math.nan, math.inf, 2.5])
+def test_what_is_no_count_of_trials_is_refused(trials: float) -> None:
+    with pytest.raises(DataError, match="whole number"):
+        min_backtest_years(trials, 1.0)  # type: ignore[arg-type]
+
+
+def test_a_lead_of_next_to_nothing_has_no_length_rather_than_an_endless_one() -> None:
+    ratio = needed(RETURNS, 0.0, 0.95).shape.per_bar
+
+    assert isinstance(min_track_record(RETURNS, math.nextafter(ratio, 0.0), 0.95), Undefined)
+    assert isinstance(min_track_record(RETURNS, ratio - 1e-6, 0.95), TrackRecord)
+    assert isinstance(min_backtest_years(10, 1e-300), Undefined)
+
+
+def test_a_ratio_that_needs_no_luck_is_said_in_four_digits() -> None:
+    found = min_backtest_years(3, -0.17141173481473354)
+    assert isinstance(found, Undefined)
+    assert found.reason == "an annual ratio of -0.1714 needs no luck to explain it"

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import math
 import pickle
 from typing import Any
@@ -83,9 +82,10 @@ def test_every_row_has_one_answer_on_every_path(splitter: PurgedCombinatorial) -
     assert told.shape == (splitter.rules.n_paths, n)
     assert (row == np.arange(n)).all()
     assert all(len(set(column)) == column.size for column in said_by.T)
-    for block, path in itertools.product(splitter.blocks, range(splitter.rules.n_paths)):
-        (split,) = set(said_by[path, block.first : block.stop])
-        assert split == splitter.paths()[path, splitter.blocks.index(block)]
+    first, size = splitter.blocks.first, splitter.blocks.size
+    for path, block in np.ndindex(splitter.paths().shape):
+        (split,) = set(said_by[path, first[block] : first[block] + size[block]])
+        assert split == splitter.paths()[path, block]
 
 
 @pytest.mark.parametrize(("blocks", "tested", "paths"), [(6, 2, 5), (10, 8, 36), (5, 1, 1)])
@@ -102,8 +102,8 @@ def test_splits_and_paths_are_as_many_as_the_choices(
 def test_blocks_are_of_equal_size_to_a_row_and_leave_none_out() -> None:
     splitter = folds(100, 6, 2)
 
-    assert [block.size for block in splitter.blocks] == [17, 17, 17, 17, 16, 16]
-    assert splitter.blocks[-1].stop == 100
+    assert splitter.blocks.size.tolist() == [17, 17, 17, 17, 16, 16]
+    assert splitter.blocks.first.tolist() == [0, 17, 34, 51, 68, 84]
 
 
 def test_splits_that_are_kept_stay_as_they_are() -> None:
@@ -192,13 +192,14 @@ def test_answers_may_be_lists_or_series() -> None:
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
-        (None, "NoneType answers, but there are 3 splits"),
-        (5, "int answers, but there are 3 splits"),
+        (None, "the answers are NoneType, no list; give a list of 3"),
+        (5, "the answers are int, no list; give a list of 3"),
+        ([[0.0] * 20], "1 answer, but there are 3 splits"),
         ([None, None, None], "answer 0 has shape"),
         ([[0.0] * 20, ["a"] * 20, [0.0] * 20], "answer 1 is not one number for each row"),
         ([[0.0] * 20, [0.0] * 20, [[1.0], [1.0, 2.0]]], "answer 2 is not one number"),
     ],
-    ids=["nothing", "one", "nothings", "words", "ragged"],
+    ids=["nothing", "one", "too few", "nothings", "words", "ragged"],
 )
 def test_answers_that_hold_no_numbers_are_refused(bad: Any, said: str) -> None:
     with pytest.raises(DataError, match=said):

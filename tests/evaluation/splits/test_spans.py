@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -132,6 +134,50 @@ def test_a_time_zone_on_one_side_only_is_refused_and_two_are_one_instant() -> No
         ends_of(pd.Series(bare + day, index=utc))
     there = ends_of(pd.Series((utc + day).tz_convert("US/Eastern"), index=utc))
     assert there.tolist() == ends_of(pd.Series(bare + day, index=bare)).tolist()
+
+
+HOURS = [dt.datetime(2026, 1, 5, hour) for hour in range(24)]  # noqa: DTZ001 - of no zone
+WEST = dt.timezone(dt.timedelta(hours=-5))
+FORMS: dict[str, Any] = {
+    "list": list,
+    "array of objects": lambda dates: np.array(dates, dtype=object),
+    "list of pandas": lambda dates: [pd.Timestamp(one) for one in dates],
+    "series of objects": lambda dates: pd.Series(dates, dtype=object),
+    "index": pd.Index,
+    "polars": pl.Series,
+}
+
+
+@pytest.mark.parametrize("ends", FORMS)
+@pytest.mark.parametrize("starts", FORMS)
+def test_a_zone_on_one_side_is_refused_in_every_form(starts: str, ends: str) -> None:
+    # Given hourly rows five hours west of UTC, and labels of seven hours
+    later = [one + dt.timedelta(hours=7) for one in HOURS]
+    start, west_start = (FORMS[starts](one) for one in (HOURS, in_the_west(HOURS)))
+    end, west_end = (FORMS[ends](one) for one in (later, in_the_west(later)))
+
+    # Then a side without its zone would end the labels after two rows and not after seven
+    assert ends_in_rows(west_start, west_end)[:3].tolist() == [7, 8, 9]
+    assert ends_in_rows(start, end)[:3].tolist() == [7, 8, 9]
+    with pytest.raises(DataError, match="the ends have no time zone and the others have"):
+        ends_in_rows(west_start, end)
+    with pytest.raises(DataError, match="the starts have no time zone and the others have"):
+        ends_in_rows(start, west_end)
+
+
+def in_the_west(dates: list[dt.datetime]) -> list[dt.datetime]:
+    return [one.replace(tzinfo=WEST) for one in dates]
+
+
+def test_an_end_in_a_far_year_is_no_end_in_a_near_one() -> None:
+    # Given starts in nanoseconds, and an end that numpy would wrap round to 7 January 2026
+    start = np.arange("2026-01-05", "2026-01-09", dtype="M8[D]").astype("M8[ns]")
+    end = (start + np.timedelta64(1, "D")).astype("M8[D]")
+    end[1] = np.datetime64("2610-07-29")
+
+    with pytest.raises(DataError, match="end of row 1 lies too far away"):
+        ends_in_rows(start, end)
+    assert ends_in_rows(start.astype("M8[s]"), end).tolist() == [1, 5, 3, 5]
 
 
 def test_the_rules_of_another_splitter_are_refused_by_name() -> None:

@@ -190,3 +190,14 @@ def test_a_label_that_ends_before_its_row_is_refused_by_its_row() -> None:
 
     with pytest.raises(DataError, match="label of row 7 ends at row 6"):
         PurgedWalkForward(rules(), end)
+
+
+@pytest.mark.parametrize(
+    ("n", "frac", "first"), [(100, 0.07, 7), (100, 0.55, 55), (10, 0.25, 3)]
+)
+def test_the_first_block_begins_at_its_share_of_the_rows_and_not_at_what_floats_make_of_it(
+    n: int, frac: float, first: int
+) -> None:
+    splitter = PurgedWalkForward(rules(first_train_frac=frac), np.arange(n) + 1)
+
+    assert splitter.blocks()[0][0] == first

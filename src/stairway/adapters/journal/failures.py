@@ -11,6 +11,7 @@ from stairway.base.errors import (
     ConfigError,
     DamagedLogError,
     DiskFullError,
+    InvariantError,
     RecordError,
     StairwayError,
 )
@@ -114,9 +115,38 @@ def no_room(path: Path) -> DiskFullError:
     return DiskFullError(f"no room left to write {path}: free some space on that disk")
 
 
+def no_room_to_look(path: Path) -> DiskFullError:
+    """Say what to do where the disk is too full even to look at what is on it."""
+    return DiskFullError(
+        f"no room left beside {path} for what SQLite needs to look at it: free some space on "
+        "that disk; what is recorded is not touched by this"
+    )
+
+
 def unwritable(path: Path, error: apsw.Error) -> RecordError:
     """Say that writing is over; after a failed fsync nobody knows what is on the disk."""
     return RecordError(
         f"{path} cannot be written ({error}): stop this process, look after the disk, and "
         "start again; what was acknowledged is kept"
     )
+
+
+def closed() -> RecordError:
+    """Say that a log is closed."""
+    return RecordError("the log is closed: open it again to append or to read")
+
+
+def ours(error: Exception) -> StairwayError:
+    """Return an error of the writer's thread as one of ours."""
+    if isinstance(error, StairwayError):
+        return error
+    broken = InvariantError(f"the log's writer failed: {error!r}")
+    broken.__cause__ = error
+    return broken
+
+
+def again(error: StairwayError) -> StairwayError:
+    """Copy an error of the writer's thread, to be raised by somebody else."""
+    copy = type(error)(*error.args)
+    copy.__cause__ = error
+    return copy

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import apsw
@@ -24,7 +24,7 @@ from stairway.adapters.journal.failures import unreadable
 from stairway.adapters.journal.files import other_kind, sync_folder
 from stairway.adapters.journal.layout import connect, create_aside, execute
 from stairway.adapters.journal.turn import alone
-from stairway.base.errors import ConfigError, DamagedLogError, InvariantError
+from stairway.base.errors import ConfigError, DamagedLogError, InvariantError, RecordError
 from stairway.events.envelope import Envelope
 from stairway.events.streams import is_durable
 
@@ -35,6 +35,8 @@ _SCHEMA = """create table inbox (
     hash blob not null,
     primary key (consumers, stream, position)
 ) without rowid, strict"""
+_COLUMNS = ["consumers", "stream", "position", "hash"]
+_LAID_OUT = "select name from pragma_table_info('inbox') order by cid"
 _FIND = "select hash from inbox where consumers = ? and stream = ? and position = ?"
 _DONE = "insert or replace into inbox values (?, ?, ?, ?)"
 
@@ -45,7 +47,10 @@ class Inbox:
     Raises
     ------
     ConfigError
-        If something else lies there: a folder, a pipe, a file of another kind.
+        If something else lies there (a folder, a pipe, a file of another kind), or ``schema``
+        cannot be carried out.
+    DamagedLogError
+        If it is damaged; also of ``once`` and ``look``.
     RecordError
         If the disk fails.
 
@@ -71,16 +76,28 @@ class Inbox:
         if what is not None:
             raise _no_inbox(path, f"it is {what}")
         if not path.exists():
+            _require_valid(path, schema)
             create_aside(path, (_SCHEMA, *schema))
         sync_folder(path.parent)
         try:
             self._connection = connect(path, read_only=False)
-            self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
-            execute(self._connection, "pragma synchronous = full")
-        except apsw.NotADBError as error:
-            raise _no_inbox(path, f"it is no database ({error})") from error
         except apsw.Error as error:
-            raise unreadable(path, error) from error
+            raise _said(path, error) from error
+        with ExitStack() as undo:
+            undo.callback(self.close)
+            try:
+                self._begin()
+            except apsw.Error as error:
+                raise _said(path, error) from error
+            undo.pop_all()
+
+    def _begin(self) -> None:
+        found = [name for (name,) in execute(self._connection, _LAID_OUT)]
+        if found != _COLUMNS:
+            cause = "its table 'inbox' is laid out otherwise" if found else "it lacks its table"
+            raise _no_inbox(self._path, cause if self._path.stat().st_size else "it is empty")
+        self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+        execute(self._connection, "pragma synchronous = full")
 
     @contextmanager
     def once(self, consumers: str, envelope: Envelope) -> Generator[apsw.Connection | None]:
@@ -92,7 +109,8 @@ class Inbox:
         Raises
         ------
         DamagedLogError
-            If another event of that place was dealt with: the log is not the same.
+            If another event of that place was dealt with: the log is not the same. Or if this
+            database is damaged.
         DiskFullError
             If there is no room. Nothing was committed.
         RecordError
@@ -105,8 +123,8 @@ class Inbox:
                 else:
                     yield self._connection
                     self._note(consumers, envelope)
-        except apsw.BusyError as error:
-            raise unreadable(self._path, error) from error
+        except _NOT_THE_CALLERS as error:
+            raise _said(self._path, error) from error
 
     def _is_done(self, consumers: str, envelope: Envelope) -> bool:
         key = (consumers, envelope.stream, envelope.position)
@@ -136,11 +154,57 @@ class Inbox:
 
     def look(self, statement: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Return the rows of a query."""
-        return execute(self._connection, statement, values)
+        try:
+            return execute(self._connection, statement, values)
+        except _NOT_THE_CALLERS as error:
+            raise _said(self._path, error) from error
 
     def close(self) -> None:
         """Let go of the database."""
         self._connection.close(force=True)
+
+
+_NOT_THE_CALLERS = (
+    apsw.BusyError,
+    apsw.ConnectionClosedError,
+    apsw.CorruptError,
+    apsw.IOError,
+    apsw.NotADBError,
+)
+"""Errors that no statement of a consumer's own is the reason of."""
+
+
+def _require_valid(path: Path, schema: Sequence[str]) -> None:
+    """Refuse what SQLite does not take for a schema, before there is a file."""
+    with closing(apsw.Connection(":memory:")) as trial:
+        execute(trial, _SCHEMA)
+        for statement in schema:
+            try:
+                execute(trial, statement)
+            except apsw.Error as error:
+                msg = (
+                    f"{path} is not made: SQLite does not take {statement!r} of its schema "
+                    f"({error}); correct that statement"
+                )
+                raise ConfigError(msg) from error
+
+
+def _said(path: Path, error: apsw.Error) -> ConfigError | DamagedLogError | RecordError:
+    """Say what an error of SQLite means to whoever has this inbox."""
+    match error:
+        case apsw.NotADBError():
+            return _no_inbox(path, f"it is no database ({error})")
+        case apsw.CorruptError():
+            msg = (
+                f"{path}, the inbox of a consumer, is damaged ({error}): restore it from a "
+                "backup; or move it away, and let a group of a new name go through the log "
+                "from its first event, which does all of it anew in a new inbox"
+            )
+            return DamagedLogError(msg, file=path.name)
+        case apsw.ConnectionClosedError():
+            return RecordError(f"{path} is closed: make the Inbox again to use it")
+        case _:
+            return unreadable(path, error)
 
 
 def _no_inbox(path: Path, cause: str) -> ConfigError:

@@ -30,6 +30,9 @@ from stairway.base.errors import ConfigError, DamagedLogError
 FORMAT = "1"
 _BUSY_MS = 800
 """Whoever finds a database held is refused within a second, all told."""
+_BESIDE = frozenset(
+    {apsw.SQLITE_IOERR_SHMSIZE, apsw.SQLITE_IOERR_SHMMAP, apsw.SQLITE_IOERR_SHMOPEN}
+)
 SQLITE_FLOOR = (3, 51, 3)
 """Before it, two connections that write and checkpoint at once could corrupt a WAL file."""
 
@@ -218,3 +221,18 @@ def is_full(error: apsw.Error, cause: int) -> bool:
         return True
     is_write = getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_WRITE
     return is_write and files.is_no_room(OSError(cause, ""))
+
+
+def is_no_room_beside(error: apsw.Error, cause: int) -> bool:
+    """Say whether an error of a connection, caused by this errno, is for want of its ``-shm``.
+
+    Examples
+    --------
+    >>> import errno
+    >>> error = apsw.CantOpenError()
+    >>> is_no_room_beside(error, errno.ENOSPC), is_no_room_beside(error, errno.EACCES)
+    (True, False)
+    """
+    result = getattr(error, "extendedresult", 0)
+    is_beside = isinstance(error, apsw.CantOpenError) or result in _BESIDE
+    return is_beside and files.is_no_room(OSError(cause, ""))

@@ -158,13 +158,15 @@ class SqliteLog:
     """The log, for its only writer. Safe to share between threads.
 
     An interrupt (Ctrl-C) of ``append`` leaves all of its events or none, and which of the two
-    is found out before the next call is answered.
+    is found out before the next call is answered. It does not survive a fork: the process that
+    is forked off may close it, which touches nothing that the other one writes.
     """
 
     def __init__(self, folder: Path, config: Settings, clock_ns: Callable[[], int]) -> None:
         self._config = config
         self._clock_ns = clock_ns
         self._turn = threading.RLock()
+        self._is_closed = False
         # The last row of an append that has not come to its end.
         self._in_doubt: Sealed | None = None
         make_folder(folder)
@@ -176,8 +178,8 @@ class SqliteLog:
             self._reading = ReadingPair(folder)
             undo.callback(self._reading.close)
             self._heads = self._recover()
+            self._writer = GroupCommit(self._files, config, self._let_go)
             undo.pop_all()
-        self._writer = GroupCommit(self._files, config)
 
     def _recover(self) -> dict[str, Head]:
         """Read everything once: nothing is built upon a record that is not whole."""
@@ -202,8 +204,9 @@ class SqliteLog:
         DiskFullError
             While the disk is full.
         RecordError
-            Once writing has failed, or after ``close``.
+            Once writing has failed, after ``close``, or in a fork.
         """
+        self._writer.worker.require_here()
         with self._turn:
             self._make_sure()
             head = self._heads.get(stream) or _first(stream)
@@ -243,7 +246,7 @@ class SqliteLog:
         DiskFullError
             If the disk is full. What was appended is kept, and written once there is room.
         RecordError
-            If writing has failed.
+            If writing has failed, or in a fork.
         """
         self._writer.flush()
 
@@ -255,12 +258,14 @@ class SqliteLog:
     def head(self, stream: str) -> Head:
         """Return the last position and hash of ``stream``, on disk or on its way there."""
         if self._in_doubt is not None:
+            self._writer.worker.require_here()
             with self._turn:
                 self._make_sure()
         return self._heads.get(stream, Head())
 
     def streams(self) -> tuple[str, ...]:
         """Return the names of all streams that hold anything, sorted."""
+        self._writer.worker.require_here()
         with self._turn:
             self._make_sure()
             return tuple(sorted(self._heads))
@@ -290,22 +295,33 @@ class SqliteLog:
     def close(self) -> None:
         """Flush and let go of the files. Closing twice is closing once.
 
+        A process that was forked off lets go of its copy of the right to write, and that is
+        all: what is queued, and the files, are left to the one that writes.
+
         Raises
         ------
         RecordError
             If something that was appended could not be written. It is lost; whatever was
             flushed is not.
         """
+        if not self._writer.worker.is_here:
+            # Closing a copy unlocks nothing: the kernel waits for the last one.
+            self._lock.release()
+            return
         with self._turn:
-            if self._lock.released:
+            if self._is_closed:
                 return
-            with ExitStack() as last:
-                last.callback(self._lock.release)
-                last.callback(lambda: self._files.close(failed=self._writer.failed))
-                last.callback(self._reading.close)
-                # Whatever interrupts the wait for it: the thread is at work in the files.
-                last.callback(self._writer.end)
-                self._writer.close()
+            self._writer.end()
+            # One that was interrupted has not said what is lost.
+            self._is_closed = True
+            self._writer.close()
+
+    def _let_go(self, failed: bool) -> None:  # noqa: FBT001 -- as the writer hands it over
+        """Let go of the files, and then of the right to write; the writer's thread does."""
+        with ExitStack() as last:
+            last.callback(self._lock.release)
+            last.callback(self._files.close, failed=failed)
+            last.callback(self._reading.close)
 
 
 def _first(stream: str) -> Head:

@@ -2,7 +2,7 @@
 
 On a medium that cannot be written to, SQLite can read a file only if it is told that nobody
 changes it; it then takes no lock and looks at no write-ahead log. Yet where the medium is only
-shown read-only here, a writer may come at any time. He makes a write-ahead log before he
+shown read-only here, a writer may come at any time. He fills a write-ahead log before he
 changes anything, and what he leaves has another size or time. So whoever was told that a file
 is at rest looks after each answer whether that was so.
 """
@@ -37,9 +37,13 @@ def rest_of(path: Path) -> Rest | None:
     """
     try:
         found = path.stat()
-        # Looked for last: he who makes one changes the database only afterwards.
-        if path.with_name(f"{path.name}-wal").exists():
-            return None
     except FileNotFoundError:
         return None
+    try:
+        # Looked at last: he who fills one changes the database only afterwards. One that holds
+        # nothing is left by whoever only looked.
+        if path.with_name(f"{path.name}-wal").stat().st_size > 0:
+            return None
+    except FileNotFoundError:
+        pass
     return Rest(found.st_ino, found.st_size, found.st_mtime_ns)

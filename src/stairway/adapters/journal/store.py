@@ -374,7 +374,8 @@ class Store:
         self._mover.close()
         if checkpoint:
             self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
-        self._asked.close()
+        with self._turn:
+            self._asked.close()
 
 
 def _fault(stream: str, previous: Head, found: Any) -> str:

@@ -17,6 +17,8 @@
 7. An interrupt (Ctrl-C) of whoever commits is no failure: it is his alone, and the next
    one to commit asks the sink how far that commit came. Rows are queued all or none, and
    ``holds`` tells whoever was interrupted in ``put`` which of the two it was.
+8. What is written to is let go of by the thread, as the last thing it does: an interrupt of
+   whoever closes cannot let go of it too early.
 """
 
 from __future__ import annotations
@@ -29,40 +31,49 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from stairway.adapters.journal.ending import ended
+from stairway.adapters.journal.ending import Worker
+from stairway.adapters.journal.failures import again, closed, ours
 from stairway.adapters.journal.settings import Settings
 from stairway.adapters.journal.sink import SharedSink, Sink
-from stairway.base.errors import DiskFullError, InvariantError, RecordError, StairwayError
+from stairway.adapters.journal.waiting import Waiting
+from stairway.base.errors import DiskFullError, StairwayError
 
 MOST_UNTIDY = 64
 """Commits that callers make before one of them tidies: the thread is short of time then."""
 _PAUSE_S = 1e-4
 """Whoever waits for the interpreter takes half of that to wake, and else finds it taken."""
-_LOOK_S = 1.0
-"""Whoever waits for room looks this often: an interrupted commit may not have told him."""
 
 
 class GroupCommit:
     """The queue in front of a sink, and the thread behind it.
 
     Into a sink that is no :class:`SharedSink` only the thread commits.
+
+    Parameters
+    ----------
+    let_go
+        Called by the thread when it has ended and nobody commits any more; it is told whether
+        writing has failed.
     """
 
-    def __init__(self, sink: Sink, settings: Settings) -> None:
+    def __init__(
+        self, sink: Sink, settings: Settings, let_go: Callable[[bool], object] | None = None
+    ) -> None:
         self._sink = sink
         self._shared = sink if isinstance(sink, SharedSink) else None
         self._settings = settings
+        self._let_go = let_go
         # Held while the sink is at work; taken before the lock, never while holding it.
         self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
-        self._done = threading.Condition(self._lock)
+        self._done = Waiting()
         self._rows: deque[Any] = deque()
         self._put = 0
         # How much of that somebody waits for: until it is committed, there is no pause.
         self._wanted = 0
-        self._tries = 0
-        self._waiting = 0
+        # Tries that had failed when somebody last asked for one.
+        self._asked_at = self._tries = 0
         self._untidy = 0
         self._closing = False
         self._is_resting = False
@@ -72,8 +83,9 @@ class GroupCommit:
         self._stuck = False
         self._ballast_open = False
         self._dead: StairwayError | None = None
-        self._thread = threading.Thread(target=self._run, name="stairway-log", daemon=True)
-        self._thread.start()
+        self._is_gone = False
+        self._not_let_go: StairwayError | None = None
+        self.worker = Worker(self._run, "stairway-log")
 
     @property
     def full(self) -> DiskFullError | None:
@@ -96,26 +108,34 @@ class GroupCommit:
             For ever after any other failure, and after ``close``.
         """
         if self._dead is not None:
-            raise _again(self._dead)
+            raise again(self._dead)
         if self._full is not None and not (self._ballast_open and not self._stuck):
-            raise _again(self._full)
+            raise again(self._full)
         if self._closing:
-            msg = "the log is closed: open it again to append or to read"
-            raise RecordError(msg)
+            raise closed()
 
     def put(self, rows: Sequence[Any]) -> None:
         """Queue ``rows`` for the next commit, or refuse as ``require_open`` does."""
+        self.worker.require_here()
+        if not self._took(rows):
+            self._done.wait(partial(self._took, rows))
+
+    def _took(self, rows: Sequence[Any]) -> bool:
         with self._lock:
             self.require_open()
-            while len(self._rows) >= self._settings.queue_events:
-                self._work.notify()
-                self._done.wait(_LOOK_S)
-                self.require_open()
+            if len(self._rows) >= self._settings.queue_events:
+                self._wake()
+                return False
             # One call, so that no interrupt leaves a part of them.
             self._rows.extend(rows)
             self._put += len(rows)
             if self._is_resting or len(self._rows) > self._settings.commit_events:
-                self._work.notify()
+                self._wake()
+            return True
+
+    def _wake(self) -> None:
+        # All who are listed: one whom an interrupted call has woken still is.
+        self._work.notify_all()
 
     def holds(self, row: Any) -> bool:
         """Say whether ``row`` itself, not one like it, waits to be committed."""
@@ -130,37 +150,36 @@ class GroupCommit:
         DiskFullError
             If it could not be committed now. It stays queued.
         RecordError
-            If it will never be.
+            If it will never be, or this process was forked off from the one that writes.
         """
+        self.worker.require_here()
         with self._lock:
             # In one: of two callers, none may set it back to what he found before the other.
             goal = self._wanted = self._put
-            tries = self._tries
+            tries = self._asked_at = self._tries
+            if self._shared is None:
+                self._wake()
         if self._shared is None:
-            self._await_thread(goal, tries)
+            self._done.wait(partial(self._is_told, goal, tries))
         while self._committed() < goal:
             with self._turn:
                 if self._committed() < goal:
                     self._require_hope(tries)
                     self._attempt(self._commit_and_leave)
 
-    def _await_thread(self, goal: int, tries: int) -> None:
-        with self._lock:
-            self._waiting += 1
-            self._work.notify()
-            try:
-                while self._put - len(self._rows) < goal:
-                    self._require_hope(tries)
-                    self._done.wait()
-            finally:
-                self._waiting -= 1
+    def _is_told(self, goal: int, tries: int) -> bool:
+        if self._committed() < goal:
+            self._require_hope(tries)
+        return self._committed() >= goal
 
     def _require_hope(self, tries: int) -> None:
         """Refuse to wait for what has failed since there were so many ``tries``."""
         if self._dead is not None:
-            raise _again(self._dead)
+            raise again(self._dead)
         if self._full is not None and self._tries > tries:
-            raise _again(self._full)
+            raise again(self._full)
+        if self._is_gone:
+            raise closed()
 
     def _committed(self) -> int:
         """Count what was put and is no longer queued: one number, so no interrupt splits it."""
@@ -169,33 +188,62 @@ class GroupCommit:
 
     def use_ballast(self) -> None:
         """Let ``put`` use the room of the dropped ballast until the disk has room again."""
+        self.worker.require_here()
         with self._lock:
             self._ballast_open = True
 
     def close(self) -> None:
-        """Try to commit what waits, and end the thread.
+        """Try to commit what waits, end the thread, and let it let go of what it wrote to.
+
+        Nothing of it in a fork: that is for the process that writes.
 
         Raises
         ------
         RecordError
-            If something that was put could not be committed.
+            If something that was put could not be committed, or the last of what is written
+            with it (the mark) not be made safe.
         """
+        if not self.worker.is_here:
+            return
         self.end()
         failure = self._dead or self._full
         if self._rows and failure is not None:
-            raise _again(failure)
+            raise again(failure)
+        if self._not_let_go is not None:
+            raise again(self._not_let_go)
 
     def end(self) -> None:
         """End the thread; an interrupt is raised when it is gone, and not before."""
-        ended(self._thread, self._urge_to_end)
+        self.worker.end(self._urge_to_end)
 
     def _urge_to_end(self) -> None:
         with self._lock:
             self._closing = True
             self._wanted = self._put
-            self._work.notify()
+            self._wake()
 
     def _run(self) -> None:
+        try:
+            self._serve()
+        except Exception as error:  # noqa: BLE001 -- or what is queued is lost without a word
+            self._give_up(error)
+        with self._lock:
+            # What has failed is held until it is closed: nobody else is to go on with it.
+            self._work.wait_for(lambda: self._closing)
+        # Whoever commits in flush comes to his end first, and the next finds that all is over.
+        with self._turn:
+            self._is_gone = True
+            self._leave()
+        self._done.tell()
+
+    def _leave(self) -> None:
+        try:
+            if self._let_go is not None:
+                self._let_go(self.failed)
+        except Exception as error:  # noqa: BLE001 -- it is for whoever closes
+            self._not_let_go = ours(error)
+
+    def _serve(self) -> None:
         seen = 0
         while True:
             with self._lock:
@@ -236,11 +284,15 @@ class GroupCommit:
         return bool(self._rows) or not self._is_settled or self._is_over()
 
     def _is_ripe(self) -> bool:
-        most = 0 if self._waiting > 0 else self._settings.commit_events
-        return len(self._rows) > most or self._is_over()
+        is_many = len(self._rows) > self._settings.commit_events
+        return is_many or self._is_awaited() or self._is_over()
 
     def _is_urged(self) -> bool:
-        return self._waiting > 0 or self._is_over()
+        return self._is_over() or (self._is_awaited() and self._asked_at == self._tries)
+
+    def _is_awaited(self) -> bool:
+        # Of what is queued, not of who waits: he may be interrupted at any instruction.
+        return self._shared is None and self._wanted > self._put - len(self._rows)
 
     def _is_over(self) -> bool:
         return self._closing or self._dead is not None
@@ -265,18 +317,12 @@ class GroupCommit:
         except Exception as error:  # noqa: BLE001 -- or callers would wait for ever
             self._give_up(error)
         self._in_doubt = False
-        with self._lock:
-            self._done.notify_all()
+        self._done.tell()
 
     def _give_up(self, error: Exception) -> None:
         """End writing for good, and tell everybody who waits."""
-        dead = error
-        if not isinstance(dead, StairwayError):
-            dead = InvariantError(f"the log's writer failed: {error!r}")
-            dead.__cause__ = error
-        with self._lock:
-            self._dead = dead
-            self._done.notify_all()
+        self._dead = ours(error)
+        self._done.tell()
 
     def _move_ahead(self) -> None:
         if self._shared is None or self._dead is not None:
@@ -319,8 +365,8 @@ class GroupCommit:
             for _ in batch:
                 self._rows.popleft()
             self._stuck = False
-            # Nobody waits for what tidy does afterwards.
-            self._done.notify_all()
+        # Nobody waits for what tidy does afterwards.
+        self._done.tell()
 
     def _tidy(self) -> None:
         if self._untidy > 0:
@@ -352,10 +398,3 @@ class GroupCommit:
             return
         with self._lock:
             self._full, self._ballast_open = None, False
-
-
-def _again(error: StairwayError) -> StairwayError:
-    """Copy an error of the writer, to be raised by somebody else."""
-    copy = type(error)(*error.args)
-    copy.__cause__ = error
-    return copy

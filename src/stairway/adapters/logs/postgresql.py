@@ -253,7 +253,11 @@ class SharedLog(ReadOnlyLog):
 
 
 class SoleLog:
-    """A log that one process appends to. Safe to share between threads."""
+    """A log that one process appends to. Safe to share between threads.
+
+    It does not survive a fork: the process that is forked off may close it, which says nothing
+    on the connections that the other one goes on using.
+    """
 
     def __init__(self, address: Address, config: Config, clock_ns: Callable[[], int]) -> None:
         self._clock_ns = clock_ns
@@ -268,8 +272,8 @@ class SoleLog:
             self.ledger = Ledger(self._line, secrets.randbits(63))
             sink = _Sink(self.ledger, address, dict(self._heads))
             self._last_ns = sink.last_ns()
+            self._writer = GroupCommit(sink, config, self._let_go)
             undo.pop_all()
-        self._writer = GroupCommit(sink, config)
 
     def append(
         self, stream: str, payloads: Sequence[bytes], expected: int | None = None
@@ -283,6 +287,7 @@ class SoleLog:
         RecordError
             Once writing has failed, or after ``close``.
         """
+        self._writer.worker.require_here()
         with self._turn:
             require_name(stream)
             head = self._heads.get(stream, Head())
@@ -311,6 +316,7 @@ class SoleLog:
 
     def streams(self) -> tuple[str, ...]:
         """Return the names of all streams that hold anything, sorted."""
+        self._writer.worker.require_here()
         with self._turn:
             return tuple(sorted(self._heads))
 
@@ -326,16 +332,21 @@ class SoleLog:
         RecordError
             If something that was appended could not be written.
         """
+        if not self._writer.worker.is_here:
+            return
         with self._turn:
             if self._closed:
                 return
+            self._writer.end()
+            # One that was interrupted has not said what is lost.
             self._closed = True
-            with ExitStack() as last:
-                last.callback(self._line.close)
-                last.callback(self._reading.close)
-                # Whatever interrupts the wait for it: the thread is at work on the line.
-                last.callback(self._writer.end)
-                self._writer.close()
+            self._writer.close()
+
+    def _let_go(self, _failed: bool) -> None:  # noqa: FBT001 -- as the writer hands it over
+        """Let go of the connections; the writer's thread does."""
+        with ExitStack() as last:
+            last.callback(self._line.close)
+            last.callback(self._reading.close)
 
 
 class _Sink:

@@ -182,6 +182,7 @@ class RedisLog(ReaderLog):
         with ExitStack() as undo:
             undo.callback(local.close)
             self._relay = Relay(address, config, Committed(folder), self._heads)
+            undo.callback(self._relay.end)
             self._relay.wait_for_first_try()
             if self._relay.alarm is not None:
                 raise ConfigError(self._relay.alarm.detail)
@@ -256,11 +257,12 @@ class RedisLog(ReaderLog):
         RecordError
             If something that was appended could not be written to the disk.
         """
-        with ExitStack() as last:
-            last.callback(self._outbox.close)
-            # Whatever interrupts the wait for Redis: it still reads the outbox.
-            last.callback(self._relay.end)
+        try:
             self._relay.close()
+        finally:
+            # Whatever interrupts the wait for Redis: it still reads the outbox.
+            if self._relay.is_over:
+                self._outbox.close()
 
 
 class RemoteLog(ReadOnly):

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -28,7 +27,8 @@ from contextlib import closing
 import msgspec
 import redis
 
-from stairway.adapters.journal.ending import ended
+from stairway.adapters.journal.ending import Worker
+from stairway.adapters.journal.waiting import Waiting
 from stairway.adapters.outbox.address import Address
 from stairway.adapters.outbox.committed import Committed
 from stairway.adapters.outbox.failures import Meaning, code_of, meaning
@@ -118,20 +118,24 @@ class Relay:
         self._in_doubt: str | None = None
         self._watched_s = self._measured_s = 0.0
         self._closing = False
-        self._bell = threading.Event()
-        self._change = threading.Condition()
-        self._tried = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="stairway-relay", daemon=True)
-        self._thread.start()
+        self._is_rung = self._has_tried = False
+        self._bell, self._change = Waiting(), Waiting()
+        self._worker = Worker(self._run, "stairway-relay")
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the thread has let go of the outbox and does nothing any more."""
+        return self._worker.is_over
 
     def ring(self) -> None:
         """Say that something was appended."""
-        if not self._bell.is_set():
-            self._bell.set()
+        if not self._is_rung:
+            self._is_rung = True
+            self._bell.tell()
 
     def wait_for_first_try(self) -> None:
         """Wait until Redis was reached and looked through, or was not."""
-        self._tried.wait()
+        self._change.wait(lambda: self._has_tried)
 
     def behind(self) -> int:
         """Events that were appended and are not in Redis yet, as far as is known."""
@@ -152,8 +156,7 @@ class Relay:
             return self.alarm is not None or given_up or self._has(goals)
 
         self.ring()
-        with self._change:
-            self._change.wait_for(is_over, timeout_s)
+        self._change.wait(is_over, timeout_s)
         return self._has(goals)
 
     def _has(self, goals: Mapping[str, int]) -> bool:
@@ -161,15 +164,20 @@ class Relay:
 
     def close(self) -> None:
         """Let Redis have what it can in the time it is given, and end the thread."""
-        if self._thread.is_alive():
-            linger_s = self._settings.linger_ms / 1_000
-            self.catch_up(self._heads(), linger_s, in_trouble=False)
-        self.end()
+        try:
+            if not self.is_over:
+                linger_s = self._settings.linger_ms / 1_000
+                self.catch_up(self._heads(), linger_s, in_trouble=False)
+        finally:
+            self.end()
 
     def end(self) -> None:
         """End the thread without waiting for Redis; an interrupt is raised when it is gone."""
+        self._worker.end(self._urge_to_end)
+
+    def _urge_to_end(self) -> None:
         self._closing = True
-        ended(self._thread, self.ring)
+        self.ring()
 
     def _run(self) -> None:
         # Until it ends in good order, it has failed; Python then prints why.
@@ -184,12 +192,11 @@ class Relay:
         finally:
             self.alarm = end
             self._outbox.close()
-            self._tell()
-            self._tried.set()
+            self._say_tried()
 
-    def _tell(self) -> None:
-        with self._change:
-            self._change.notify_all()
+    def _say_tried(self) -> None:
+        self._has_tried = True
+        self._change.tell()
 
     def _serve(self) -> None:
         first_ms, last_ms = self._settings.backoff_first_ms, self._settings.backoff_last_ms
@@ -202,7 +209,7 @@ class Relay:
                     self._work(client)
             except (redis.RedisError, OSError) as error:
                 self._suffer(error)
-            self._tried.set()
+            self._say_tried()
             self._rest(pause_ms / 1_000)
             pause_ms = min(2 * pause_ms, last_ms)
 
@@ -219,7 +226,7 @@ class Relay:
             raise AlarmError(Finding("log.redis_refuses", detail)) from error
         self.tally.failures += 1
         self.trouble = f"{self._address} cannot take events ({error})"
-        self._tell()
+        self._change.tell()
 
     def _rest(self, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -241,8 +248,7 @@ class Relay:
         self._enlist(client)
         self.trouble, self._in_doubt = None, None
         self._watched_s = time.monotonic()
-        self._tried.set()
-        self._tell()
+        self._say_tried()
 
     def _say_who(self, client: redis.Redis) -> None:
         who = f"{socket.gethostname()} {os.getpid()}"
@@ -277,8 +283,8 @@ class Relay:
             self._measure()
             self._watch(client)
             if not busy:
-                self._bell.wait(self._settings.watch_ms / 1_000)
-                self._bell.clear()
+                self._bell.wait(lambda: self._is_rung, self._settings.watch_ms / 1_000)
+                self._is_rung = False
 
     def _forward(self, client: redis.Redis, stream: str) -> int:
         place = _of(self._places, stream)
@@ -302,7 +308,7 @@ class Relay:
                 self.tally.sent += len(batch)
                 arrived = Reached(batch[-1].position, identity.decode())
                 self._places = {**self._places, stream: arrived}
-                self._tell()
+                self._change.tell()
             case b"moved":
                 self.tally.refused += 1
                 self._rewind(client, stream)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from stairway.adapters.tables.cells import numbers_of
+from stairway.adapters.tables.cells import numbers_or_nan
 from stairway.adapters.tables.settings import Columns, File, TableConfig
 from stairway.adapters.tables.stamps import close_ns
 from stairway.base.errors import ConfigError, DataError
@@ -73,7 +73,9 @@ def _raw(file: File, config: TableConfig, table: pl.DataFrame) -> RawBars:
     known = time_ns[time_ns != NO_TIME]
     require_spacing(known, config.bar_seconds, file.symbol, "[source] bar_seconds")
     numbers = {
-        ours: numbers_of(table[theirs], f"{file.symbol}: column {theirs!r} of {file.path!r}")
+        ours: numbers_or_nan(
+            table[theirs], f"{file.symbol}: column {theirs!r} of {file.path!r}"
+        )
         for ours, theirs in config.columns.prices_and_volume.items()
     }
     return RawBars(file.instrument, time_ns, **numbers)

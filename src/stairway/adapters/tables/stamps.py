@@ -70,7 +70,8 @@ def _from_numbers(stamps: pl.Series, config: TableConfig, where: str) -> IntArra
         msg = f"{where} holds {stamps.dtype}, no whole numbers; write it as whole numbers"
         raise ConfigError(msg)
     numbers = stamps.cast(pl.Int64, strict=False)
-    if numbers.null_count() == len(stamps):
+    # Whole numbers that are all too large hold no time, row by row, like one that is.
+    if numbers.null_count() == len(stamps) and not stamps.dtype.is_integer():
         msg = f"{where} holds no whole numbers, but [source] epoch is set: leave epoch out"
         raise ConfigError(msg)
     limit = _FARTHEST_NS // config.ns_per_unit

@@ -128,6 +128,8 @@ class Pushgateway:
         self._registry.register(_Figures(lambda: self._sending))
         self._closing = threading.Event()
         self._deadline = math.inf
+        # The thread says so itself: an interrupted `join` leaves `is_alive` wrong.
+        self._is_over = False
         self._thread = threading.Thread(target=self._run, name="stairway-meter", daemon=True)
         self._thread.start()
 
@@ -174,7 +176,7 @@ class Pushgateway:
 
     def unsent(self) -> Unsent | None:
         """Say how many pushes failed; one that is still waited for once this is closed, too."""
-        hangs = self._closing.is_set() and self._thread.is_alive()
+        hangs = self._closing.is_set() and not self._is_over
         failed = self._failures + hangs
         if not failed:
             return None
@@ -185,6 +187,7 @@ class Pushgateway:
         while not self._closing.wait(self._config.interval_s):
             self._push(self._config.timeout_s)
         self._push(self._config.close_s)
+        self._is_over = True
 
     def _push(self, timeout_s: float) -> None:
         self._sending = self._offered

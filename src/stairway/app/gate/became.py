@@ -1,18 +1,21 @@
-"""What became of every model at a cutover: who is gone, who is new, and who fell silent."""
+"""What became of every model: who is gone, who is new, and who fell silent."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from stairway.app.gate.instants import said
 from stairway.app.gate.listen import Heard
 from stairway.base.units import NS_PER_HOUR
-from stairway.base.verdict import Inconclusive, Verdict, refuse
+from stairway.base.verdict import Inconclusive, Verdict, all_of, refuse
 from stairway.supervision.answers import Stage
 from stairway.supervision.quality_gate import Counted, QualityRules
+from stairway.supervision.silence import Silence
 from stairway.supervision.succession import Succession, Who, succession
 
 _TOO_LITTLE = frozenset({"gate.too_few", "gate.effective", "gate.span", "gate.symbols"})
 _NOBODY = Succession({}, (), ())
+_LITTLE = 10
 
 
 def who_is_judged(heard: Heard) -> list[Who]:
@@ -63,6 +66,50 @@ def silent(verdict: Verdict, was: Counted, heard: Heard, rules: QualityRules) ->
         f"would have given {due:,} by now; no other version of its slot answers in its place"
     )
     return refuse("gate.silent", detail, 0, due, due)
+
+
+def ended(verdict: Verdict, one: Silence | None, rules: QualityRules) -> Verdict:
+    """Refuse a model beside what else is wrong, if it stopped while others went on."""
+    if one is None or not one.is_death(rules):
+        return verdict
+    detail = f"no answer after {said(one.last_ns)}: {missing(one)}"
+    return all_of([verdict, refuse("gate.silent", detail, 0, one.due, one.due)])
+
+
+def last_spoke(one: Silence | None, rules: QualityRules) -> str:
+    """Say when one last answered of whom nobody can tell whether it died; else nothing."""
+    return said(one.last_ns) if one is not None and _is_open(one, rules) else ""
+
+
+def _is_open(one: Silence, rules: QualityRules) -> bool:
+    return one.is_noted(rules) and not one.is_death(rules)
+
+
+def missing(one: Silence) -> str:
+    """Say what came since the last answer of a model, and what it would have said to that.
+
+    Examples
+    --------
+    >>> missing(Silence(0, events=600, due=300, usual=0, heirs=()))
+    '600 events came since, in which at its own pace it would have given 300 answers'
+    """
+    came = f"{one.events:,} event{'s' if one.events > 1 else ''} came since"
+    if one.due == 0:
+        return came
+    due = f"{came}, in which at its own pace it would have given {one.due:,} answers"
+    if one.usual * _LITTLE < one.due:
+        return due
+    return f"{due}; its longest silence before that was of {one.usual:,}"
+
+
+def quiet(
+    found: Mapping[Who, Silence], judged: Collection[Who], rules: QualityRules
+) -> Iterator[str]:
+    """Say when somebody last answered who has been silent, but not for long enough."""
+    for who, one in found.items():
+        if who in judged and _is_open(one, rules):
+            heirs = f"; {_in_place(one.heirs)}" if one.heirs else ""
+            yield f"{_named(who)} last answered at {said(one.last_ns)}: {missing(one)}{heirs}"
 
 
 def gone(found: Succession, judged: Sequence[str]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 
@@ -10,7 +10,8 @@ from stairway.app.gate.asked import Asked
 from stairway.app.gate.instants import said
 from stairway.app.gate.listen import HEAD, field_map, fields, opened_as
 from stairway.app.gate.source import kind
-from stairway.supervision.answers import NO_TIME, Answers, Names, Stage
+from stairway.app.gate.vocabulary import taught
+from stairway.supervision.answers import NO_TIME, UNKNOWN, Answers, Names, Stage
 from stairway.supervision.field_map import Field, Layout, Said, recognise
 from stairway.supervision.reading import Reading
 from stairway.supervision.twice import require_columns_once
@@ -37,7 +38,7 @@ def explained(asked: Asked) -> str:
         require_columns_once(found, layout)
         reading = Reading(layout)
         answers = reading.read(head)
-    unit = reading.clock.unit
+    unit, words = reading.clock.unit, reading.names.words.names
     lines = [
         f"{asked.shown}, read as {kind(asked.source)}",
         f"  layout  {layout.name}",
@@ -47,8 +48,17 @@ def explained(asked: Asked) -> str:
         f"  first {len(head)} records hold {len(answers)} answers",
         *(f"    {line}" for line in islice(_aloud(answers, reading.names), _SHOWN)),
         *(f"  {line}" for line in reading.notes.sentences()),
+        *(f"  {line}" for line in _untaught(words, layout, found)),
     ]
     return "\n".join(lines)
+
+
+def _untaught(words: Sequence[str], layout: Layout, found: Sequence[str]) -> Iterator[str]:
+    """Show the field map that says what unknown words mean, ready to be filled in."""
+    lines = [*taught(words, layout, found)]
+    if lines:
+        yield "words that are no action: a field map (--field-map map.toml) says what they mean"
+        yield from (f"  {line}".rstrip() for line in lines)
 
 
 def _meanings(layout: Layout) -> list[str]:
@@ -108,8 +118,14 @@ def _aloud(answers: Answers, names: Names) -> list[str]:
             names.models.names[int(answers.model[row])],
             Stage(int(answers.stage[row])).name.lower(),
             names.symbols.names[symbol] if symbol >= 0 else "no instrument",
-            _WORDS[int(answers.action[row])],
+            _action(answers, row, names),
             f"{float(answers.confidence[row]):g}",
         )
         lines.append("  ".join(parts))
     return lines
+
+
+def _action(answers: Answers, row: int, names: Names) -> str:
+    action, word = int(answers.action[row]), int(answers.word[row])
+    said = f' "{names.words.names[word]}"' if action == UNKNOWN and word >= 0 else ""
+    return _WORDS[action] + said

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from stairway.app.gate.asked import Asked
+from stairway.app.gate.became import last_spoke, missing
 from stairway.app.gate.hunt import Value, companions, named, reused, value
 from stairway.app.gate.instants import said
 from stairway.app.gate.listen import listen
@@ -14,7 +15,9 @@ from stairway.app.progress import Stages
 from stairway.base.errors import NoRecordsError
 from stairway.base.verdict import Finding
 from stairway.supervision.collapse import Death, diagnose
-from stairway.supervision.quality_gate import PPM
+from stairway.supervision.quality_gate import PPM, Counted
+from stairway.supervision.silence import Silence, silences
+from stairway.supervision.succession import Who
 
 _DEAD = 2
 
@@ -72,6 +75,11 @@ class Followed(msgspec.Struct, frozen=True):
         Who is alive at which stage, and who said too little to tell.
     reused
         Who answered otherwise under an event_id that was used before, a sentence each.
+    silent, broken
+        Who stopped answering while others went on, and of whom too little is left since
+        answers break the contract, a sentence each.
+    last_spoke
+        Who would be alive, but has been silent, and nobody can tell whether it died.
     """
 
     source: str
@@ -80,13 +88,17 @@ class Followed(msgspec.Struct, frozen=True):
     alive: tuple[str, ...]
     too_few: tuple[str, ...]
     reused: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    last_spoke: tuple[str, ...] = ()
     statement: str = STATEMENT
 
     @property
     def exit_code(self) -> int:
         """0 where everybody is alive everywhere and every value was computed, else 2."""
-        found = self.deaths or self.leaks or self.too_few or self.reused
-        return 0 if self.alive and not found else _DEAD
+        told = self.deaths or self.leaks or self.too_few or self.reused
+        found = told or self.silent or self.broken
+        return 0 if (self.alive or self.last_spoke) and not found else _DEAD
 
     def as_json(self) -> str:
         """Write it as JSON."""
@@ -99,7 +111,7 @@ class Followed(msgspec.Struct, frozen=True):
             lines.append(f"alive: {'; '.join(self.alive)}")
         if self.too_few:
             lines.append(f"too few answers to tell: {'; '.join(self.too_few)}")
-        lines.extend(self.reused)
+        lines.extend((*self.last_spoke, *self.silent, *self.broken, *self.reused))
         if not lines:
             lines.append(f"{self.source} holds no answers: there is nothing to follow")
         if self.leaks:
@@ -115,14 +127,34 @@ def followed(asked: Asked, progress: Stages) -> Followed:
         heard = listen(asked, progress)
     except NoRecordsError:
         return Followed(asked.shown, (), (), (), ())
-    found = diagnose(heard.after, bounds.rules)
+    silent = silences(heard.after, bounds.rules, heard.before, own=heard.own)
+    found = diagnose(heard.after, bounds.rules, silent)
+    spoke = {
+        who: at for who in found.alive if (at := last_spoke(silent.get(who), bounds.rules))
+    }
     return Followed(
         source=asked.shown,
         deaths=tuple(_died(one) for one in found.deaths),
         leaks=tuple(value(one) for one in found.leaks),
-        alive=tuple(named(one) for one in found.alive),
+        alive=tuple(named(one) for one in found.alive if one not in spoke),
         too_few=tuple(named(one) for one in found.too_few),
         reused=reused(heard.after),
+        silent=tuple(_silent(who, one) for who, one in found.silent.items()),
+        broken=tuple(
+            _broken(who, n, heard.after.measured(*who)) for who, n in found.broken.items()
+        ),
+        last_spoke=tuple(f"{named(who)}, last spoke at {at}" for who, at in spoke.items()),
+    )
+
+
+def _silent(who: Who, one: Silence) -> str:
+    return f"{named(who)}, fell silent at {said(one.last_ns)}: {missing(one)}"
+
+
+def _broken(who: Who, n: int, counted: Counted) -> str:
+    return (
+        f"{named(who)}: {n:,} of {n + counted.events:,} answers break the contract, and the "
+        "rest are too few to tell: stairway gate says what is wrong with them"
     )
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from msgspec.structs import replace
 
-from stairway.app.gate.became import is_short, silent, who_is_judged
+from stairway.app.gate.became import ended, is_short, last_spoke, silent, who_is_judged
 from stairway.app.gate.instants import said
 from stairway.app.gate.listen import Heard
 from stairway.app.gate.report import Comparison, Example, ModelReport, Rate, Side, Spike
+from stairway.app.gate.vocabulary import WAY_OUT
 from stairway.base.units import NS_PER_HOUR
 from stairway.base.verdict import Finding, Refuse, Verdict
 from stairway.supervision.answers import MISSING, NAMELESS, NO_TIME, Stage
@@ -19,6 +21,7 @@ from stairway.supervision.cutover import Comparison as Compared
 from stairway.supervision.cutover import Delta
 from stairway.supervision.event_rate import LEAST_PER_MINUTE, Events, eta_ns, judge_rate
 from stairway.supervision.quality_gate import PPM, QualityRules, judge
+from stairway.supervision.silence import Silence
 from stairway.supervision.succession import Succession, Who, slot_of
 from stairway.supervision.tally import FAULTS, Spread, Tally
 from stairway.supervision.tally import Example as Fault
@@ -29,11 +32,15 @@ _MINUTE_NS = NS_PER_HOUR // 60
 _SILENT_NS = 10 * _MINUTE_NS
 _SLOW_HOURS = 24.0
 _MOST_WORDS = 3
-_REUSED = "reused"
+_REUSED, _STRANGE = "reused", "strange"
 
 
 def judged(
-    heard: Heard, compared: Compared | None, rules: QualityRules, became: Succession
+    heard: Heard,
+    compared: Compared | None,
+    rules: QualityRules,
+    became: Succession,
+    silences: Mapping[Who, Silence],
 ) -> tuple[ModelReport, ...]:
     """Judge all who answered on either side; a raw score only where it is all there is.
 
@@ -41,10 +48,15 @@ def judged(
     Who was replaced at the cutover and of whom too little came since is gone, and not judged.
     """
     changes = {(d.model, d.stage): d for d in compared.deltas} if compared else {}
-    found = (
-        _model(who, heard, changes.get(who), rules, became) for who in who_is_judged(heard)
-    )
-    return tuple(one for one in found if one is not None)
+    found: list[ModelReport] = []
+    for who in who_is_judged(heard):
+        one = _model(who, heard, changes.get(who), rules, became)
+        if one is not None:
+            silence = None if who in became.replaced else silences.get(who)
+            verdict = ended(one.verdict, silence, rules)
+            after, spoke = replace(one.after, verdict=verdict), last_spoke(silence, rules)
+            found.append(replace(one, after=after, last_spoke=spoke))
+    return tuple(found)
 
 
 def _model(
@@ -115,6 +127,7 @@ def _quoting(verdict: Verdict, examples: tuple[Example, ...]) -> Verdict:
             example = first[kinds.pop(0)]
             what = f"{example.confidence:.12g}" if example.kind == "outside" else example.what
             detail = f"{one.detail}; the first: {what} ({example.at})"
+            detail += f": {WAY_OUT}" if example.kind == _STRANGE else ""
             found.append(replace(one, detail=detail))
         elif one.code == "gate.event_id" and _REUSED in first:
             detail = f"{one.detail}; the first: {_briefly(first[_REUSED])}"
@@ -236,7 +249,7 @@ def _examples(tally: Tally, model: str, stage: Stage, heard: Heard) -> tuple[Exa
 
 def _what(one: Fault, tally: Tally, heard: Heard) -> str:
     """Name the part at fault."""
-    if one.fault == "strange":
+    if one.fault == _STRANGE:
         return _words(tally, one.model, one.stage) or "an action that is not known"
     if one.fault == _REUSED:
         return "an event_id that another answer has"

@@ -19,7 +19,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from stairway.app.gate.asked import Asked
-from stairway.app.gate.became import became, gone, new, sentences
+from stairway.app.gate.became import became, gone, new, quiet, sentences, who_is_judged
 from stairway.app.gate.instants import said
 from stairway.app.gate.listen import Heard, listen
 from stairway.app.gate.models import judged, rate
@@ -33,6 +33,7 @@ from stairway.supervision.agreement import Agreement as Agreed
 from stairway.supervision.answers import Stage
 from stairway.supervision.collapse import diagnose
 from stairway.supervision.cutover import compare
+from stairway.supervision.silence import silences
 
 _SEED = 7
 _EMPTY = Rate(0, 0, 0, "", "", 0.0, None, 0.0)
@@ -96,7 +97,8 @@ def reported(asked: Asked, bounds: GatePolicy, heard: Heard) -> GateReport:
     compared = None if heard.sides is None else compare(heard.sides, rng)
     rules = bounds.rules if heard.own else replace(bounds.rules, holds_by_design=())
     found = became(heard, rules)
-    models = judged(heard, compared, rules, found)
+    silent = silences(heard.after, rules, heard.before, own=heard.own)
+    models = judged(heard, compared, rules, found, silent)
     names = [one.model for one in models]
     agreed = _agreement(heard, bounds.rules.min_events)
     verdicts = [*_verdicts(heard, models)]
@@ -120,6 +122,7 @@ def reported(asked: Asked, bounds: GatePolicy, heard: Heard) -> GateReport:
         warnings=(
             *_repeats(heard),
             *sentences(found, names, heard),
+            *quiet(silent, set(who_is_judged(heard)) - found.replaced.keys(), rules),
             *(() if compared is None else compared.warnings),
         ),
         command=asked.command(),

@@ -125,7 +125,9 @@ class Comparison(msgspec.Struct, frozen=True):
 class ModelReport(msgspec.Struct, frozen=True):
     """One model at one stage. ``before`` and ``tests`` where there was a cutover.
 
-    ``holds_by_design`` says that HOLD had only its own bound.
+    ``holds_by_design`` says that HOLD had only its own bound. ``last_spoke`` is when it last
+    answered, of one that has been silent since while nobody can tell whether it died: it is
+    not called alive.
     """
 
     model: str
@@ -134,6 +136,7 @@ class ModelReport(msgspec.Struct, frozen=True):
     before: Side | None = None
     tests: tuple[Comparison, ...] = ()
     holds_by_design: bool = False
+    last_spoke: str = ""
 
     @property
     def verdict(self) -> Verdict:

@@ -37,9 +37,13 @@ _READ: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """The process ended without an answer; ``why`` is what it did, as a sentence goes on."""
+    """The process ended without an answer; ``why`` is what it did, as a sentence goes on.
+
+    ``advised`` where that says what to do as well.
+    """
 
     why: str
+    advised: bool = False
 
 
 def asked_aside(job: Job, progress: Stages) -> Result | Gone:
@@ -65,7 +69,7 @@ def asked_aside(job: Job, progress: Stages) -> Result | Gone:
                     pass
                 case _:
                     assert_never(line)
-        return Gone(aside.ended(job.limit_s))
+        return aside.ended(job.limit_s)
 
 
 class _Aside:
@@ -138,16 +142,17 @@ class _Aside:
             self._stage = label
         progress.advance(done)
 
-    def ended(self, limit_s: float) -> str:
+    def ended(self, limit_s: float) -> Gone:
         """Say how it ended, and what it was doing."""
         where = f" in {self._doing}" if self._doing else ""
         if self._is_foul:
-            return f"wrote{where} into the pipe that its answer comes by"
+            return Gone(f"wrote{where} into the pipe that its answer comes by")
         if self._overdue:
-            return f"was not done{where} after {limit_s:g} s"
+            why = f"was not done{where} after {limit_s:g} s; make it faster, or raise --limit-s"
+            return Gone(why, advised=True)
         code = self._kill()
         how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
-        return f"ended the process{where} {how} and left no answer"
+        return Gone(f"ended the process{where} {how} and left no answer")
 
     def _kill(self) -> int:
         if self._overdue or self._process.poll() is None:

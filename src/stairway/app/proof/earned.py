@@ -11,8 +11,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from stairway.app.proof.handed import Handed
 from stairway.app.proof.steps import AtFaultError, Earns, Steps
-from stairway.base.arrays import BoolArray, FloatArray
+from stairway.base.arrays import BoolArray, FloatArray, IntArray
 from stairway.base.verdict import Refuse, Verdict, inconclusive, passed
 from stairway.features.series import Series, checked
 
@@ -20,7 +21,7 @@ _ROUNDING_OF_MOVE = 1e-9
 _ROUNDING = 1e-12
 _KINDS = (
     "of the close to the next, of the next open to the one behind it, or of the next open to "
-    "its close, each simple or as a logarithm"
+    "its close, each simple: a fraction of wealth"
 )
 
 
@@ -43,8 +44,11 @@ def profit_shown(study: Earns, market: Series, seed: int) -> Verdict:
     steps = Steps(study, next(iter(series.values())).size)
     try:
         made = steps.made(series)
-        held = steps.positions(made, steps.folds(made.labels), seed)
-        return _judged(held, steps.profit(study, series, held), moves_of(series))
+        folds = Handed(steps.folds(made.labels), made.labels.value.size)
+        held = steps.positions(made, folds.copies(), seed)
+        rows = np.unique(folds.tested()[1])
+        rows = rows[rows < held.size - 1]
+        return _judged(rows, held, steps.profit(study, series, held), moves_of(series))
     except AtFaultError as error:
         return Refuse((error.finding,))
 
@@ -72,14 +76,14 @@ def moves_of(series: Series) -> Mapping[str, FloatArray]:
         for name, ratio in ratios.items():
             behind = np.zeros(close.size - ratio.size)
             moves[name] = np.append(ratio - 1.0, behind)
-            moves[f"log of {name}"] = np.append(np.log(ratio), behind)
     return moves
 
 
-def _judged(held: FloatArray, profit: FloatArray, moves: Mapping[str, FloatArray]) -> Verdict:
-    rows = np.flatnonzero(~np.isnan(held[:-1]))
+def _judged(
+    rows: IntArray, held: FloatArray, profit: FloatArray, moves: Mapping[str, FloatArray]
+) -> Verdict:
     if not rows.size or not moves:
-        what = "no row is held" if moves else "the bars have no open and close"
+        what = "no row is tested" if moves else "the bars have no open and close"
         return inconclusive("causality.profit_unknown", f"not shown what is earned: {what}")
     same: dict[str, BoolArray] = {
         name: _same(held[rows], profit[rows], move[rows]) for name, move in moves.items()
@@ -90,6 +94,17 @@ def _judged(held: FloatArray, profit: FloatArray, moves: Mapping[str, FloatArray
         detail = f"each of {rows.size:,} held rows earns its position times its move, {name}"
         return passed("causality.profit", detail, 0, None, rows.size)
     row = int(odd[0])
+    log = next(
+        (one for one in moves if _is_log(held[rows], profit[rows], moves[one][rows])), ""
+    )
+    if log:
+        detail = (
+            f"not shown: profit is a logarithm, {profit[row]:.6g} at row {row} for a position "
+            f"of {held[row]:.6g} and a move, {log}, of {moves[log][row]:.6g}; a logarithm is "
+            "no fraction of wealth, and turns what a short loses into a gain: give simple "
+            "moves, exp(x) - 1"
+        )
+        return inconclusive("causality.profit_unknown", detail, odd.size, 0, rows.size)
     detail = (
         f"not shown: profit earns {profit[row]:.6g} at row {row} for a position of "
         f"{held[row]:.6g}, and the move, {name}, is {moves[name][row]:.6g} ({odd.size:,} of "
@@ -97,6 +112,15 @@ def _judged(held: FloatArray, profit: FloatArray, moves: Mapping[str, FloatArray
         f"{_KINDS}"
     )
     return inconclusive("causality.profit_unknown", detail, odd.size, 0, rows.size)
+
+
+def _is_log(held: FloatArray, profit: FloatArray, move: FloatArray) -> bool:
+    """Whether profit is position times the logarithm of a move, or that of their product."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return bool(
+            _same(held, profit, np.log1p(move)).all()
+            or _same(np.ones(held.size), profit, np.log1p(held * move)).all()
+        )
 
 
 def _same(held: FloatArray, profit: FloatArray, move: FloatArray) -> BoolArray:

@@ -11,9 +11,12 @@ long they are, are handed to ``positions``, and a study may remember bars that i
    it may know. All else is new, the labels of the test first of all.
 3. No position of the group before that place may have moved, nor one of an earlier fold
    that knows nothing from there on. Later ones must move somewhere, or nobody was asked.
-4. Other labels of the group, all at once, show which rows heed them: some of these are
+4. A position is taken at the close of its row. A bar that was known later is of those that
+   are replaced (:mod:`.places`), and rows with such a bar are places to ask at.
+5. Other labels of the group, all at once, show which rows heed them: some of these are
    places to ask at.
-5. Nor may the folds hang on what comes: each future is asked for its own (:mod:`.parted`).
+6. Nor may the folds hang on what comes: each future is asked for its own (:mod:`.parted`).
+7. And what is held must be what is tested: each tested row, and no other.
 """
 
 from __future__ import annotations
@@ -26,10 +29,12 @@ import numpy as np
 from stairway.app.proof.groups import Group, Groups
 from stairway.app.proof.handed import Handed
 from stairway.app.proof.parted import Parted, folds_told
+from stairway.app.proof.places import places_of
 from stairway.app.proof.steps import AtFaultError, Held, Made, Steps
 from stairway.base.arrays import BoolArray, FloatArray, IntArray
-from stairway.base.verdict import Finding, Refuse, Verdict, inconclusive, passed, refuse
+from stairway.base.verdict import Finding, Refuse, Verdict, all_of, inconclusive, passed, refuse
 from stairway.evaluation.battery.study import Labelled
+from stairway.evaluation.battery.surrogates import strayed
 from stairway.features.asking import moved, unsure
 from stairway.features.function import Listen, unheard
 from stairway.features.perturbation import Perturbation
@@ -45,6 +50,9 @@ PROBES = 48
 _OF_LABELS = (Perturbation.SIGN, Perturbation.SCALE, Perturbation.CONSTANT)
 """Futures that are tried where labels are heeded: turned round, sooner, and never."""
 _HEEDED = 3
+_LATE = 3
+"""Rows of each group, and groups beside those in turn, that are asked because the bar of a
+row was known after its close."""
 _ENOUGH = 20
 
 
@@ -62,8 +70,9 @@ def positions_proved(
     -------
     Verdict
         A pass says how many groups were asked, of how many, and at how many places. What
-        the study raises is a refusal; what could not be asked, or never answers to a
-        future, leaves the question open.
+        the study raises is a refusal, and so is a position where no fold tests, or none
+        where one does; what could not be asked, or never answers to a future, leaves the
+        question open.
 
     Raises
     ------
@@ -72,7 +81,8 @@ def positions_proved(
     """
     series = checked(market)
     try:
-        return _Proof(study, series, tolerance, seed).verdict(listen)
+        proof = _Proof(study, series, tolerance, seed)
+        return all_of([proof.verdict(listen), *proof.strayed()])
     except AtFaultError as error:
         return Refuse((error.finding,))
 
@@ -94,21 +104,24 @@ class _Proof:
         self.futures = Futures(market)
         rows = self.futures.rows
         self.steps = Steps(study, rows)
-        self.place: IntArray = np.array([self.futures.place(row) for row in range(rows)])
-        starts = [cut for cut in range(rows) if self.futures.snap(cut) == cut]
-        self.starts: IntArray = np.array(starts)
+        self.places = places_of(market, self.futures)
+        self.told = self.places.told
         self.made = self.steps.made(market)
         self.parted = self._parted(self.made.labels)
         self.folds = self.parted.folds
-        self.groups = Groups(self.folds, self.made.labels, self.place)
+        self.groups = Groups(self.folds, self.made.labels, self.places.place)
         self.base = self._positions(self.made)
 
+    def strayed(self) -> list[Verdict]:
+        """Say what is held and not tested, or tested and not held."""
+        said = strayed(self.base, self.groups.of_row > 0)
+        return [] if said is None else [refuse("causality.tests", said)]
+
     def verdict(self, listen: Listen) -> Verdict:
-        last = self._last_alone()
-        numbers = [one + 1 for one in range(len(self.groups)) if one + 1 != last]
-        chosen = [numbers[k - 1] for k in chosen_of([self.groups.size(k) for k in numbers])]
+        chosen = self._chosen()
         share = max(PROBES // max(len(chosen), 1), len(KINDS) + FEWEST_INSIDE)
-        most = share + _HEEDED * len(_OF_LABELS)
+        late = self.places.late(self.groups.tested)
+        most = share + _HEEDED * len(_OF_LABELS) + min(late.size, _LATE)
         listen(0, most * len(chosen))
         for asked in (self._again, self._heeding_folds):
             found = asked()
@@ -130,6 +143,16 @@ class _Proof:
             heard(most)
         return self._passed(places) if left_open is None else left_open
 
+    def _chosen(self) -> list[int]:
+        """Numbers of the tests to ask: some in turn, and some of those that hold late bars."""
+        last = self._last_alone()
+        numbers = [one + 1 for one in range(len(self.groups)) if one + 1 != last]
+        some = [numbers[k - 1] for k in chosen_of([self.groups.size(k) for k in numbers])]
+        late = self.groups.of_row[self.places.late(self.groups.tested)]
+        others = np.setdiff1d(late, [*some, 0 if last is None else last])
+        rng = np.random.Generator(np.random.PCG64((self.seed, 0, 5)))
+        return sorted([*some, *_some(others, _LATE, rng)])
+
     def _again(self) -> Verdict | None:
         made = self.steps.made(self.market)
         if moved(self.base, self._positions(made), 0.0) is not None:
@@ -149,7 +172,7 @@ class _Proof:
         """Return the number of the test that holds the last row alone, with no bar behind."""
         row = self.futures.rows - 1
         number = int(self.groups.of_row[row])
-        if not number or self.place[row] < self.starts[-1]:
+        if not number or self.told[row] < self.places.starts[-1]:
             return None
         rows = self.groups.group(number).rows
         held = rows[np.isfinite(self.base[rows])]
@@ -186,7 +209,7 @@ class _Proof:
                 return found
             if bool(np.isfinite(self.base[before]).any()):
                 asked.places.add(probe.cut)
-            later = np.flatnonzero((self.place >= probe.cut) & np.isfinite(self.base))
+            later = np.flatnonzero((self.told >= probe.cut) & np.isfinite(self.base))
             asked.behind += later.size
             asked.answered |= moved(self.base[later], other[later], 0.0) is not None
             heard(done)
@@ -203,12 +226,12 @@ class _Proof:
         return None
 
     def _before(self, group: Group, cut: int) -> IntArray:
-        return group.rows[self.place[group.rows] < cut]
+        return group.rows[self.told[group.rows] < cut]
 
     def _still(self, group: Group, cut: int) -> IntArray:
         """Rows that may not move: the group's, and those of whoever knows nothing later."""
         known: BoolArray = self.groups.known < cut
-        still: BoolArray = (known | (self.groups.of_row == group.number)) & (self.place < cut)
+        still: BoolArray = (known | (self.groups.of_row == group.number)) & (self.told < cut)
         return np.flatnonzero(still)
 
     def _compared(self, rows: IntArray, other: FloatArray, probe: Probe) -> Verdict | None:
@@ -217,7 +240,7 @@ class _Proof:
         found = moved(*pair, self.tolerance, whole)
         if found is not None:
             row = int(rows[found[0]])
-            return _told(int(self.groups.of_row[row]), row, probe, self.place)
+            return self._looked(row, probe)
         if unsure(*pair, self.tolerance, whole) is not None:
             detail = (
                 f"positions before bar {probe.cut} moved by what the largest of them may "
@@ -226,30 +249,45 @@ class _Proof:
             return inconclusive("causality.coarse", detail)
         return None
 
+    def _looked(self, row: int, probe: Probe) -> Verdict:
+        """Refuse a position that moved; name the first row whose own bar was known late."""
+        ahead = probe.cut - int(self.told[row])
+        detail = (
+            f"the position at row {row} (test {int(self.groups.of_row[row])}) moved when the "
+            f"bars from {probe.cut} on were {probe.kind}: it looks at least {ahead} "
+            f"{'bar' if ahead == 1 else 'bars'} ahead; the labels of a test, and their spans, "
+            "are not known in it"
+        )
+        late = self.places.late(self.groups.tested)
+        if late.size:
+            first = int(late[0])
+            after = self.places.how_late(first)
+            detail += (
+                f"; the bar of row {first} is known {after} after the close that its position "
+                "is taken at (available_ns): hold by bars that were known by then"
+            )
+        return refuse("causality.looks_ahead", detail, ahead, 0)
+
     def _probes(self, group: Group, share: int) -> list[Probe]:
-        """Places behind its last row, some in each part of it, and some that heed labels."""
+        """Places behind its last row, in each part of it, that heed labels, and late bars."""
         rng = np.random.Generator(np.random.PCG64((self.seed, group.number, 5)))
         held = group.rows[np.isfinite(self.base[group.rows])]
-        places = np.sort(self.place[held if held.size else group.rows])
+        places = np.sort(self.told[held if held.size else group.rows])
         ats = [int(places[-1])] * len(KINDS)
         inside = min(share - len(KINDS), places.size - 1)
         if inside:
             ats += [int(rng.choice(one)) for one in np.array_split(places[:-1], inside)]
         plan = [(at, KINDS[turn % len(KINDS)]) for turn, at in enumerate(ats)]
-        first, others = np.split(np.sort(self._heeding(group)), [1])
-        some = rng.choice(others, min(_HEEDED - 1, others.size), replace=False)
-        plan += [(int(at), kind) for at in (*first, *some) for kind in _OF_LABELS]
-        cuts = [self._behind(at) for at, _ in plan]
+        heeding = _some(self._heeding(group), _HEEDED, rng)
+        plan += [(at, kind) for at in heeding for kind in _OF_LABELS]
+        late = _some(self.told[self.places.late(held)], _LATE, rng)
+        plan += [(at, KINDS[turn % len(KINDS)]) for turn, at in enumerate(late)]
+        cuts = [self.places.behind(at) for at, _ in plan]
         return [
             Probe(cut, kind, self.seed + turn)
             for turn, (cut, (_, kind)) in enumerate(zip(cuts, plan, strict=True))
             if cut > 0
         ]
-
-    def _behind(self, at: int) -> int:
-        """First cut behind a place that parts no two rows known at one instant; or the last."""
-        turn = int(np.searchsorted(self.starts, at, side="right"))
-        return int(self.starts[min(turn, self.starts.size - 1)])
 
     def _heeding_folds(self) -> Verdict | None:
         """Ask the folds behind rows whose test hangs on labels, whichever those are."""
@@ -257,7 +295,7 @@ class _Proof:
         if not tested.size:
             return None
         turned = replace(own, value=np.where(own.value >= 0, 1 - own.value, own.value))
-        first = Probe(self._behind(int(self.place[tested].min())), KINDS[0], self.seed)
+        first = Probe(self.places.behind(int(self.told[tested].min())), KINDS[0], self.seed)
         heeds = [
             self.parted.otherwise_tested(self._parted(labels))
             for labels in (turned, self.steps.labels(self._market(first)))
@@ -266,7 +304,7 @@ class _Proof:
         some = np.unique(np.linspace(0, rows.size - 1, min(rows.size, MOST_GROUPS)).astype(int))
         for row in rows[some].tolist():
             for turn, kind in enumerate((KINDS[0], *_OF_LABELS)):
-                probe = Probe(self._behind(int(self.place[row])), kind, self.seed + turn)
+                probe = Probe(self.places.behind(int(self.told[row])), kind, self.seed + turn)
                 other = self._parted(self.steps.labels(self._market(probe)))
                 found = folds_told(self.parted, other, 0, rows[:0], probe)
                 if found is not None:
@@ -275,7 +313,7 @@ class _Proof:
 
     def _parted(self, labels: Labelled) -> Parted:
         folds = Handed(self.steps.folds(labels), self.futures.rows)
-        return Parted(folds, labels, self.place)
+        return Parted(folds, labels, self.places.place, self.told)
 
     def _heeding(self, group: Group) -> IntArray:
         """Places of the group's rows whose positions move with the labels of its test.
@@ -291,11 +329,11 @@ class _Proof:
             other = self._positions(replace(self.made, labels=labels))
             before, after = self.base[group.rows], other[group.rows]
             heeds |= ~((before == after) | (np.isnan(before) & np.isnan(after)))
-        return self.place[group.rows[heeds]]
+        return self.told[group.rows[heeds]]
 
     def _others(self, group: Group) -> Labelled:
         """Labels whose free rows in the group are those of another future."""
-        first = self.futures.snap(int(self.place[group.rows].min()))
+        first = self.futures.snap(max(int(self.told[group.rows].min()), 0))
         probe = Probe(max(first, 1), Perturbation.NOISE, self.seed + group.number)
         made = self.steps.labels(self._market(probe))
         own, rows = self.made.labels, group.free
@@ -340,20 +378,16 @@ def chosen_of(sizes: list[int]) -> list[int]:
     return []
 
 
+def _some(places: IntArray, most: int, rng: np.random.Generator) -> list[int]:
+    """Return the first of some places, and others by chance."""
+    first, others = np.split(np.sort(places), [1])
+    some = rng.choice(others, min(most - 1, others.size), replace=False)
+    return [int(at) for at in (*first, *some)]
+
+
 def _with(labels: Labelled, other: Labelled, rows: IntArray) -> Labelled:
     """Labels with some rows of others in them."""
     columns = [one.copy() for one in (labels.value, labels.start, labels.end)]
     for column, one in zip(columns, (other.value, other.start, other.end), strict=True):
         column[rows] = one[rows]
     return Labelled(*columns)
-
-
-def _told(number: int, row: int, probe: Probe, place: IntArray) -> Verdict:
-    ahead = probe.cut - int(place[row])
-    bars = "bar" if ahead == 1 else "bars"
-    detail = (
-        f"the position at row {row} (test {number}) moved when the bars from {probe.cut} "
-        f"on were {probe.kind}: it looks at least {ahead} {bars} ahead; the labels of a test, "
-        "and their spans, are not known in it"
-    )
-    return refuse("causality.looks_ahead", detail, ahead, 0)

@@ -30,13 +30,15 @@ class Parted:
     ----------
     place : (n,) int64
         How many bars were known before each row's own.
+    told : (n,) int64
+        Place of the latest bar that was known at the close of each row, when it is tested.
 
     Examples
     --------
     >>> row = np.arange(6)
     >>> labels = Labelled(row % 2, row, row + 1)
-    >>> own = Parted(Handed([(row[:2], row[3:])], 6), labels, row)
-    >>> other = Parted(Handed([(row[:2], row[4:])], 6), labels, row)
+    >>> own = Parted(Handed([(row[:2], row[3:])], 6), labels, row, row)
+    >>> other = Parted(Handed([(row[:2], row[4:])], 6), labels, row, row)
     >>> own.otherwise_tested(other).tolist(), own.otherwise_trained(other, row[4:], 5)
     ([3], False)
     """
@@ -44,6 +46,7 @@ class Parted:
     folds: Handed
     labels: Labelled
     place: IntArray
+    told: IntArray
 
     def otherwise_tested(self, other: Parted) -> IntArray:
         """Rows that are tested here or there, and not in both; in order."""
@@ -79,11 +82,11 @@ def folds_told(
     if own.folds.equals(other.folds):
         return None
     odd = own.otherwise_tested(other)
-    before = odd[own.place[odd] < probe.cut]
+    before = odd[own.told[odd] < probe.cut]
     changed = f"when the bars from {probe.cut} on were {probe.kind}"
     if before.size:
-        row = int(before[own.place[before].argmax()])
-        ahead = probe.cut - int(own.place[row])
+        row = int(before[own.told[before].argmax()])
+        ahead = probe.cut - int(own.told[row])
         was = "was" if bool(np.isin(row, own.folds.tested()[1])) else "was not"
         detail = (
             f"row {row} {was} tested, and that changed {changed}: which rows are tested must "
@@ -91,7 +94,7 @@ def folds_told(
         )
         return refuse("causality.looks_ahead", detail, ahead, 0)
     if rows.size and own.otherwise_trained(other, rows, probe.cut):
-        ahead = probe.cut - int(own.place[rows].max())
+        ahead = probe.cut - int(own.told[rows].max())
         detail = (
             f"other rows, known before, trained for test {number} {changed}: what trains "
             "must not hang on what comes in the test, or behind it"

@@ -10,13 +10,13 @@ from pathlib import Path
 import msgspec
 
 from stairway.app.progress import Stages
-from stairway.app.proof.aside import asked_aside
-from stairway.app.proof.told import ProveAnswer, ProveJob
+from stairway.app.proof.aside import Gone, asked_aside
+from stairway.app.proof.told import ProveAnswer, ProveJob, StudyAnswer
 from stairway.base.verdict import Finding, Inconclusive, Pass, Refuse, refuse
 from stairway.features.facts import Proof
 from stairway.features.prover import ProverRules
+from stairway.features.usual import CUTS, LIMIT_S, SEED, WARM_UP_BARS
 
-CUTS, SEED, LIMIT_S, WARM_UP_BARS = 12, 1, 60.0, 64
 MIN_BARS, TOLERANCE, ALL_BARS = 200, 1e-9, 10**8
 _UNPROVED, _CLEAN = 2, "causality.clean"
 _WIDEST = 96
@@ -112,13 +112,22 @@ def proved(asked: Asked, progress: Stages) -> Proved:
         seed=asked.seed,
         limit_s=asked.limit_s,
     )
-    answer = asked_aside(job, progress)
-    if isinstance(answer, ProveAnswer):
-        return Proved(asked.function, asked.source, asked.rules, answer.proof, answer.files)
-    why = getattr(answer, "why", "answered something else")
-    detail = f"{asked.function} {why}; it must answer with one value for each bar"
-    left = Proof(refuse("causality.raised", detail), 0, 0, 0, asked.seed)
-    return Proved(asked.function, asked.source, asked.rules, left)
+    match asked_aside(job, progress):
+        case ProveAnswer(proof=proof, files=files):
+            return Proved(asked.function, asked.source, asked.rules, proof, files)
+        case Gone() as gone:
+            return _left(asked, gone)
+        case StudyAnswer():
+            return _left(asked, Gone("answered as a study does"))
+
+
+def _left(asked: Asked, gone: Gone) -> Proved:
+    """Refuse a function of which there is no answer."""
+    detail = f"{asked.function} {gone.why}"
+    if not gone.advised:
+        detail += "; it must answer with one value for each bar"
+    proof = Proof(refuse("causality.raised", detail), 0, 0, 0, asked.seed)
+    return Proved(asked.function, asked.source, asked.rules, proof)
 
 
 def _head(proof: Proof) -> str:

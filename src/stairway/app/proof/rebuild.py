@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -20,14 +21,16 @@ from numpy.typing import NDArray
 from stairway.app.proof.earned import profit_shown
 from stairway.app.proof.held import positions_proved
 from stairway.app.proof.series import read_series
+from stairway.app.proof.steps import AtFaultError, Steps
 from stairway.app.proof.told import StudyAnswer, StudyJob, Teller
-from stairway.app.userfunc import OverdueError, files_of, load, load_object
+from stairway.app.userfunc import files_of, load, load_study
 from stairway.base.arrays import FloatArray
+from stairway.base.attempted import OverdueError, Raised, attempted
 from stairway.base.errors import DataError
 from stairway.base.verdict import Verdict, all_of, inconclusive, passed
 from stairway.evaluation.battery.battery import battery
 from stairway.evaluation.battery.study import Fold, Labelled
-from stairway.evaluation.battery.surrogates import counted
+from stairway.evaluation.battery.surrogates import counted, rows_tested
 from stairway.features.function import prove_function, read
 from stairway.features.series import Series
 
@@ -45,8 +48,8 @@ def rebuilt(job: StudyJob, teller: Teller) -> StudyAnswer:
     DataError
         If the bars cannot be used.
     """
-    load_study = teller.limited(load_object, f"importing {job.study}", job.limit_s)
-    study = _Limited(load_study(job.study), teller, job.limit_s)
+    loaded = teller.limited(load_study, f"importing {job.study}", job.limit_s)(job.study)
+    study = _Limited(loaded, teller, job.limit_s)
     series = read_series(job.bars, None, None)
     known = [] if job.causality is None else [job.causality]
     known.append(_features_proved(job, study, series, teller))
@@ -69,8 +72,21 @@ def _as_it_is(answer: Any) -> Any:
     return answer
 
 
+def _columns(answer: Any) -> Labelled:
+    """Labels as arrays, whatever holds them."""
+    return Labelled(*map(np.asarray, (answer.value, answer.start, answer.end)))
+
+
+def _arrays(answer: Any) -> list[Fold]:
+    """Folds as arrays, whatever holds them; an array stays the one that it is."""
+    return [(np.asarray(train), np.asarray(test)) for train, test in answer]
+
+
 class _Limited:
-    """A study whose every step is limited in time; one that was not done is not asked again."""
+    """A study whose every step is limited in time; one that was not done is not asked again.
+
+    Whoever asks it gives it arrays of its own: :class:`.steps.Steps`, the battery, the prover.
+    """
 
     def __init__(self, study: Any, teller: Teller, limit_s: float) -> None:
         self._study, self._teller, self._limit_s = study, teller, limit_s
@@ -83,10 +99,10 @@ class _Limited:
         return self._asked("features", market, read=np.asarray)
 
     def labels(self, market: Series) -> Labelled:
-        return self._asked("labels", market)
+        return self._asked("labels", market, read=_columns)
 
     def folds(self, labels: Labelled) -> Sequence[Fold]:
-        return self._asked("folds", labels, read=list)
+        return self._asked("folds", labels, read=_arrays)
 
     def positions(
         self, features: FloatArray, labels: Labelled, folds: Sequence[Fold], seed: int
@@ -129,12 +145,17 @@ def _features_proved(job: StudyJob, study: _Limited, series: Series, teller: Tel
 
 
 def _earned(study: _Limited, market: Series, seed: int) -> tuple[float | None, ...]:
+    """Ask what each tested row earns; nothing where the battery has said why it cannot be."""
+    n = market["time_ns"].size
+    steps = Steps(study, n)
     try:
-        labels = study.labels(market)
-        positions = study.positions(study.features(market), labels, study.folds(labels), seed)
-        profit = study.profit(market, positions)
-        held = counted(positions, profit, market["time_ns"].size)
-    except (Exception, SystemExit):  # noqa: BLE001 - the battery has said what it raises
+        made = steps.made(market)
+        folds = steps.folds(made.labels)
+        tested = rows_tested(folds, n)
+        positions = steps.positions(made, folds, seed)
+        profit = steps.profit(study, market, positions)
+        held = counted(positions, profit, tested)
+    except (AtFaultError, DataError):
         return ()
     return tuple(float(one) if there else None for one, there in zip(profit, held, strict=True))
 
@@ -143,11 +164,14 @@ def _covered(job: StudyJob, study: _Limited, market: Series, teller: Teller) -> 
     """Say whether every feature of the study is one that the function makes."""
     name = str(job.function)
     function = teller.limited(load, f"importing {name}", job.limit_s)(name)
-    try:
-        made = teller.limited(lambda: read(function(_own(market))), name, job.limit_s)()
-        used: FloatArray = np.asarray(study.features(_own(market)), np.float64)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody else's code
-        return inconclusive("proof.untied", f"not shown: {name} or the study raised {error!r}")
+    made = attempted(
+        teller.limited(lambda: read(function(deepcopy(market))), name, job.limit_s)
+    )
+    if isinstance(made, Raised):
+        return _unshown(name, made)
+    used = attempted(lambda: np.asarray(study.features(deepcopy(market)), np.float64))
+    if isinstance(used, Raised):
+        return _unshown("the study", used)
     for column, one in enumerate(used.T):
         if not any(_same(one, other) for other in made.values()):
             detail = (
@@ -158,8 +182,8 @@ def _covered(job: StudyJob, study: _Limited, market: Series, teller: Teller) -> 
     return passed("proof.covered", f"{name} makes each of the study's features", used.shape[1])
 
 
-def _own(market: Series) -> dict[str, NDArray[Any]]:
-    return {name: column.copy() for name, column in market.items()}
+def _unshown(who: str, raised: Raised) -> Verdict:
+    return inconclusive("proof.untied", f"not shown: {who} raised {raised.name}: {raised.said}")
 
 
 def _same(one: FloatArray, other: FloatArray) -> bool:

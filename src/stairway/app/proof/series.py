@@ -19,14 +19,16 @@ from stairway.app.proof.tables import (
     TEXT,
     TIME,
     listed,
+    require_order,
     require_times,
     table_of,
     times_of,
 )
 from stairway.app.request import read_source
-from stairway.base.arrays import IntArray
+from stairway.base.arrays import FloatArray, IntArray
 from stairway.base.errors import ConfigError, DataError
 from stairway.features.series import Series
+from stairway.market.calendar import utc_text
 from stairway.market.ports import RawBars
 
 NUMBERS = ("open", "high", "low", "close", "volume")
@@ -50,7 +52,7 @@ def read_series(source: str, symbol: str | None, labels: Path | None) -> Series:
     ConfigError
         If a file or column is not there.
     DataError
-        If a file is empty or damaged, or labels do not fit the bars.
+        If a file is empty or damaged, labels do not fit the bars, or are not in order.
     """
     if source.endswith((*TEXT, ".parquet")):
         if symbol is not None:
@@ -71,7 +73,21 @@ def _one_of(source: str, symbol: str | None) -> dict[str, NDArray[Any]]:
     bars: RawBars = raw.first if symbol is None else tables[symbol]
     time_ns = require_times(bars.time_ns, source)
     numbers = {name: getattr(bars, name) for name in NUMBERS}
+    _require_whole(numbers, f"{bars.instrument.symbol} of {source}")
     return numbers | {"time_ns": time_ns, "available_ns": time_ns.copy()}
+
+
+def _require_whole(numbers: dict[str, FloatArray], where: str) -> None:
+    """Refuse a row with a hole: a run leaves it out, or refuses the table."""
+    rows = {name: np.flatnonzero(~np.isfinite(column)) for name, column in numbers.items()}
+    holed = {name: int(found[0]) for name, found in rows.items() if found.size}
+    if holed:
+        name = min(holed, key=lambda one: holed[one])
+        msg = (
+            f"row {holed[name]} of {where} has no {name} (its cell is empty, infinite or no "
+            "number); a run never trades on such a row: mend it, or take it out"
+        )
+        raise DataError(msg)
 
 
 def _plain(path: Path) -> dict[str, NDArray[Any]]:
@@ -105,16 +121,32 @@ def _labels(path: Path, time_ns: IntArray) -> dict[str, NDArray[Any]]:
     if at_ns is None:
         if values.size != time_ns.size:
             msg = (
-                f"{path} has {values.size} labels for {time_ns.size} bars; give one for each, "
-                "or a column time_ns that says which"
+                f"{path} has {values.size:,} labels for {time_ns.size:,} bars; give one for "
+                "each, or a column time_ns that says which"
             )
             raise DataError(msg)
+        _require_later(end_ns, time_ns, path)
         return {"labels": values, "label_end_ns": end_ns}
+    require_order(at_ns, path)
     rows = np.searchsorted(time_ns, at_ns)
     stray = np.flatnonzero(time_ns[np.minimum(rows, time_ns.size - 1)] != at_ns)
     if stray.size:
         msg = f"row {int(stray[0])} of {path} has a time at which there is no bar"
         raise DataError(msg)
+    _require_later(end_ns, at_ns, path)
     labels, ends = np.full(time_ns.size, np.nan), time_ns.copy()
     labels[rows], ends[rows] = values, end_ns
     return {"labels": labels, "label_end_ns": ends}
+
+
+def _require_later(end_ns: IntArray, at_ns: IntArray, path: Path) -> None:
+    """Refuse a label that was known before the bar it belongs to."""
+    early = np.flatnonzero(~(end_ns >= at_ns))
+    if early.size:
+        row = int(early[0])
+        ended, at = utc_text(int(end_ns[row])), utc_text(int(at_ns[row]))
+        msg = (
+            f"row {row} of {path} has a label that ended at {ended}, before its own bar at "
+            f"{at}; a label ends at its bar or later: see to label_end_ns"
+        )
+        raise DataError(msg)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stairway.base.arrays import FloatArray, IntArray
-from stairway.base.attempted import words_of
+from stairway.base.attempted import AdvisedError, words_of
 from stairway.base.verdict import Finding
 from stairway.evaluation.battery.study import Fold, Labelled
 from stairway.features.series import Series
@@ -143,10 +143,9 @@ def _answer(step: str, call: Callable[[], T]) -> T:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        detail = (
-            f"the study raised {type(error).__name__} in {step}: {words_of(error)}; it must "
-            "answer for whatever comes behind a bar"
-        )
+        detail = f"the study raised {type(error).__name__} in {step}: {words_of(error)}"
+        if not isinstance(error, AdvisedError):
+            detail += "; it must answer for whatever comes behind a bar"
         raise AtFaultError(Finding("causality.raised", detail)) from error
 
 

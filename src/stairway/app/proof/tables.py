@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from stairway.adapters.tables.apart import read_parquet
+from stairway.adapters.tables.cells import quoted
 from stairway.adapters.tables.settings import Columns, File, TableConfig
 from stairway.adapters.tables.stamps import close_ns
 from stairway.adapters.tables.text import read_text
@@ -50,13 +51,28 @@ def table_of(path: Path) -> pl.DataFrame:
         why = str(error).strip().partition("\n")[0]
         msg = f"{path} cannot be read ({why}); it is damaged or of another format"
         raise DataError(msg) from error
-    # What stood there twice was given another name by who read it.
-    names = [_TWICE.sub("", name).strip().lower() for name in table.columns]
+    if table.is_empty():
+        msg = f"{path} has names of columns and no row; give a file with rows in it"
+        raise DataError(msg)
+    names = [name.strip().lower() for name in _written(path, table)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         msg = f"{path} has the column {listed(twice)} more than once; rename one of them"
         raise ConfigError(msg)
     return table.rename(dict(zip(table.columns, names, strict=True)))
+
+
+def _written(path: Path, table: pl.DataFrame) -> list[str]:
+    """Names as they stand in the file: who reads text renames what stands there again."""
+    names = table.columns
+    if path.suffix == ".parquet" or not any(_TWICE.search(name) for name in names):
+        return names
+    header = pl.read_csv(
+        path, has_header=False, n_rows=1, infer_schema=False, truncate_ragged_lines=True
+    ).row(0)
+    if len(header) != len(names):  # An empty line stands above it.
+        return [_TWICE.sub("", name) for name in names]
+    return [str(name or "") for name in header]
 
 
 def times_of(
@@ -76,7 +92,7 @@ def times_of(
     Raises
     ------
     DataError
-        If a row holds no time that can be read.
+        If the column as a whole holds no instants, or a row holds no time that can be read.
     """
     if exact in table.columns:
         name, epoch = exact, "ns"
@@ -93,8 +109,41 @@ def times_of(
         bar_seconds=1,
         epoch=epoch,
     )
-    found = require_times(close_ns(table[name], config, str(path)), f"column {name} of {path}")
+    try:
+        read_ns = close_ns(table[name], config, str(path))
+    except ConfigError as error:
+        raise DataError(_no_instants(table[name], exact, path, days=days)) from error
+    found = require_times(read_ns, f"column {name} of {path}")
     return found - _SECOND_NS if days else found
+
+
+def _no_instants(stamps: pl.Series, exact: str, path: Path, *, days: bool) -> str:
+    """Say what can be done in a plain table, which has no settings beside it."""
+    held = next((quoted(str(one)) for one in stamps if one is not None), "nothing")
+    why = "is no instant" if days else "is no instant at which a row was complete"
+    like = "2018-03-29 15:59 or 2018-03-29" if days else "2018-03-29 15:59"
+    return (
+        f"column {stamps.name!r} of {path} holds {held}, which {why}; write it like {like}, in "
+        f"UTC, or give a column {exact}, whole nanoseconds since 1970"
+    )
+
+
+def require_order(time_ns: IntArray, path: Path) -> None:
+    """Refuse a row at or before the instant of the row above it, and name it.
+
+    Raises
+    ------
+    DataError
+        If there is one.
+    """
+    wrong = np.flatnonzero(~(np.diff(time_ns) > 0))
+    if wrong.size:
+        row = int(wrong[0]) + 1
+        what, how = ("repeats the time of", "keep one of the two")
+        if time_ns[row] < time_ns[row - 1]:
+            what, how = ("is earlier than", "sort the rows by time")
+        msg = f"row {row} of {path} {what} row {row - 1}; {how}"
+        raise DataError(msg)
 
 
 def require_times(time_ns: IntArray, where: str) -> IntArray:

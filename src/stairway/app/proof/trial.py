@@ -8,9 +8,14 @@ from stairway.app.proof.series import read_series
 from stairway.app.proof.told import ProveAnswer, ProveJob, Teller
 from stairway.app.userfunc import files_of, load
 from stairway.base.arrays import FloatArray
+from stairway.base.attempted import AdvisedError
 from stairway.base.errors import DataError
 from stairway.features.function import prove_function, read
 from stairway.features.series import Series
+
+
+class UnlabelledError(AdvisedError):
+    """It asks for labels, and nobody gave any."""
 
 
 def tried_out(job: ProveJob, teller: Teller) -> ProveAnswer:
@@ -28,8 +33,17 @@ def tried_out(job: ProveJob, teller: Teller) -> ProveAnswer:
     series = read_series(job.source, job.symbol, labels)
 
     def columns(own: Series) -> dict[str, FloatArray]:
-        # An answer may compute its columns when they are read.
-        return read(function(own))
+        try:
+            # An answer may compute its columns when they are read.
+            return read(function(own))
+        except KeyError as error:
+            if labels is None and error.args[:1] in (("labels",), ("label_end_ns",)):
+                msg = (
+                    f"it asks for {error.args[0]!r}, and these bars have none; give "
+                    "stairway prove --labels FILE"
+                )
+                raise UnlabelledError(msg) from error
+            raise
 
     asked = teller.limited(columns, job.function, job.limit_s)
     heard = teller.stage("trying other futures")

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-SEED, LIMIT_S = 1, 60.0
+from stairway.features.usual import LIMIT_S, SEED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class Asked:
     policy
         Shipped policy or file with the bounds; ``None`` for a run: its own.
     seed
-        Of the resamples.
+        Of all that is drawn: the resamples, and the futures that code is tried on.
     chosen, baseline, champion, gross, position, market
         Names of columns, or ``None``.
     costs
@@ -58,8 +58,17 @@ class Asked:
 
     @property
     def command(self) -> str:
-        """What to type for the same again."""
-        said: list[object] = ["stairway", "validate", self.target]
+        """What to type for the same again, to the last digit.
+
+        Examples
+        --------
+        >>> Asked(target=Path("my returns.csv"), periods_per_year=365.2425).command
+        "stairway validate 'my returns.csv' --periods-per-year 365.2425"
+        """
+        target = str(self.target)
+        if target.startswith("-"):
+            target = f"./{target}"  # else it would be read as an option
+        said: list[object] = ["stairway", "validate", target]
         for option, value in self.options().items():
             said += [option, value]
         for cost in self.costs:
@@ -91,4 +100,5 @@ class Asked:
 
 
 def _plain(number: float | None) -> str | None:
-    return None if number is None else f"{number:g}"
+    """Write a number so that it is read back as the same one."""
+    return None if number is None else repr(float(number)).removesuffix(".0")

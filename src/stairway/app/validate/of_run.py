@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stairway.adapters.artifacts.directory import MANIFEST, SIGNATURE
 from stairway.app.backtesting import backtest_of
 from stairway.app.folder import Ask, RunFolder, open_existing, read_bars
 from stairway.app.progress import Stages
@@ -30,8 +31,9 @@ from stairway.app.validate.asked import Asked
 from stairway.app.validate.foreseen import foreseen
 from stairway.app.validate.report import Curve, ModelProof, Report, curve
 from stairway.app.validate.report import fingerprint as file_hash
-from stairway.app.validate.sealed import Registry, Today, read_again, registry_of
+from stairway.app.validate.sealed import REGISTRY, Registry, Today, read_again, registry_of
 from stairway.base.errors import ConfigError, DataError
+from stairway.base.hashing import content_hash
 from stairway.base.verdict import all_of
 from stairway.evaluation.sceptic.answer import Answer, Question, answer, in_order
 from stairway.evaluation.sceptic.record import Record
@@ -92,7 +94,7 @@ def run_proofs(asked: Asked, progress: Stages) -> Report:
         periods_per_year=past.settings.session.periods_per_year,
         level=past.settings.evidence.level,
         seed=asked.seed,
-        read={str(path): file_hash(path) for path in _files(past, shown)},
+        read=_read(past, shown),
         verdict=all_of(one.verdict for one in proofs),
         proofs=tuple(proofs),
     )
@@ -188,9 +190,30 @@ def _curves(past: _Past, record: Record) -> dict[str, Curve]:
     }
 
 
+def _read(past: _Past, shown: Sequence[CandidateReport]) -> dict[str, str]:
+    """Hash what was read: each file, and what the registry has of the models.
+
+    The record is more than its registry, and may lie in an engine elsewhere: its entries are
+    hashed as they were read. A manifest names every part of its model by hash.
+    """
+    files = {str(path): file_hash(path) for path in _files(past, shown)}
+    where = past.ask.log or past.folder.log
+    entries = past.registry.entries
+    return files | ({f"{where}: {REGISTRY}": content_hash(entries)} if entries else {})
+
+
 def _files(past: _Past, shown: Sequence[CandidateReport]) -> tuple[Path, ...]:
-    kept = (past.folder.root / one.oof for one in shown if one.oof is not None)
-    return (past.folder.ask, past.folder.bars, past.folder.training, *kept)
+    folder = past.folder
+    kept = [folder.root / one.oof for one in shown if one.oof is not None]
+    digests = (one.digest or past.registry.digest_of(one.model) for one in shown if one.oof)
+    sealed = [
+        folder.models / digest / part
+        for digest in digests
+        if digest is not None
+        for part in (MANIFEST, SIGNATURE)
+    ]
+    trust = [folder.trust] if sealed else []
+    return (folder.ask, folder.bars, folder.training, *kept, *trust, *sealed)
 
 
 def _require_run_options(asked: Asked) -> None:

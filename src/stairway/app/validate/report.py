@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from stairway.base.arrays import FloatArray, IntArray
+from stairway.base.errors import DataError
 from stairway.base.verdict import Finding, Inconclusive, Pass, Refuse, Verdict, all_of
 from stairway.evaluation.battery.study import BatteryReport
 from stairway.evaluation.proof_of_returns import Figures, wealth
@@ -32,7 +33,7 @@ QUESTIONS = {
 }
 """As a sceptic asks them."""
 
-SEALED = "Sealed with it: {0.named}; registered: {0.registered}"
+SEALED = "Sealed with it: {0.named}; registered: {0.counted}"
 """Above what a sealed proof says."""
 
 
@@ -58,16 +59,16 @@ class Sealed(msgspec.Struct, frozen=True, kw_only=True):
     sha256
         Its hash; ``None`` where nothing was sealed, which passes nothing.
     trials, registered
-        Tries that it counts, and that the registry counts.
+        Tries that it counts, and that the registry counts; ``None`` where that has no entry.
     checks
         ``entry``: training, seal and registry speak of one model. ``proof``: it is the one
         that was registered, and what is measured now says the same. Then each gate, answered
-        anew with the count of the registry.
+        anew with the count of the registry, or its own where it is not registered.
     """
 
     sha256: str | None
     trials: int
-    registered: int
+    registered: int | None
     checks: dict[str, Verdict]
 
     @property
@@ -76,6 +77,11 @@ class Sealed(msgspec.Struct, frozen=True, kw_only=True):
         if self.sha256 is None:
             return "nothing"
         return f"proof {self.sha256:.12}, {self.trials} tries"
+
+    @property
+    def counted(self) -> str:
+        """How many tries the registry counts, or that it has no entry."""
+        return "no" if self.registered is None else str(self.registered)
 
 
 class ModelProof(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +134,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     periods_per_year, level
         Rows of a year, and confidence of all that is said.
     read
-        Hash (SHA-256) of each file that was read.
+        Hash (SHA-256) of each file of a user's own that was read; of a run, also of what its
+        registry has of the models.
     verdict
         All models together.
     proofs
@@ -235,9 +242,19 @@ def thinned(values: FloatArray, most: int = MOST_POINTS) -> IntArray:
 
 
 def fingerprint(path: Path) -> str:
-    """Hash of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Hash of a file's content.
+
+    Raises
+    ------
+    DataError
+        If it is gone since it was read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        msg = f"{path} was read, and cannot be read again ({error.strerror}); put it back"
+        raise DataError(msg) from error
 
 
 def _mark(verdict: Verdict) -> str:
@@ -251,9 +268,10 @@ def _mark(verdict: Verdict) -> str:
 
 
 def told_once(checks: dict[str, Verdict]) -> list[tuple[Verdict, Finding]]:
-    """List the findings of all checks, each sentence once.
+    """List the findings of all checks, each sentence once for each verdict.
 
-    What another sentence says with more beside it is said by that one alone.
+    What another sentence of the same verdict says with more beside it is said by that one
+    alone. No sentence stands for one of another verdict.
 
     Examples
     --------
@@ -262,14 +280,17 @@ def told_once(checks: dict[str, Verdict]) -> list[tuple[Verdict, Finding]]:
     ['two; too']
     """
     said = {
-        finding.detail: (verdict, finding)
+        (_sign(verdict, finding), finding.detail): (verdict, finding)
         for verdict in checks.values()
         for finding in verdict.findings
     }
     return [
         one
-        for detail, one in said.items()
-        if not any(other != detail and other.startswith(detail) for other in said)
+        for (sign, detail), one in said.items()
+        if not any(
+            sign == mark and other != detail and other.startswith(detail)
+            for mark, other in said
+        )
     ]
 
 

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from stairway.app.validate.given import Given
+from stairway.app.validate.digits import exactly
+from stairway.app.validate.given import OR_NAME, Given
 from stairway.base.arrays import FloatArray
 from stairway.base.errors import DataError
+from stairway.evaluation.beside import short, told_apart
 from stairway.evaluation.sceptic.rules import ProofRules
 
 _ALL = -1.0
@@ -35,13 +37,14 @@ def require_returns(found: Given, rules: ProofRules, where: str) -> None:
         if not moves.size:
             continue
         usual = float(np.median(moves))
-        if not usual <= rules.max_usual_move_frac:
-            _refuse(name, where, f"usual moves of {100.0 * usual:,.0f} % a row", returns)
+        most = rules.max_usual_move_frac
+        if not usual <= most:
+            _refuse(name, where, f"usual moves of {_beyond(usual, most, 'row')}", returns)
         with np.errstate(over="ignore", invalid="ignore"):
             a_year = float(np.std(returns)) * math.sqrt(found.record.periods_per_year)
-        if not a_year <= rules.max_annual_volatility_frac:
-            said = f"a volatility of {100.0 * a_year:,.0f} % a year"
-            _refuse(name, where, said, returns)
+        most = rules.max_annual_volatility_frac
+        if not a_year <= most:
+            _refuse(name, where, f"a volatility of {_beyond(a_year, most, 'year')}", returns)
 
 
 def _columns(found: Given) -> Iterator[tuple[str, FloatArray]]:
@@ -60,18 +63,25 @@ def _require_above(returns: FloatArray, name: str, where: str, found: Given) -> 
         row = int(lost[0])
         at = str(np.datetime64(int(found.time_ns[row]), "ns"))[:19]
         msg = (
-            f"row {row} ({at}) of {where}: {name} is {returns[row]:.6g}, a loss of everything "
-            f"or more; give simple returns, 0.01 for one per cent "
+            f"row {row} ({at}) of {where}: {name} is {exactly(float(returns[row]))}, a loss of "
+            f"everything or more; give simple returns, 0.01 for one per cent "
             f"({_likely(returns)}){_or_name(name)}"
         )
         raise DataError(msg)
 
 
+def _beyond(value_frac: float, most_frac: float, each: str) -> str:
+    """Write a value, in per cent, with digits enough to be told from the bound it is beyond."""
+    value, most = told_apart(100.0 * value_frac, 100.0 * most_frac, 0)
+    places = len(value.partition(".")[2])
+    return f"{float(value):,.{places}f} % a {each}, and at most {short(most)} % is believed"
+
+
 def _refuse(name: str, where: str, said: str, returns: FloatArray) -> None:
     msg = (
-        f"{name} of {where} has {said}, which is not believed; give simple returns, 0.01 for "
-        f"one per cent ({_likely(returns)}), or raise max_usual_move_frac and "
-        f"max_annual_volatility_frac of [proof] in a policy of yours{_or_name(name)}"
+        f"{name} of {where} has {said}; give simple returns, 0.01 for one per cent "
+        f"({_likely(returns)}), or raise max_usual_move_frac and max_annual_volatility_frac "
+        f"of [proof] in a policy of yours{_or_name(name)}"
     )
     raise DataError(msg)
 
@@ -80,11 +90,7 @@ def _or_name(name: str) -> str:
     """Say how a column comes to be nothing that was tried."""
     if not name.startswith(_TRIED):
         return ""
-    return (
-        "; every column that no option names counts as a configuration that was tried: if "
-        "this is something else, name it with --position, --market, --cost, --gross, "
-        "--baseline or --champion, or leave it out"
-    )
+    return f"; {OR_NAME}"
 
 
 def _likely(returns: FloatArray) -> str:

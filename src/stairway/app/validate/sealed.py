@@ -1,7 +1,8 @@
 """The proof that was sealed with a candidate, held against the registry and against today.
 
-1. It is the one that was registered: its hash is that of the registry entry, or of
-   ``training.json`` where nobody was registered yet.
+1. It is the one that was registered: its hash is that of the registry entry. Where the
+   record names no such entry, it is held against ``training.json``, called by that name, and
+   stays open: nobody but the registry counts tries.
 2. What training says of the features and of the splits has to be what was sealed, and every
    figure that neither depends on the count of tries nor on drawn histories is measured again
    and has to come out the same. Where it does not, both are named.
@@ -25,6 +26,7 @@ from stairway.app.catalog import CODEC
 from stairway.app.folder import Ask, RunFolder
 from stairway.app.record.engine import open_run
 from stairway.app.settings import Settings
+from stairway.app.validate.digits import told_both
 from stairway.app.validate.report import Sealed
 from stairway.base.errors import DataError
 from stairway.base.verdict import Refuse, Verdict, inconclusive, passed, refuse
@@ -41,26 +43,54 @@ REGISTRY = "model.moved"
 
 MEASURED_AGAIN = (
     "n_rows",
+    "years",
     "names",
+    "chosen",
+    "trials.sharpe_variance",
     "net",
     "gross",
     "psr",
     "track",
+    "mean.annual",
+    "mean.block_rows",
+    "mean.n_resamples",
+    "shifts",
+    "deflated.trials.sharpe_variance",
+    "deflated.psr.shape",
     "choice",
     "sharpes",
+    "baseline.annual",
+    "baseline.best",
+    "champion.annual",
+    "champion.best",
+    "standing.names",
     "honesty",
 )
-"""Figures that come out the same whenever they are measured."""
+"""Figures that come out the same whenever they are measured; a dot leads into one of them."""
 
+_GONE = (
+    "the run left a result, and no record says who was registered, so nobody knows how many "
+    "were tried; restore the record (log/) from a copy"
+)
+_NOT_YET = "no record says who was registered yet; finish the run with stairway run --resume"
 _ROUNDING = 1e-9
 _MOST = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Who was registered in a run, by digest, as the record has it."""
+    """Who was registered in a run, by digest, as the record has it.
+
+    Attributes
+    ----------
+    entries
+        Nobody where there is no record.
+    climbed
+        Whether the run left a result, and so must have a record.
+    """
 
     entries: dict[str, ModelRegistered]
+    climbed: bool = False
 
     def trials(self, digest: str | None) -> int:
         """Count tries as of a model's entry; of one that has none, all that there are."""
@@ -100,9 +130,10 @@ class Again(NamedTuple):
 
 
 def registry_of(folder: RunFolder, ask: Ask, settings: Settings) -> Registry:
-    """Read who was registered; nobody where the climb has not begun."""
+    """Read who was registered; nobody where there is no record."""
+    climbed = folder.result.is_file()
     if ask.log is None and not folder.log.is_dir():
-        return Registry({})
+        return Registry({}, climbed)
     log = open_run(folder.log, settings.log, ask.log, read_only=True)
     try:
         facts = list(map(CODEC.read, log.read(REGISTRY)))
@@ -113,7 +144,8 @@ def registry_of(folder: RunFolder, ask: Ask, settings: Settings) -> Registry:
             fact.digest: fact
             for fact in facts
             if isinstance(fact, ModelRegistered) and fact.stage is not Stage.BASELINE
-        }
+        },
+        climbed,
     )
 
 
@@ -129,7 +161,7 @@ def read_again(
     """
     digest = candidate.digest or registry.digest_of(candidate.model)
     if digest is None:
-        return Again(_unsealed(candidate, registry), None)
+        return Again(_unsealed(candidate), None)
     found = open_sealed(folder.models, digest, _key(folder))
     if isinstance(found, Refuse):
         raise DataError(_no_artifact(folder, digest, found))
@@ -142,16 +174,19 @@ def read_again(
     gates = [item for item in recounted(proof, counted) if item.gate in EVIDENCE_GATES]
     checks = {
         "entry": _entered(candidate, digest, proof, registry),
-        "proof": same(proof, named, counted, now),
+        "proof": same(proof, named, counted, now, registered=entry is not None),
         **{item.gate: item.verdict for item in gates},
     }
     sealed = Sealed(
-        sha256=hash_of(proof), trials=proof.trials, registered=counted, checks=checks
+        sha256=hash_of(proof),
+        trials=proof.trials,
+        registered=None if entry is None else counted,
+        checks=checks,
     )
     return Again(sealed, proof)
 
 
-def _unsealed(candidate: CandidateReport, registry: Registry) -> Sealed:
+def _unsealed(candidate: CandidateReport) -> Sealed:
     detail = (
         f"no proof is sealed with {candidate.model}, and none is registered: what the folder "
         "says of it is not vouched for; train it again"
@@ -159,7 +194,7 @@ def _unsealed(candidate: CandidateReport, registry: Registry) -> Sealed:
     return Sealed(
         sha256=None,
         trials=0,
-        registered=registry.trials(None),
+        registered=None,
         checks={"entry": inconclusive("proof.unsealed", detail)},
     )
 
@@ -180,25 +215,32 @@ def _entered(
         other = "no model of this name" if there is None else f"model {there[:12]}"
         detail = f"{name} is not registered as {candidate.model}, {other} is"
         return inconclusive("proof.entry", detail)
+    if not registry.entries:
+        why = _GONE if registry.climbed else _NOT_YET
+        detail = f"{name} was sealed as {candidate.model}, and is not registered: {why}"
+        return inconclusive("proof.entry", detail)
     return passed("proof.entry", f"{name} is the one that was sealed as {candidate.model}")
 
 
-def same(proof: Proof, named: str | None, counted: int, now: Today) -> Verdict:
-    """Say whether a proof is the one that was registered, and says what is said now.
+def same(
+    proof: Proof, named: str | None, counted: int, now: Today, *, registered: bool
+) -> Verdict:
+    """Say whether a proof is the one that was named, and says what is said now.
 
     Parameters
     ----------
     named
-        Hash in the registry.
+        Its hash, as the registry has it, or ``training.json`` where that has none.
     counted
-        Tries that the registry counts.
+        Tries that it is held against.
+    registered
+        Whether it is the registry that named it.
     """
     sha256 = hash_of(proof)
     if named != sha256:
-        detail = (
-            f"the sealed proof is {sha256[:12]}, and {(named or 'none')[:12]} is registered"
-        )
-        return refuse("proof.hash", detail)
+        other = (named or "none")[:12]
+        told = f"{other} is registered" if registered else f"training.json names {other}"
+        return refuse("proof.hash", f"the sealed proof is {sha256[:12]}, and {told}")
     if counted < proof.trials:
         detail = f"the sealed proof counts {proof.trials} tries, the registry {counted}"
         return refuse("proof.trials", detail, counted, proof.trials)
@@ -209,7 +251,8 @@ def same(proof: Proof, named: str | None, counted: int, now: Today) -> Verdict:
         more = f", and {len(apart) - _MOST} more" if len(apart) > _MOST else ""
         detail = f"what is sealed is not what is found now: {'; '.join(apart[:_MOST])}{more}"
         return refuse("proof.contradicted", detail, len(apart), 0)
-    detail = f"proof {sha256[:12]} is the one that was registered, and is measured the same now"
+    known = "was registered" if registered else "training.json names"
+    detail = f"proof {sha256[:12]} is the one that {known}, and is measured the same now"
     return passed("proof.same", detail, n=proof.shown.figures.n_rows)
 
 
@@ -223,7 +266,13 @@ def differences(sealed: Figures, now: Figures) -> Iterator[str]:
     """Name every figure that differs, with both values."""
     before, after = _plain(sealed), _plain(now)
     for name in MEASURED_AGAIN:
-        yield from _apart(name, before[name], after[name])
+        yield from _apart(name, _within(before, name), _within(after, name))
+
+
+def _within(told: Any, name: str) -> Any:
+    for part in name.split("."):
+        told = None if told is None else told[part]
+    return told
 
 
 def _plain(told: Figures | Verdict | BatteryReport | None) -> Any:
@@ -238,7 +287,8 @@ def _apart(name: str, sealed: Any, now: Any) -> Iterator[str]:
     elif isinstance(sealed, list) and isinstance(now, list):
         yield from _apart_in_order(name, cast("list[Any]", sealed), cast("list[Any]", now))
     elif not _alike(sealed, now):
-        yield f"{name} was {_said(sealed)} and is {_said(now)}"
+        was, is_ = _both(sealed, now)
+        yield f"{name} was {was} and is {is_}"
 
 
 def _apart_in_order(name: str, sealed: list[Any], now: list[Any]) -> Iterator[str]:
@@ -253,6 +303,12 @@ def _alike(sealed: Any, now: Any) -> bool:
     if isinstance(sealed, float) and isinstance(now, float | int):
         return math.isclose(sealed, now, rel_tol=_ROUNDING, abs_tol=_ROUNDING)
     return bool(sealed == now)
+
+
+def _both(sealed: Any, now: Any) -> tuple[str, str]:
+    if isinstance(sealed, float) and isinstance(now, float | int):
+        return told_both(sealed, now)
+    return _said(sealed), _said(now)
 
 
 def _said(value: Any) -> str:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from stairway.app.proof.told import StudyAnswer
+from stairway.app.validate.digits import told_both
 from stairway.app.validate.given import Given
 from stairway.base.arrays import BoolArray, FloatArray, IntArray
 from stairway.base.verdict import Verdict, inconclusive, passed
@@ -60,7 +61,8 @@ def _apart(found: Given, gross: FloatArray, answer: StudyAnswer) -> Iterator[tup
     if found.time_ns.size and not bool((found.time_ns % _DAY_NS).any()):
         bars = bars - bars % _DAY_NS
     yield _difference((bars, earned), (found.time_ns, gross))
-    yield _difference((bars[1:], earned[:-1]), (found.time_ns, gross))
+    if bars.size > 1:
+        yield _difference((bars[1:], earned[:-1]), (found.time_ns, gross))
 
 
 def _difference(
@@ -81,7 +83,8 @@ def _difference(
     left_out = held.copy()
     left_out[row[there]] = False
     k = int(np.argmax(other))
-    both = f"it earns {value[row[k]]:.6g} before costs, and they are {gross[k]:.6g}"
+    own, theirs = told_both(float(value[row[k]]), float(gross[k]))
+    both = f"it earns {own} before costs, and they are {theirs}"
     first = [
         *_at(times[~there], "there is no bar at {}"),
         *_at(times[other], "at {} " + both),

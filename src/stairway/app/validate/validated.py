@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from stairway.app.progress import Stages
-from stairway.app.proof.aside import asked_aside
+from stairway.app.proof.aside import Gone, asked_aside
 from stairway.app.proof.prove import Asked as ProveAsked
 from stairway.app.proof.prove import proved
-from stairway.app.proof.told import StudyAnswer, StudyJob
-from stairway.app.settings import Settings, fingerprint, load
+from stairway.app.proof.tables import TEXT
+from stairway.app.proof.told import ProveAnswer, StudyAnswer, StudyJob
+from stairway.app.request import source_files
+from stairway.app.settings import Settings, fingerprint, load, shipped
 from stairway.app.validate.asked import Asked
 from stairway.app.validate.foreseen import foreseen
 from stairway.app.validate.given import Given, forecasts, given
@@ -105,7 +107,7 @@ def _tried(asked: Asked, settings: Settings, found: Given, progress: Stages) -> 
         msg = "--function and --study need --bars: the bars to try it on"
         raise ConfigError(msg)
     causality, files = None, tuple[str, ...]()
-    prove = ProveAsked(asked.function or "", asked.bars, limit_s=asked.limit_s)
+    prove = ProveAsked(asked.function or "", asked.bars, seed=asked.seed, limit_s=asked.limit_s)
     if asked.function is not None:
         came = proved(prove, progress)
         causality, files = came.proof.verdict, came.files
@@ -122,14 +124,22 @@ def _tried(asked: Asked, settings: Settings, found: Given, progress: Stages) -> 
         limit_s=asked.limit_s,
         causality=causality,
     )
-    answer = asked_aside(job, progress)
-    if not isinstance(answer, StudyAnswer):
-        why = getattr(answer, "why", "answered something else")
-        return _Tried(causality, _left(f"{asked.study} {why}"), None, files)
-    ties = {"tied": tied(found, answer)}
-    if answer.covered is not None:
-        ties["covered"] = answer.covered
-    return _Tried(causality, answer.report, ties, (*files, *answer.files))
+    return _rebuilt(job, files, found, progress)
+
+
+def _rebuilt(job: StudyJob, files: tuple[str, ...], found: Given, progress: Stages) -> _Tried:
+    """Have a study rebuilt; ``files`` are those of the function that was tried before it."""
+    match asked_aside(job, progress):
+        case StudyAnswer() as answer:
+            ties = {"tied": tied(found, answer)}
+            if answer.covered is not None:
+                ties["covered"] = answer.covered
+            return _Tried(job.causality, answer.report, ties, (*files, *answer.files))
+        case Gone(why):
+            return _Tried(job.causality, _left(f"{job.study} {why}"), None, files)
+        case ProveAnswer():
+            why = "answered as a function does, not as a study"
+            return _Tried(job.causality, _left(f"{job.study} {why}"), None, files)
 
 
 def _left(detail: str) -> BatteryReport:
@@ -142,8 +152,9 @@ def _left(detail: str) -> BatteryReport:
 def _curves(found: Given) -> dict[str, Curve]:
     record = found.record
     beside = {"gross": record.gross, "baseline": record.baseline, "champion": record.champion}
-    if record.champion is not None and record.champion is not record.baseline:
-        same = record.baseline is not None and np.array_equal(record.baseline, record.champion)
+    if record.champion is not None and record.baseline is not None:
+        # One line where the static rule is in charge; a file has it in two arrays.
+        same = np.array_equal(record.baseline, record.champion)
         beside["champion"] = None if same else record.champion
     drawn = {"net": curve(found.time_ns, record.returns)}
     return drawn | {
@@ -152,14 +163,21 @@ def _curves(found: Given) -> dict[str, Curve]:
 
 
 def _files(asked: Asked, code: tuple[str, ...]) -> tuple[Path, ...]:
-    """Every file that was read, each once: tables, and the code that was tried."""
-    bars = None if asked.bars is None else Path(asked.bars)
-    tables = [one for one in (asked.probabilities, bars) if one is not None]
+    """Every file of a user's own that was read, each once: tables, bounds, and code."""
+    tables = [asked.target, *filter(None, [asked.probabilities]), *_bars_files(asked.bars)]
+    bounds = () if asked.policy in {None, *shipped()} else (Path(asked.policy or ""),)
     here = Path.cwd()
     own = (
         one.relative_to(here) if one.is_relative_to(here) else one for one in map(Path, code)
     )
-    return tuple(dict.fromkeys([asked.target, *filter(Path.is_file, tables), *own]))
+    return tuple(dict.fromkeys([*tables, *bounds, *own]))
+
+
+def _bars_files(source: str | None) -> tuple[Path, ...]:
+    """Give the table of bars; of a source, what names its tables, and those."""
+    if source is None:
+        return ()
+    return (Path(source),) if source.endswith((*TEXT, ".parquet")) else source_files(source)
 
 
 def _require_file(asked: Asked) -> None:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from stairway.dashboard.figures.plain import Figure, Trace, figure
 from stairway.dashboard.words import count, counted
+from stairway.evaluation.beside import told_apart
 from stairway.evaluation.metrics import Reliability
 from stairway.training.report import CandidateReport, TrainingReport
 
 _BIGGEST, _SMALLEST = 13.0, 5.0
 _STEP, _LEAST_STEPS = 0.05, 4
+_PLACES = 3
 SMALL, LARGE = 230, 400
 """Heights: one of many beside each other, and one that a page is about; pixels."""
 
@@ -63,11 +65,12 @@ def diagram(regime: str, found: Reliability, height: int = SMALL) -> Diagram | N
     if not found.bins:
         return None
     by_chance = found.ece <= found.ece_bound
+    error, chance = told_apart(found.ece, found.ece_bound, _PLACES)
     return Diagram(
         regime="all regimes" if regime == "all" else regime,
         n=counted(sum(b.n for b in found.bins), "forecast"),
         said="within chance" if by_chance else "beyond chance",
-        error=f"error {found.ece:.3f}, chance up to {found.ece_bound:.3f}",
+        error=f"error {error}, chance up to {chance}",
         word="pass" if by_chance else "refuse",
         figure=_figure(found, height),
     )
@@ -97,7 +100,7 @@ def _stretch(found: Reliability) -> list[float]:
 
 
 def _band(found: Reliability) -> Trace:
-    """Shade the 95 % interval of what happened, on independent samples."""
+    """Shade the interval of what happened, on independent samples."""
     said = [round(b.confidence, 4) for b in found.bins]
     low = [round(b.low, 4) for b in found.bins]
     high = [round(b.high, 4) for b in found.bins]

@@ -67,7 +67,8 @@ def headline(report: GateReport) -> str:
     days = _silent_days(report)
     if isinstance(report.verdict, Pass) and days:
         last = report.rate.last.partition("T")[0]
-        return f"Was alive: {_passing(report)} up to {last}; silent for {days:,} days since."
+        was = f"Was alive: {_passing(report)} up to {last}; silent for {days:,} days since."
+        return was + _last_spoke(report)
     return _verdict(report) + (f" Silent for {days:,} days." if days else "")
 
 
@@ -76,7 +77,7 @@ def _verdict(report: GateReport) -> str:
     bad = bad or list(dict.fromkeys(_WHOLE.get(f.code, f.code) for f in report.missing))
     match report.verdict:
         case Pass():
-            return f"Alive: {_passing(report)}."
+            return f"Alive: {_passing(report)}.{_last_spoke(report)}"
         case Refuse():
             return f"Refused: {listed(bad)}." if bad else "Refused."
         case Inconclusive():
@@ -86,8 +87,20 @@ def _verdict(report: GateReport) -> str:
 
 
 def _passing(report: GateReport) -> str:
-    n = len(report.models)
+    n, left = len(report.models), sum(not one.last_spoke for one in report.models)
+    if left < n:
+        return f"{left} of {n} {'passes' if left == 1 else 'pass'}"
     return "it passes" if n == 1 else f"all {n} pass"
+
+
+def _last_spoke(report: GateReport) -> str:
+    """Say when those last answered who are not called alive; nothing where there is none."""
+    late = [
+        f"{title(one)} last spoke at {one.last_spoke}"
+        for one in report.models
+        if one.last_spoke
+    ]
+    return f" {'; '.join(late)}." if late else ""
 
 
 def _silent_days(report: GateReport) -> int:
@@ -165,15 +178,12 @@ def _because(one: Finding) -> str:
     Examples
     --------
     >>> _because(Finding("gate.majority", "BUY in 701 of 1001 answers", 0.7003, 0.7, 1001))
-    'BUY in 701 of 1001 answers, at most 700 may be'
+    'BUY in 701 of 1,001 answers, at most 700 may be'
     """
     if one.code in _SHARES and one.bound is not None and one.n:
         return f"{plain(one.detail)}, at most {round(100 * one.bound) * one.n // 100:,} may be"
     if one.code in _COUNTED:
         return plain(one.detail)
-    value, bound = one.value, one.bound
-    if value is not None and bound is not None and figure(value) == figure(bound):
-        return f"{plain(one.detail)} ({value:.9g} against {bound:g}, n {count(one.n)})"
     return sentence(one)
 
 

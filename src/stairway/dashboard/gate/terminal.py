@@ -68,8 +68,11 @@ def _parts(report: GateReport) -> Iterator[RenderableType]:
 
 
 def _model(one: ModelReport, report: GateReport) -> RenderableType:
-    mark, colour = _MARKS[word(one.verdict)]
+    is_open = bool(one.last_spoke) and word(one.verdict) == "pass"
+    mark, colour = _MARKS["inconclusive" if is_open else word(one.verdict)]
     head = Text(f"{mark} ", style=colour).append(account.title(one), style="bold")
+    if one.last_spoke:
+        head.append(f"  last spoke at {one.last_spoke}", style=colour)
     reasons = account.why(one)
     lines = [Text(line) for line in reasons[:_MOST_REASONS]]
     if len(reasons) > _MOST_REASONS:

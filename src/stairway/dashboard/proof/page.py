@@ -106,6 +106,7 @@ def page(report: Report) -> str:
             shown=shown,
             headline=_headline(report),
             word=words.word(report.verdict),
+            confidence=tables.confidence(report.level),
             named=frozenset(one.name for one in report.proofs),
             plotly=Markup(plotly_script()),  # noqa: S704 - a file of the installed wheel
         )
@@ -166,25 +167,30 @@ def _missed(proof: ModelProof) -> str:
 
 
 def _asked(one: Answer) -> Asked:
-    deciding = one.verdict.findings
     return Asked(
         question=QUESTIONS[one.question],
         key=one.question.value,
         word=words.word(one.verdict),
-        short=_plain(deciding[0]) if deciding else "",
+        short=_short(one.verdict),
         lines=_lines(one.checks),
     )
+
+
+def _short(verdict: Verdict) -> str:
+    """Give the first finding, which decided it."""
+    return _plain(verdict.findings[0]) if verdict.findings else ""
 
 
 def _sealed(proof: ModelProof) -> Asked | None:
     """Show what was sealed with a candidate like the answer to a question."""
     if proof.sealed is None:
         return None
+    verdict = all_of(proof.sealed.checks.values())
     return Asked(
         question=SEALED.format(proof.sealed),
         key="sealed",
-        word=words.word(all_of(proof.sealed.checks.values())),
-        short="",
+        word=words.word(verdict),
+        short=_short(verdict),
         lines=_lines(proof.sealed.checks),
     )
 

@@ -7,6 +7,7 @@ isotonic fit follows what is repeated, and both come out larger than they are.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
 from stairway.dashboard import words
@@ -100,6 +101,17 @@ def aside(found: Figures) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
+def confidence(level: float) -> str:
+    """Write a level as per cent, with every digit that it has: 99.9 % is not certainty.
+
+    Examples
+    --------
+    >>> confidence(0.95), confidence(0.975), confidence(0.999)
+    ('95 %', '97.5 %', '99.9 %')
+    """
+    return f"{(100 * Decimal(repr(float(level)))).normalize():f} %"
+
+
 def account_rows(found: Figures) -> tuple[AccountRow, ...]:
     """Accounts before and after costs."""
     rows = [_account("after costs", found.net)]
@@ -172,7 +184,10 @@ def _skill(one: Honesty) -> Cell:
     found = one.skill
     if found is None:
         return "undefined", ""
-    return _signed(found.skill), f"{_signed(found.low)} to {_signed(found.high)}"
+    if found.interval is None:
+        return _signed(found.skill), found.missing
+    low, high = found.interval
+    return _signed(found.skill), f"{_signed(low)} to {_signed(high)}"
 
 
 def _chance(found: Measures) -> Cell:

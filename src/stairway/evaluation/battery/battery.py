@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from stairway.base.attempted import Raised, attempted
 from stairway.base.verdict import Inconclusive, Pass, Refuse, Verdict, all_of, refuse
+from stairway.evaluation.battery.apart import Apart
 from stairway.evaluation.battery.futures import Foresight, foresight
 from stairway.evaluation.battery.purge_oracle import doubly_tested, judged, touches
 from stairway.evaluation.battery.redraw import really_redrawn
@@ -45,7 +46,8 @@ def battery(
     Parameters
     ----------
     study
-        Everything from a market to profit. What it raises is a refusal of that stage.
+        Everything from a market to profit, asked with copies. What it raises is a refusal
+        of that stage.
     causality
         Answer of the causality prover on the features, where it was run.
     progress
@@ -66,6 +68,7 @@ def battery(
     >>> battery(study(Leak.SHUFFLED_FOLDS), moves, rules, seed=1).fired
     ('purge', 'surrogates')
     """
+    study = Apart(study)
     heard = _counter(rules.cuts + rules.surrogates + rules.shuffles, progress)
     future = _guarded("futures", lambda: foresight(study, market, rules, seed, heard))
     if isinstance(future, Refuse):
@@ -75,7 +78,7 @@ def battery(
     other = [] if isinstance(drawn, Pass) else [Inconclusive(drawn.findings)]
     touched = _guarded("purge", lambda: _touched(study, market, rules))
     folds, doubles = ((), 0) if isinstance(touched, Refuse) else touched
-    apart = touched if isinstance(touched, Refuse) else judged(folds)
+    touching = touched if isinstance(touched, Refuse) else judged(folds)
     random = _guarded("surrogates", lambda: surrogates(study, market, rules, seed, heard))
     random = Surrogates(random) if isinstance(random, Refuse) else random
     taught = _guarded("sentinel", lambda: sentinel(study, market, rules, seed, heard))
@@ -84,7 +87,7 @@ def battery(
         "causality": all_of(
             [*([] if causality is None else [causality]), future.features, *other]
         ),
-        "purge": all_of([future.spans, apart, *other]),
+        "purge": all_of([future.spans, touching, *other]),
         "surrogates": all_of([random.verdict, *other]),
         "sentinel": taught.verdict,
     }

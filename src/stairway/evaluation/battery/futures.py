@@ -31,7 +31,7 @@ from stairway.features.asking import Grain, compared, grain
 
 M = TypeVar("M")
 
-_FEWEST = 3
+_FEWEST, _SHOWN = 3, 5
 
 
 class Foresight(msgspec.Struct, frozen=True):
@@ -148,13 +148,14 @@ def _told_features(looked: list[_Look], cuts: int) -> Verdict:
         )
     sure = [found for found in looked if found.sure]
     columns = sorted({found.column for found in sure or looked})
-    said = f"{len(columns)} columns of the features ({_few(columns)}) move when only their"
+    said = f"{_few(columns)} when only {'its' if len(columns) == 1 else 'their'}"
     if not sure:
-        detail = f"{said} future does, by what their largest value may round: clip them"
+        them, whose = ("it", "its") if len(columns) == 1 else ("them", "their")
+        detail = f"{said} future does, by what {whose} largest value may round: clip {them}"
         return inconclusive("causality.coarse", detail)
     far = max(sure, key=lambda found: found.cut - found.row)
     detail = (
-        f"{said} future does: column {far.column} of row {far.row} with the moves from row "
+        f"{said} future does: features[{far.column}] of row {far.row} with the moves from row "
         f"{far.cut} on"
     )
     return refuse("leak.causality", detail, far.cut - far.row, 0, cuts)
@@ -174,5 +175,8 @@ def _told_spans(reached: list[tuple[int, int]], cuts: int) -> Verdict:
 
 
 def _few(columns: list[int]) -> str:
-    said = ", ".join(str(column) for column in columns[:5])
-    return said if len(columns) <= 5 else f"{said}, ..."  # noqa: PLR2004 - as many as fit a line
+    if len(columns) == 1:
+        return f"column features[{columns[0]}] moves"
+    said = ", ".join(f"features[{column}]" for column in columns[:_SHOWN])
+    rest = len(columns) - _SHOWN
+    return f"columns {said}{f' and {rest} more' if rest > 0 else ''} move"

@@ -29,11 +29,11 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 
-from stairway.base.arrays import FloatArray, IntArray
+from stairway.base.arrays import BoolArray, FloatArray, IntArray
 from stairway.base.verdict import Finding, Inconclusive, Refuse, Verdict, inconclusive, passed
 from stairway.evaluation.battery.chance import student_two_sided
 from stairway.evaluation.battery.study import BatteryRules, Labelled, SentinelFigures, Study
-from stairway.evaluation.battery.surrogates import counted
+from stairway.evaluation.battery.surrogates import counted, rows_tested
 from stairway.evaluation.moments import Undefined, moments
 from stairway.evaluation.significance.shift_null import shift_null
 
@@ -80,7 +80,8 @@ def sentinel(
     Raises
     ------
     DataError
-        If positions or profit are not one for each row, or not finite where they count.
+        If positions or profit are not one for each row, or not finite where they count, or
+        something else is held than what is tested.
     """
     labels = study.labels(market)
     classes = np.unique(labels.value[labels.value >= 0]).size
@@ -89,6 +90,7 @@ def sentinel(
         return Sentinel(inconclusive("leak.too_few", detail, classes, _CLASSES))
     features, folds = study.features(market), study.folds(labels)
     horizon = longest(labels)
+    tested = rows_tested(folds, labels.value.size)
     held: list[FloatArray] = []
     for turn in range(rules.shuffles):
         rng = np.random.Generator(np.random.PCG64((seed, 3, turn)))
@@ -96,7 +98,7 @@ def sentinel(
         taught = replace(labels, value=value)
         held.append(study.positions(features, taught, folds, seed + turn))
         heard()
-    return judged(_timed(study, market, held), horizon, rules)
+    return judged(_timed(study, market, held, tested), horizon, rules)
 
 
 def shuffled(value: IntArray, block_rows: int, rng: np.random.Generator) -> IntArray:
@@ -161,14 +163,13 @@ def judged(timed: Timed, horizon_rows: int, rules: BatteryRules) -> Sentinel:
     return _answer(timed, links, chance.p_greater, rules)
 
 
-def _timed(study: Study[M], market: M, held: list[FloatArray]) -> Timed:
-    n = held[0].size
+def _timed(study: Study[M], market: M, held: list[FloatArray], tested: BoolArray) -> Timed:
     earned = [study.profit(market, positions) for positions in held]
-    one = np.where(np.isnan(held[0]), np.nan, 1.0)
+    one = np.where(tested, 1.0, np.nan)
     came = study.profit(market, one)
-    rows = counted(one, came, n)
+    rows = counted(one, came, tested)
     for positions, profit in zip(held, earned, strict=True):
-        rows &= counted(positions, profit, n)
+        counted(positions, profit, tested)  # the same rows, or it is refused
     return Timed(
         np.stack([positions[rows] for positions in held]),
         np.stack([profit[rows] for profit in earned]),

@@ -82,7 +82,7 @@ class Study(Protocol[M]):
     ) -> FloatArray:
         """Fit each fold and return what is held from the close of each row, (n,).
 
-        NaN where no fold tests the row.
+        NaN where no fold tests the row, and nowhere else: 0 where nothing is held.
         """
         ...
 

@@ -32,7 +32,7 @@ from stairway.base.arrays import BoolArray, FloatArray
 from stairway.base.errors import DataError
 from stairway.base.verdict import Verdict, inconclusive, passed, refuse
 from stairway.evaluation.battery.chance import fewest_beyond, student_two_sided
-from stairway.evaluation.battery.study import BatteryRules, Study, SurrogateFigures
+from stairway.evaluation.battery.study import BatteryRules, Fold, Study, SurrogateFigures
 from stairway.evaluation.hac import critical_value, newey_west_lags, standard_error_of_sum
 from stairway.evaluation.moments import Undefined, moments
 
@@ -65,7 +65,8 @@ def surrogates(
     Raises
     ------
     DataError
-        If positions or profit are not one for each row, or not finite where they count.
+        If positions or profit are not one for each row, or not finite where they count, or
+        something else is held than what is tested.
     """
     n = study.labels(market).value.size
     found: list[tuple[float, float]] = []
@@ -85,25 +86,60 @@ def surrogates(
 def rebuilt(study: Study[M], market: M, seed: int) -> FloatArray:
     """Everything anew, and the profit of each row that was tested and had an outcome."""
     labels = study.labels(market)
-    positions = study.positions(study.features(market), labels, study.folds(labels), seed)
+    features, folds = study.features(market), study.folds(labels)
+    # Asked before the study is handed its folds, which it may change.
+    tested = rows_tested(folds, labels.value.size)
+    positions = study.positions(features, labels, folds, seed)
     profit = study.profit(market, positions)
-    return profit[counted(positions, profit, labels.value.size)]
+    return profit[counted(positions, profit, tested)]
 
 
-def counted(positions: FloatArray, profit: FloatArray, n: int) -> BoolArray:
+def rows_tested(folds: Sequence[Fold], n: int) -> BoolArray:
+    """Whether any fold tests each row, (n,).
+
+    Raises
+    ------
+    DataError
+        If what a fold tests is no row numbers from 0 to n - 1.
+
+    Examples
+    --------
+    >>> row = np.arange(5)
+    >>> rows_tested([(row[:1], row[2:3]), (row[:2], row[3:])], 5).tolist()
+    [False, False, True, True, True]
+    """
+    tested = np.zeros(n, np.bool_)
+    tests = [rows for _, test in folds if (rows := np.asarray(test)).size]
+    if not tests:
+        return tested
+    rows = np.concatenate(tests)
+    whole = all(one.dtype.kind in "iu" for one in tests)
+    if not (whole and rows.min() >= 0 and rows.max() < n):
+        msg = f"a fold tests something else than row numbers from 0 to {n - 1}; give these"
+        raise DataError(msg)
+    tested[rows] = True
+    return tested
+
+
+def counted(positions: FloatArray, profit: FloatArray, tested: BoolArray) -> BoolArray:
     """Rows that count: tested, and with an outcome, which the last row has not.
 
     Raises
     ------
     DataError
-        If one is not (n,), or a row that was tested has no finite profit.
+        If one is not (n,), something else is held than what is tested, or a row that was
+        tested has no finite profit.
     """
+    n = tested.size
     if not positions.shape == profit.shape == (n,):
         msg = f"positions {positions.shape} and profit {profit.shape}; give {n} of each"
         raise DataError(msg)
-    held = ~np.isnan(positions)
-    held[-1:] = False
-    odd = np.flatnonzero(held & ~(np.isfinite(positions) & np.isfinite(profit)))
+    other = strayed(positions, tested)
+    if other is not None:
+        raise DataError(other)
+    rows = tested.copy()
+    rows[-1:] = False
+    odd = np.flatnonzero(rows & ~(np.isfinite(positions) & np.isfinite(profit)))
     if odd.size:
         row = int(odd[0])
         msg = (
@@ -111,7 +147,37 @@ def counted(positions: FloatArray, profit: FloatArray, n: int) -> BoolArray:
             " both must be finite, and a position is NaN only where no fold tests"
         )
         raise DataError(msg)
-    return held
+    return rows
+
+
+def strayed(positions: FloatArray, tested: BoolArray) -> str | None:
+    """Say which row is held and not tested, or tested and not held; the last may be either.
+
+    What is earned on rows that nobody tests is not out of sample, and rows that are left
+    out by their position are a choice that nobody has asked about.
+
+    Examples
+    --------
+    >>> tested = np.array([False, True, True, True])
+    >>> print(strayed(np.array([1.0, 0.0, 1.0, 1.0]), tested))
+    row 0 holds 1, and no fold tests it (1 such row): give NaN there, or test it
+    >>> print(strayed(np.array([np.nan, np.nan, 1.0, np.nan]), tested))
+    row 1 is tested, and its position is NaN (1 such row): hold 0 there, or test it in no fold
+    >>> print(strayed(np.array([np.nan, 0.0, 1.0, np.nan]), tested))
+    None
+    """
+    held: BoolArray = ~np.isnan(positions)
+    outside, missing = np.flatnonzero(held & ~tested), np.flatnonzero(tested & ~held)
+    for rows, said, what in (
+        (outside, "holds {:.6g}, and no fold tests it", "give NaN there, or test it"),
+        (missing, "is tested, and its position is NaN", "hold 0 there, or test it in no fold"),
+    ):
+        some = rows[rows < positions.size - 1]
+        if some.size:
+            row, how = int(some[0]), "row" if some.size == 1 else "rows"
+            found = said.format(positions[row])
+            return f"row {row} {found} ({some.size:,} such {how}): {what}"
+    return None
 
 
 def t_of_mean(profit: FloatArray) -> float | Undefined:

@@ -9,7 +9,7 @@ from stairway.base.arrays import BoolArray
 from stairway.base.verdict import Finding, Inconclusive, Verdict, inconclusive, passed
 from stairway.evaluation.beside import short, told_apart
 from stairway.evaluation.calibration import MeasureRules, Measures, measure
-from stairway.evaluation.evidence import EvidenceRules, decide, measures, own_regimes
+from stairway.evaluation.evidence import ALL, EvidenceRules, decide, measures, own_regimes
 from stairway.evaluation.moments import Undefined
 from stairway.evaluation.sceptic.answer import (
     UNJUDGED,
@@ -23,7 +23,6 @@ from stairway.evaluation.sceptic.rules import ProofRules
 from stairway.evaluation.skill import Forecasts, Skill, brier_skill, independent_samples
 from stairway.models.calibration import REGIMES
 
-ALL = "all"
 BLANK = "rows without a regime"
 
 
@@ -62,8 +61,13 @@ def honest(
     """
     if forecasts is None:
         return (), {"probabilities": unasked(Question.HONEST)}
-    shown = tuple(_honesty(name, forecasts, evidence, proof) for name in _regimes(forecasts))
-    pooled = _measured(ALL, forecasts, evidence, proof)
+    measured = {
+        name: _measured(name, forecasts, evidence, proof) for name in _regimes(forecasts)
+    }
+    pooled = measured[ALL]
+    shown = tuple(
+        _honesty(name, found, forecasts, evidence) for name, found in measured.items()
+    )
     checks = {"skill": decide(measures(forecasts, evidence), evidence)}
     if isinstance(pooled, Inconclusive):
         return shown, checks | {"reliability": pooled}
@@ -120,9 +124,8 @@ def _rows(regime: str, forecasts: Forecasts) -> BoolArray:
 
 
 def _honesty(
-    regime: str, forecasts: Forecasts, evidence: EvidenceRules, proof: ProofRules
+    regime: str, found: Measures | Inconclusive, forecasts: Forecasts, evidence: EvidenceRules
 ) -> Honesty:
-    found = _measured(regime, forecasts, evidence, proof)
     skill = brier_skill(
         forecasts, _rows(regime, forecasts), evidence.climatology_prior_n, evidence.level
     )

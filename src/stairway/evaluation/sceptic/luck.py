@@ -17,7 +17,7 @@ from stairway.evaluation.beside import short, told_apart
 from stairway.evaluation.evidence import EvidenceRules, too_good_sharpe
 from stairway.evaluation.moments import Moments, Undefined, moments
 from stairway.evaluation.sceptic.answer import against, held_against, percent, unmeasured
-from stairway.evaluation.sceptic.record import Record
+from stairway.evaluation.sceptic.record import Record, first_of
 from stairway.evaluation.sceptic.rules import ProofRules
 from stairway.evaluation.sharpe import Measured
 from stairway.evaluation.significance.bootstrap import Resampling, block_for, resampled_means
@@ -297,6 +297,9 @@ def choice(
     if n_columns == 1:
         return None, _untold(code, record)
     apart, left_out = _apart(record)
+    own = moments(record.returns)
+    if not apart and isinstance(own, Undefined):
+        return None, _missing(code, own, record, rules)
     if len(apart) == 1:
         detail = f"not shown: {left_out}, so nothing was chosen among others; give other tries"
         return None, inconclusive(code, detail, 1, 2, record.n_trials)
@@ -306,7 +309,8 @@ def choice(
     luck, at_most = told_apart(100.0 * found.pbo, 100.0 * proof.max_pbo, 0)
     said = Finding(
         code,
-        f"the best of {len(apart)} columns in one half of the history is no better than the "
+        f"the best of {len(apart)} columns ({first_of([record.names[k] for k in apart])}) in "
+        "one half of the history is no better than the "
         f"median of the other in {luck} % of {found.logits.size:,} ways to halve it; "
         f"at most {short(at_most)} % is allowed" + (f" ({left_out})" if left_out else ""),
         found.pbo,
@@ -353,8 +357,8 @@ def _histogram(found: Overfitting) -> Choice:
 def _untold(code: str, record: Record) -> Inconclusive:
     n, given = record.n_trials, len(record.names)
     detail = (
-        f"not shown: returns of {given} of {n} tries are there; give a column for each, the "
-        "abandoned ones too"
+        f"not shown: returns of {given} of {n} tries are there ({first_of(record.names)}); "
+        "give a column for each, the abandoned ones too"
     )
     return inconclusive(code, detail, given, n, given)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,8 +72,8 @@ class Record:
         if self.n_trials < shape[1]:
             msg = (
                 f"{self.n_trials} trials, but {shape[1]} columns of returns "
-                f"({', '.join(self.names[:_NAMED])}): every "
-                "configuration that was tried counts; give at least as many trials"
+                f"({first_of(self.names)}): every configuration that was tried counts; give "
+                "at least as many trials, or take out a column that is none"
             )
             raise DataError(msg)
         if not (math.isfinite(self.periods_per_year) and self.periods_per_year > 0.0):
@@ -105,3 +106,16 @@ class Record:
     def years(self) -> float:
         """Length of the record."""
         return self.n_rows / self.periods_per_year
+
+
+def first_of(names: Sequence[str]) -> str:
+    """Names as a sentence has them, the first six of many.
+
+    Examples
+    --------
+    >>> first_of(["a", "b"]), first_of("abcdefgh")
+    ('a, b', 'a, b, c, d, e, f and 2 more')
+    """
+    rest = len(names) - _NAMED
+    named = ", ".join(names[:_NAMED])
+    return f"{named} and {rest} more" if rest > 0 else named

@@ -98,10 +98,11 @@ def ahead_of(
     p_value = max(every.p_consistent, alone.p_consistent)
     allowed = 1.0 - evidence.level
     as_much, at_most = against(p_value, allowed)
+    none_is = f"none of {len(record.names)} is" if len(record.names) > 1 else "it is not"
     said = Finding(
         code,
-        f"{percent(annual)} a year ahead of {who}; where none of {len(record.names)} is ahead, "
-        f"chance shows as much with a probability {as_much}, and at most {at_most} is allowed",
+        f"{percent(annual)} a year ahead of {who}; where {none_is} ahead, chance"
+        f" shows as much with a probability {as_much}, and at most {at_most} is allowed",
         p_value,
         allowed,
         record.n_rows,

@@ -123,8 +123,21 @@ def interval(
     estimate = float(statistic(values))
     if not (math.isfinite(estimate) and bool(np.isfinite(drawn).all())):
         return Undefined("the statistic is not finite on the sample or on one of its resamples")
-    low, high = (float(end) for end in np.quantile(drawn, [tail, 1.0 - tail]))
-    return Interval(estimate, float(drawn.std(ddof=1)), low, high, block)
+    low, high, error = _spread(drawn, tail)
+    if not math.isfinite(error):
+        return Undefined("the deviation over the resamples is larger than any number")
+    return Interval(estimate, error, low, high, block)
+
+
+def _spread(drawn: FloatArray, tail: float) -> tuple[float, float, float]:
+    """Two percentiles and the deviation; no square of them is too large or small a number."""
+    # A power of two scales without rounding, so usual numbers come out as they would have.
+    _, exponent = math.frexp(float(np.abs(drawn).max()))
+    scaled = np.ldexp(drawn, -exponent)
+    low, high = np.quantile(scaled, [tail, 1.0 - tail])
+    with np.errstate(over="ignore"):  # a deviation may be larger than each of its values
+        found = np.ldexp([low, high, scaled.std(ddof=1)], exponent)
+    return float(found[0]), float(found[1]), float(found[2])
 
 
 def resampled_means(

@@ -10,6 +10,7 @@ is a count that is forgotten.
 from __future__ import annotations
 
 import math
+from numbers import Integral
 from statistics import NormalDist
 
 import msgspec
@@ -140,6 +141,7 @@ def deflated_of(shape: Shape, trials: Trials) -> Deflated | Undefined:
 
 
 def _require_trials(n: int) -> None:
-    if n < 1:
-        msg = f"{n} trials; the one that is judged counts too, so at least 1"
+    # NaN and fractions are no counts, and nothing can be said of the best of them.
+    if not (isinstance(n, Integral) and n >= 1):
+        msg = f"{n} trials; the one that is judged counts too, so a whole number, at least 1"
         raise DataError(msg)

@@ -22,17 +22,12 @@ from msgspec import Meta
 from stairway.base.arrays import FloatArray, IntArray
 from stairway.base.config import Config
 from stairway.base.errors import DataError
-from stairway.evaluation.splits.purge import (
-    Reach,
-    embargo_rows,
-    reaches,
-    require_room,
-    training_runs,
-)
+from stairway.evaluation.splits.purge import Reaches, embargo_rows, reaches
 from stairway.evaluation.splits.recycled import Recycled
 from stairway.evaluation.splits.spans import require_rows, require_rules, row_ends
 
 _MOST_SPLITS = 100_000
+_AT_ONCE = 256
 
 
 class CombinatorialRules(Config, frozen=True, kw_only=True):
@@ -79,7 +74,7 @@ class PurgedCombinatorial:
         makes it of times. A list or a Series of row numbers will do. It must not be changed
         afterwards.
     blocks
-        Of each block, its rows and how far it reaches among the others.
+        The blocks, and how far each reaches among the others.
 
     Raises
     ------
@@ -109,7 +104,7 @@ class PurgedCombinatorial:
 
     rules: CombinatorialRules
     end: IntArray
-    blocks: tuple[Reach, ...] = field(init=False, repr=False)
+    blocks: Reaches = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         require_rules(self.rules, CombinatorialRules, "PurgedCombinatorial")
@@ -117,11 +112,9 @@ class PurgedCombinatorial:
         rules, n = self.rules, self.end.size
         _require_count(rules, n)
         embargo = embargo_rows(n, rules.embargo_frac)
-        sizes = np.full(rules.n_blocks, n // rules.n_blocks)
-        sizes[: n % rules.n_blocks] += 1
-        edges = np.concatenate([[0], np.cumsum(sizes)])
-        blocks = tuple(reaches(self.end, edges, rules.gap_bars, embargo))
-        require_room(blocks, rules.gap_bars, embargo)
+        block = np.arange(rules.n_blocks + 1)
+        edges = block * (n // rules.n_blocks) + np.minimum(block, n % rules.n_blocks)
+        blocks = reaches(self.end, edges, rules.gap_bars, embargo)
         object.__setattr__(self, "blocks", blocks)
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:  # noqa: ARG002, N803 - scikit-learn's signature
@@ -145,18 +138,22 @@ class PurgedCombinatorial:
         require_rows(X, self.end.size)
         n = self.end.size
         memory = Recycled(n)
-        for choice in self.choices():
-            tested = [self.blocks[block] for block in choice]
-            training = training_runs(tested, n)
-            if not training:
+        for tested in self._tested():
+            rows = memory.unheld()
+            n_train, n_all = self.blocks.written(tested, n, rows)
+            if n_train == 0:
                 msg = (
-                    f"no row is left to train on beside test blocks {list(choice)}; give "
+                    f"no row is left to train on beside test blocks {tested.tolist()}; give "
                     f"more rows, fewer n_test_blocks, or a smaller gap_bars or embargo_frac"
                 )
                 raise DataError(msg)
-            both = memory.written([*training, *((block.first, block.stop) for block in tested)])
-            n_test = sum(block.size for block in tested)
-            yield both[:-n_test], both[-n_test:]
+            yield rows[:n_train], rows[n_train:n_all]
+
+    def _tested(self) -> Iterator[IntArray]:
+        """Yield the test blocks of each split as an array; many are made at once."""
+        choices = self.choices()
+        while some := list(itertools.islice(choices, _AT_ONCE)):
+            yield from np.array(some)
 
     def choices(self) -> Iterator[tuple[int, ...]]:
         """Yield the test blocks of each split."""
@@ -192,27 +189,31 @@ class PurgedCombinatorial:
         told = self._told(answers)
         found = np.empty((self.rules.n_paths, self.end.size))
         next_path = [0] * self.rules.n_blocks
+        first, size = self.blocks.first.tolist(), self.blocks.size.tolist()
         for choice, answer in zip(self.choices(), told, strict=True):
             at = 0
-            for number in choice:
-                block = self.blocks[number]
-                found[next_path[number], block.first : block.stop] = answer[
-                    at : at + block.size
-                ]
-                next_path[number] += 1
-                at += block.size
+            for block in choice:
+                rows = slice(first[block], first[block] + size[block])
+                found[next_path[block], rows] = answer[at : at + size[block]]
+                next_path[block] += 1
+                at += size[block]
         return found
 
     def _told(self, answers: Sequence[FloatArray]) -> list[FloatArray]:
         """Return the answers as arrays, each as long as its test."""
         n = self.rules.n_splits
-        given = len(answers) if hasattr(answers, "__len__") else type(answers).__name__
-        if given != n:
-            msg = f"{given} answers, but there are {n} splits; give one for each"
+        if not hasattr(answers, "__len__"):
+            kind = type(answers).__name__
+            msg = f"the answers are {kind}, no list; give a list of {n}, one for each split"
+            raise DataError(msg)
+        if len(answers) != n:
+            given = "1 answer" if len(answers) == 1 else f"{len(answers)} answers"
+            msg = f"{given}, but there are {n} splits; give one for each"
             raise DataError(msg)
         told = [_numbers(answer, at) for at, answer in enumerate(answers)]
+        size = self.blocks.size.tolist()
         for at, (choice, answer) in enumerate(zip(self.choices(), told, strict=True)):
-            needed = sum(self.blocks[block].size for block in choice)
+            needed = sum(size[block] for block in choice)
             if answer.shape != (needed,):
                 msg = f"answer {at} has shape {answer.shape}, but its test has {needed} rows"
                 raise DataError(msg)

@@ -8,24 +8,27 @@
 3. every row behind it that begins before the last of its labels has ended;
 4. the embargo: that many rows more, counted from where 3 stops, and not from the block.
 
-All that is left out lies near the block, but for the odd long label. So what may train is
-a few runs of rows, and making them costs no look at the others.
+A block must have as many rows as are left out beside it. So all of these lie near it, what
+may train is a few runs of rows, and finding these costs one look at all rows.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from stairway.base.arrays import IntArray
 from stairway.base.errors import DataError
-from stairway.evaluation.splits.kernels import free_runs
-from stairway.evaluation.splits.recycled import Run
-from stairway.evaluation.splits.spans import require_ends
+from stairway.evaluation.splits.kernels import (
+    FIRST,
+    PURGED,
+    STOP,
+    reach,
+    write_split,
+)
+from stairway.evaluation.splits.spans import refuse_bad
 
 _ROUNDING = 1e-9
 
@@ -65,40 +68,66 @@ def rows_before(test_start: int, end: IntArray, left_out: int) -> IntArray:
     return rows[end[rows] <= test_start]
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """A test block, and how far it reaches among the rows around it.
+@dataclass(frozen=True, slots=True, eq=False)
+class Reaches:
+    """Test blocks, and how far each reaches among the rows around it.
 
     Attributes
     ----------
-    first, stop
-        The rows of the block, [first, stop).
-    free
-        Runs of the rows before it that may train, as far as this block is concerned.
-    known
-        The first row that begins when all labels of the block have ended.
-    resumes
-        The first row behind the block that may train.
+    block : (k, 5) int64
+        Of each: its rows, ``FIRST`` to before ``STOP``; the first row that begins when all
+        its labels have ended (``KNOWN``); the first row behind it that may train
+        (``RESUMES``); and how many rows are purged, or in the gap, on the side that has
+        more of them (``PURGED``).
+    free : (m, 2) int64
+        Runs of rows [first, stop) before a block that may train, as far as it is concerned.
+    begins : (k + 1,) int64
+        Those of block ``b`` are ``free[begins[b] : begins[b + 1]]``.
     """
 
-    first: int
-    stop: int
-    free: tuple[Run, ...]
-    known: int
-    resumes: int
+    block: IntArray
+    free: IntArray
+    begins: IntArray
 
     @property
-    def size(self) -> int:
-        """Rows of the block."""
-        return self.stop - self.first
+    def first(self) -> IntArray:
+        """The first row of each block, (k,)."""
+        return self.block[:, FIRST]
 
     @property
-    def n_left_out_before(self) -> int:
-        """Rows before the block that do not train: purged, or in the gap."""
-        return self.first - sum(stop - first for first, stop in self.free)
+    def size(self) -> IntArray:
+        """Rows of each block, (k,)."""
+        return self.block[:, STOP] - self.block[:, FIRST]
+
+    def written(self, tested: IntArray, n_rows: int, out: IntArray) -> tuple[int, int]:
+        """Write the rows that train beside some blocks into ``out``, and then those of these.
+
+        Parameters
+        ----------
+        tested : (j,) int64
+            Numbers of the blocks, the earliest first.
+        n_rows
+            Of all.
+        out : (n_rows,) int64
+
+        Returns
+        -------
+        int, int
+            How many train, and how many there are with the test.
+
+        Examples
+        --------
+        >>> out = np.empty(12, np.int64)
+        >>> found = reaches(np.arange(12) + 2, np.array([0, 4, 8, 12]), 0, 0)
+        >>> found.written(np.array([1]), 12, out)
+        (6, 10)
+        >>> out[:6], out[6:10]
+        (array([ 0,  1,  2,  9, 10, 11]), array([4, 5, 6, 7]))
+        """
+        return write_split(self.block, self.free, self.begins, tested, n_rows, out)
 
 
-def reaches(end: IntArray, edges: IntArray, gap_bars: int, embargo: int) -> list[Reach]:
+def reaches(end: IntArray, edges: IntArray, gap_bars: int, embargo: int) -> Reaches:
     """Say of each test block how far it reaches.
 
     Parameters
@@ -113,70 +142,26 @@ def reaches(end: IntArray, edges: IntArray, gap_bars: int, embargo: int) -> list
     Raises
     ------
     DataError
-        If a label ends before its row.
+        If a label ends before its row, or a block is shorter than what is left out beside
+        it: the rows purged on either side (or the gap), and the embargo.
 
     Examples
     --------
     Labels of three bars: rows 4 and 5 reach into the block, rows 9 and 10 lie in its last
-    label. The embargo of two comes after that.
+    label. The embargo of one comes after that.
 
-    >>> (block,) = reaches(np.arange(20) + 3, np.array([6, 9]), 0, 2)
-    >>> block.free, block.known, block.resumes
-    (((0, 4),), 11, 13)
+    >>> found = reaches(np.arange(20) + 3, np.array([6, 9]), 0, 1)
+    >>> found.free, found.block
+    (array([[0, 4]]), array([[ 6,  9, 11, 12,  2]]))
     """
-    longest = require_ends(end)
-    latest = np.maximum.reduceat(end[: edges[-1]], edges[:-1]).tolist()
-    found: list[Reach] = []
-    for (first, stop), last in zip(itertools.pairwise(edges.tolist()), latest, strict=True):
-        known = min(max(stop, last), end.size)
-        clear = max(0, first - max(longest, gap_bars))
-        free = free_runs(end, first, clear, max(clear, first - gap_bars))
-        found.append(
-            Reach(
-                first=first,
-                stop=stop,
-                free=tuple((run[0], run[1]) for run in free.tolist()),
-                known=known,
-                resumes=min(known + embargo, end.size),
-            )
+    bad, short, block, free, begins = reach(end, edges, gap_bars, embargo)
+    refuse_bad(end, int(bad))
+    if short >= 0:
+        first, stop, purged = block[short, [FIRST, STOP, PURGED]]
+        msg = (
+            f"test block {short} (rows {first} to {stop - 1}) has {stop - first} rows, fewer "
+            f"than the {purged} of purge or gap and {embargo} of embargo beside it; give more "
+            f"rows, fewer n_blocks, shorter labels, or a smaller gap_bars or embargo_frac"
         )
-    return found
-
-
-def training_runs(tested: Iterable[Reach], n_rows: int) -> list[Run]:
-    """Give the runs of rows that may train beside all the given blocks, in order.
-
-    Parameters
-    ----------
-    tested
-        Blocks, the earliest first.
-    n_rows
-        Of all.
-    """
-    runs: list[Run] = []
-    at = 0
-    for block in tested:
-        runs += [(max(first, at), stop) for first, stop in block.free if stop > at]
-        at = max(at, block.resumes)
-    return [*runs, (at, n_rows)] if at < n_rows else runs
-
-
-def require_room(blocks: Iterable[Reach], gap_bars: int, embargo: int) -> None:
-    """Refuse a block that is shorter than what is left out beside it.
-
-    Raises
-    ------
-    DataError
-        If the rows purged on either side (or the gap), and the embargo, are more than the
-        block has.
-    """
-    for at, block in enumerate(blocks):
-        purged = max(block.n_left_out_before, block.known - block.stop, gap_bars)
-        if block.size < purged + embargo:
-            msg = (
-                f"test block {at} (rows {block.first} to {block.stop - 1}) has {block.size} "
-                f"rows, fewer than the {purged} of purge or gap and {embargo} of embargo "
-                f"beside it; give more rows, fewer n_blocks, shorter labels, or a smaller "
-                f"gap_bars or embargo_frac"
-            )
-            raise DataError(msg)
+        raise DataError(msg)
+    return Reaches(block, free, begins)

@@ -13,31 +13,27 @@ pages, and the C library keeps what is given back instead of unmapping it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import TypeAlias
 
 import numpy as np
 
 from stairway.base.arrays import IntArray
-from stairway.evaluation.splits.kernels import write_runs
 
 _LEAST_BYTES = 4 * 2**20
 _LINE_BYTES = 64
 _AT_ONCE = 2
 
-Run: TypeAlias = tuple[int, int]
-"""Rows [first, stop)."""
-
 
 class Recycled:
-    """A source of arrays of at most ``most`` rows each.
+    """A source of arrays with room for ``most`` rows.
 
     Examples
     --------
     >>> source = Recycled(4)
-    >>> kept = source.written([(0, 2), (5, 6)])
-    >>> source.written([(1, 4)]), kept
-    (array([1, 2, 3]), array([0, 1, 5]))
+    >>> kept = source.unheld()[:2]
+    >>> kept[:] = 7
+    >>> source.unheld()[:] = 8
+    >>> kept
+    array([7, 7])
     """
 
     __slots__ = ("_alone", "_most", "_turns")
@@ -47,13 +43,8 @@ class Recycled:
         self._turns = _arrays(_AT_ONCE, most, _LEAST_BYTES)
         self._alone = sys.getrefcount(self._turns[0])  # nobody else knows of it yet
 
-    def written(self, runs: Sequence[Run]) -> IntArray:
-        """Write the rows of all runs into one array, in order."""
-        rows = self._unheld()[: sum(stop - first for first, stop in runs)]
-        write_runs(np.array(runs, dtype=np.int64).reshape(-1, 2), rows)
-        return rows
-
-    def _unheld(self) -> IntArray:
+    def unheld(self) -> IntArray:
+        """Return an array of ``most`` rows that nobody holds; what is in it has no meaning."""
         turns = self._turns
         for k in range(_AT_ONCE):
             if sys.getrefcount(turns[k]) == self._alone:

@@ -14,8 +14,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from stairway.base.arrays import BoolArray, IntArray
+from stairway.base.arrays import IntArray
 from stairway.base.errors import DataError
+from stairway.evaluation.splits.instants import Instants, in_unit, instants, refuse_first
 from stairway.evaluation.splits.kernels import label_rows
 
 
@@ -48,8 +49,8 @@ def ends_in_rows(start: Any, end: Any) -> IntArray:
     ------
     DataError
         If a time is missing (NaN, NaT) or no whole number, the starts are unsorted or
-        double, or a label ends before it starts; the message names the row. If either
-        starts or ends have a time zone and the others have none.
+        double, or a label ends before it starts; the message names the row. If some of the
+        dates have a time zone and others have none, on either side or between them.
 
     Examples
     --------
@@ -57,25 +58,15 @@ def ends_in_rows(start: Any, end: Any) -> IntArray:
     >>> ends_in_rows(days, days + np.array([2, 1, 1, 9]))
     array([2, 2, 3, 5])
     """
-    zones = [getattr(getattr(one, "dtype", None), "tz", None) for one in (start, end)]
-    if (zones[0] is None) != (zones[1] is None) and _dates(start) and _dates(end):
-        bare = ("starts", "ends")[zones[1] is None]
-        msg = (
-            f"the {bare} have no time zone and the others have; say which zone they are in, "
-            "such as tz_localize('UTC')"
-        )
-        raise DataError(msg)
-    begun, ended = _times(start, "start"), _times(end, "end")
-    if begun.shape != ended.shape:
-        msg = f"{begun.size} starts but {ended.size} ends; give both for every label"
-        raise DataError(msg)
-    if begun.dtype.kind != ended.dtype.kind:
-        msg = "starts and ends must be of one kind, both dates or both whole numbers"
-        raise DataError(msg)
-    unit = np.promote_types(begun.dtype, ended.dtype)
-    starts, ends = begun.astype(unit).view(np.int64), ended.astype(unit).view(np.int64)
+    begun, ended = instants(start, "start"), instants(end, "end")
+    _require_alike(begun, ended)
+    unit = np.promote_types(begun.times.dtype, ended.times.dtype)
+    starts, ends = (
+        in_unit(one.times, unit, what).view(np.int64)
+        for one, what in ((begun, "start"), (ended, "end"))
+    )
     _require_order(starts)
-    _refuse_first(ends < starts, "the label of row {} ends before it starts")
+    refuse_first(ends < starts, "the label of row {} ends before it starts")
     rows = np.searchsorted(starts, ends, side="left")
     rows[ends - 1 > starts[-1]] = starts.size + 1
     return rows.astype(np.int64, copy=False)
@@ -161,10 +152,21 @@ def require_ends(end: IntArray) -> int:
         )
         raise DataError(msg)
     longest, bad = label_rows(end)
+    refuse_bad(end, int(bad))
+    return int(longest)
+
+
+def refuse_bad(end: IntArray, bad: int) -> None:
+    """Refuse a label that ends before its own row; there is none where ``bad`` is -1.
+
+    Raises
+    ------
+    DataError
+        If there is one.
+    """
     if bad >= 0:
         msg = f"the label of row {bad} ends at row {end[bad]}, before it starts"
         raise DataError(msg)
-    return int(longest)
 
 
 def require_rules(rules: object, wanted: type, splitter: str) -> None:
@@ -213,47 +215,27 @@ def _require_index(index: Any) -> None:
         raise DataError(msg)
 
 
-def _dates(values: Any) -> bool:
-    """Whether these are dates of pandas or numpy, which may have a time zone."""
-    return getattr(getattr(values, "dtype", None), "kind", "") == "M"
-
-
-def _times(values: Any, what: str) -> np.ndarray:
-    array = np.asarray(values)
-    if array.dtype.kind == "O":  # dates with a time zone: the same instants, without it
-        array = _instants(values, what)
-    if array.ndim != 1 or array.size == 0:
-        msg = f"{what} must be one time for each row, got an array of shape {array.shape}"
+def _require_alike(begun: Instants, ended: Instants) -> None:
+    """Refuse starts and ends that cannot be laid beside each other."""
+    if begun.times.shape != ended.times.shape:
+        msg = (
+            f"{begun.times.size} starts but {ended.times.size} ends; give both for every label"
+        )
         raise DataError(msg)
-    if array.dtype.kind not in "Miuf":
-        msg = f"{what} must be dates or whole numbers, got {array.dtype}"
+    if begun.times.dtype.kind != ended.times.dtype.kind:
+        msg = "starts and ends must be of one kind, both dates or both whole numbers"
         raise DataError(msg)
-    if array.dtype.kind == "M":
-        _refuse_first(np.isnat(array), what + " of row {} is not a time (NaT)")
-        return array
-    _refuse_first(~np.isfinite(array), what + " of row {} is not finite")
-    with np.errstate(invalid="ignore"):  # too large is not equal, and refused below
-        whole = array.astype(np.int64)
-    _refuse_first(whole != array, what + " of row {} is not a whole number of 64 bits")
-    return whole
-
-
-def _instants(values: Any, what: str) -> np.ndarray:
-    try:
-        return np.asarray(values, dtype="datetime64[ns]")
-    except (TypeError, ValueError) as error:
-        msg = f"{what} must be dates or whole numbers: {error}"
-        raise DataError(msg) from error
+    if begun.zoned != ended.zoned:
+        bare = "ends" if begun.zoned else "starts"
+        msg = (
+            f"the {bare} have no time zone and the others have; say which zone they are in, "
+            "such as tz_localize('UTC')"
+        )
+        raise DataError(msg)
 
 
 def _require_order(starts: IntArray) -> None:
     later = np.concatenate([[True], starts[1:] > starts[:-1]])
     same = np.concatenate([[False], starts[1:] == starts[:-1]])
-    _refuse_first(same, "row {} starts when the row before it does; keep one row a time")
-    _refuse_first(~later, "row {} starts before the row before it; sort the rows by start")
-
-
-def _refuse_first(bad: BoolArray, said: str) -> None:
-    if bad.any():
-        msg = said.format(int(np.argmax(bad)))
-        raise DataError(msg)
+    refuse_first(same, "row {} starts when the row before it does; keep one row a time")
+    refuse_first(~later, "row {} starts before the row before it; sort the rows by start")

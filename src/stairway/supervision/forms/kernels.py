@@ -135,7 +135,9 @@ def part(
         if c == _MINUS or _ZERO <= c <= _NINE:
             is_clear = part_number(b, span[1], walk, known, tape, slots)
         elif c == _QUOTE and walk[_INSIDE] == 1:
-            is_clear = look_out(walk, known[0], tape)
+            # Every escape up to here was that of a quote and taken off the shift, so that the
+            # payload ends where it was written out: there is nothing left to compare.
+            walk[_P], walk[_INSIDE], walk[_SHIFT] = walk[_P] + 1, 0, NONE
         elif c in (_QUOTE, _SLASH):
             is_clear = part_text(b, span[1], walk, known, tape, slots)
         else:
@@ -202,14 +204,6 @@ def look_into(b: Bytes, e: int, walk: IntArray, i: int, tape: Tape) -> bool:
     if is_payload:
         walk[_SHIFT] = tape.event[i, 0, 2 * PAYLOAD] - at
     return True
-
-
-@njit(cache=True, nogil=True)
-def look_out(walk: IntArray, i: int, tape: Tape) -> bool:
-    """Step out of a text; that of the payload ends here and where it was written out."""
-    p, shift = walk[_P], walk[_SHIFT]
-    walk[_P], walk[_INSIDE], walk[_SHIFT] = p + 1, 0, NONE
-    return bool(shift == NONE or p + shift == tape.event[i, 0, 2 * PAYLOAD + 1])
 
 
 @njit(cache=True, nogil=True)
