@@ -16,8 +16,9 @@ from typing import Any, cast
 
 import msgspec
 
-from stairway.base.errors import ConfigError, DataError, TwiceError
+from stairway.base.errors import ConfigError, TwiceError
 from stairway.supervision.field_map import FLAT_ROWS, MAPPED, PAYLOAD, Layout
+from stairway.supervision.loose_json import too_deep
 from stairway.supervision.unfold import Entry, Wrapped
 
 _ENTRY, _EVENT = frozenset(Entry.__struct_fields__), frozenset(Wrapped.__struct_fields__)
@@ -145,8 +146,7 @@ def _pairs(text: str | bytes, place: str) -> Any:
     except ValueError:
         return None  # no JSON: it is read by other rules, which say themselves what is twice
     except RecursionError:
-        msg = f"{place} is nested too deep to tell which keys it has: write it flat"
-        raise DataError(msg) from None
+        raise too_deep(place) from None
 
 
 def _look(value: Any, names: Collection[str] | None, place: str) -> None:
