@@ -67,6 +67,21 @@ def test_whatever_lies_where_a_file_is_made_ready_is_neither_waited_for_nor_writ
     assert names(tmp_path) == ["file", "other"]
 
 
+def test_what_somebody_puts_there_meanwhile_is_not_written_to(tmp_path, monkeypatch):
+    theirs = tmp_path / "theirs"
+    theirs.write_bytes(b"theirs")
+    taken_away = Path.unlink
+
+    def put_back(path, *, missing_ok=False):
+        taken_away(path, missing_ok=missing_ok)
+        path.symlink_to(theirs)
+
+    monkeypatch.setattr(Path, "unlink", put_back)
+    with pytest.raises(FileExistsError):
+        replace(tmp_path / "mark", b"new")
+    assert theirs.read_bytes() == b"theirs"
+
+
 def test_a_folder_where_a_file_is_made_ready_is_named_and_left_alone(tmp_path):
     (tmp_path / "file.new").mkdir()
     with pytest.raises(IsADirectoryError, match=r"file\.new"):
